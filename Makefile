@@ -1,0 +1,43 @@
+# Everything a newcomer, a developer or CI runs. Each target is one line; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help demo up test check format bench lock clean
+
+help: ## list these targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/run ## the main job on embedded defaults, live in the terminal (FOR=20 ends after 20 seconds)
+	@$(BIN)/frontdesk demo $(if $(FOR),--for $(FOR))
+
+up: .venv/run ## serve: API, intake, timers and delivery in one process, embedded unless FRONTDESK_DATABASE_URL is set
+	@exec $(BIN)/frontdesk up
+
+test: .venv/dev ## every test, on a PostgreSQL and a RabbitMQ started for the run (TESTS=path narrows it)
+	@$(BIN)/python -m tests.services $(BIN)/python -m pytest $(TESTS)
+
+check: .venv/dev ## ruff, mypy --strict, import-linter, squawk: what CI checks
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/squawk migrations/*.sql
+
+format: .venv/dev ## let ruff format and sort the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: .venv/dev ## the benchmark beside its references; prints a table, writes bench/latest.json
+	@$(BIN)/python -m tests.services $(BIN)/python -m bench
+
+lock: .venv/uv ## rewrite requirements/*.txt from pyproject.toml, with hashes
+	@$(BIN)/uv pip compile -q --no-emit-index-url --no-emit-find-links --generate-hashes --universal --extra embedded --group build pyproject.toml -o requirements/run.txt && $(BIN)/uv pip compile -q --no-emit-index-url --no-emit-find-links --generate-hashes --universal --extra embedded --group build --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+
+clean: ## remove what these targets installed
+	@rm -rf .venv
+
+.venv/uv: requirements/uv.txt
+	@test -x $(BIN)/python || python3 -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt && touch $@
+
+.venv/run: .venv/uv requirements/run.txt pyproject.toml
+	@$(BIN)/uv pip install -q --require-hashes -r requirements/run.txt && $(BIN)/uv pip install -q --no-deps --no-build-isolation -e . && touch $@
+
+.venv/dev: .venv/run requirements/dev.txt
+	@$(BIN)/uv pip install -q --require-hashes -r requirements/dev.txt && touch $@

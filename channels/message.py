@@ -1,0 +1,174 @@
+"""The words every channel shares: messages, handles, attachments, thread hints. Leaves parsing to each provider."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+
+
+class Channel(StrEnum):
+    """How a customer reaches us."""
+
+    EMAIL = "email"
+    CHAT = "chat"
+    SMS = "sms"
+    SOCIAL = "social"
+
+
+class HandleKind(StrEnum):
+    """What sort of address a handle is."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    USER = "user"
+
+
+class Automatic(StrEnum):
+    """Why a message was not written by a person; such a message never opens or reopens a ticket."""
+
+    AUTO_REPLY = "auto_reply"
+    OUT_OF_OFFICE = "out_of_office"
+    BOUNCE = "bounce"
+    MAILING_LIST = "mailing_list"
+    OWN_NOTIFICATION = "own_notification"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handle:
+    """One address of a person: an email address, an E.164 number or a platform's user id.
+
+    `scope` is the platform that a `user` id belongs to (two platforms may use the same id); empty for the others.
+    `verified` means that the provider vouches that the sender controls the handle.
+    """
+
+    kind: HandleKind
+    value: str
+    scope: str = ""
+    name: str | None = None
+    verified: bool = False
+
+    @property
+    def key(self) -> str:
+        """The handle as one string, unique over all kinds: `email:a@b.example`, `phone:+4930…`, `user:whatsapp:77`."""
+        return f"{self.kind}:{self.scope}:{self.value}" if self.scope else f"{self.kind}:{self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that came with a message: either a `url` to fetch it from, or its bytes, or neither (kept in the raw)."""
+
+    name: str
+    content_type: str
+    size: int
+    url: str | None = None
+    content: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadHints:
+    """What a provider says about where a message belongs.
+
+    `key` is a provider's thread or session id. `in_reply_to` and `references` are Message-IDs without angle brackets
+    (RFC 5322, 3.6.4), oldest first. `message_id` is the mail's own. `tokens` are plus-address details of recipients.
+    """
+
+    key: str | None = None
+    message_id: str | None = None
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboundMessage:
+    """What a customer wrote, in the one shape that every provider's payload is brought into.
+
+    `external_id` is the provider's id of the message, or `sha256:…` of the raw bytes when it gave none. `also` are
+    further handles of the sender that the payload names. `text` is what is new in the message, without quoted mail.
+    """
+
+    external_id: str
+    channel: Channel
+    provider: str
+    account: str
+    sender: Handle
+    also: tuple[Handle, ...] = ()
+    recipients: tuple[Handle, ...] = ()
+    sent_at: datetime | None = None
+    subject: str | None = None
+    text: str = ""
+    html: str | None = None
+    thread: ThreadHints = ThreadHints()
+    attachments: tuple[Attachment, ...] = ()
+    language: str | None = None
+    automatic: Automatic | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> "MessageKey":
+        """What makes this message the same message when it arrives again."""
+        return MessageKey(self.channel, self.account, self.external_id)
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of what the customer said: tells a repeated delivery from another message under the same key."""
+        digest = hashlib.sha256()
+        for part in (self.sender.key, self.subject or "", self.text, self.html or ""):
+            digest.update(part.encode())
+            digest.update(b"\x00")
+        for attachment in self.attachments:
+            digest.update(f"{attachment.name}\x00{attachment.size}\x00{attachment.url or ''}".encode())
+            digest.update(hashlib.sha256(attachment.content or b"").digest())
+        return digest.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKey:
+    """Channel, account and the provider's message id."""
+
+    channel: str
+    account: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryStatus:
+    """A provider's report on a message that we sent: `sent`, `delivered`, `read` or `failed`."""
+
+    external_id: str
+    account: str
+    status: str
+    at: datetime | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What one payload held. Either may be empty: a payload of statuses alone is a good payload."""
+
+    messages: tuple[InboundMessage, ...] = ()
+    statuses: tuple[DeliveryStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundMessage:
+    """What an agent answers, addressed by the conversation that it belongs to.
+
+    `message_id` is ours and stable across retries: use it as the idempotency key towards a provider. For mail it is
+    accompanied by `in_reply_to` and `references`, and `token_id` is the Message-ID to send it under.
+    """
+
+    message_id: int
+    conversation_id: int
+    channel: Channel
+    provider: str
+    account: str
+    to: Handle
+    text: str
+    subject: str | None = None
+    thread_key: str | None = None
+    token_id: str | None = None
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""The social channel: one module a provider."""

@@ -1,0 +1,1 @@
+"""Frontdesk: takes customers' messages in, decides which team should answer, and hands tickets to agents."""

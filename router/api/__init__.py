@@ -1,0 +1,1 @@
+"""All aiohttp servers."""

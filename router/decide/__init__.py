@@ -1,0 +1,1 @@
+"""Verbs: identify, thread, classify, route, offer. Pure; they do not call each other."""

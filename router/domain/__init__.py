@@ -1,0 +1,1 @@
+"""Nouns, the state machine and errors. Frozen, no I/O."""

@@ -1,0 +1,1 @@
+"""The embedded default: starts and stops PostgreSQL from a wheel."""

@@ -1,0 +1,1 @@
+"""The policy file: schema, parsing, cross-checks, compiled conditions."""

@@ -1,0 +1,1 @@
+"""All aio-pika."""
