@@ -1,0 +1,67 @@
+"""What the flows need from a bus: messages in batches, and confirmed publishing. RabbitMQ and a table both offer it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class Exchange(StrEnum):
+    """The two topic exchanges of the contract."""
+
+    INBOUND = "frontdesk.inbound"
+    OUTBOUND = "frontdesk.outbound"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One payload as the bus handed it over. `format` names its parser, `account` our side of the channel."""
+
+    body: bytes
+    format: str
+    account: str | None = None
+    redelivered: bool = False
+    trace_id: str | None = None
+    published_at: datetime | None = None
+    routing_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """One payload to hand to the bus; durable once `publish` returns."""
+
+    exchange: Exchange
+    routing_key: str
+    format: str
+    body: bytes
+    account: str | None = None
+    message_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Take = Callable[[Sequence[Delivery]], Awaitable[None]]
+
+
+class Consumer(Protocol):
+    """Feeds deliveries to one handler, batch after batch, and survives outages by itself."""
+
+    async def run(self, take: Take) -> None:
+        """Consume until cancelled.
+
+        Hands over what is buffered as soon as the last batch is done (zero linger), in order of arrival, and
+        acknowledges a batch when `take` returns. If `take` raises, the batch stays with the bus and comes again.
+        """
+
+    def problems(self) -> Sequence[str]:
+        """One line for each thing that keeps messages from flowing now; empty when healthy."""
+
+
+class Publisher(Protocol):
+    """Hands payloads to the bus."""
+
+    async def publish(self, publication: Publication) -> None:
+        """Return once the payload is durable; raise `BusUnavailable` within the deadline otherwise."""
+
+    def problems(self) -> Sequence[str]:
+        """One line for each thing that keeps publications from being accepted now; empty when healthy."""

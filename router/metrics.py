@@ -1,0 +1,135 @@
+"""Every metric, in one table. The registry is handed in; labels come from closed sets only.
+
+Counters and histograms are exported by the role that does the work; the gauges of queues come from the `timers` role
+alone (the one that holds the duty), so that nothing is counted twice however many processes run.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+WAIT_BUCKETS = (1, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
+FAST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 3600)
+BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+class Metrics:
+    """The metrics of one process. Units: seconds, bytes, counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        # intake
+        self.received = Counter(
+            "router_messages_received_total",
+            "Messages taken in, by what became of them.",
+            ["channel", "outcome"],
+            registry=registry,
+        )
+        self.unprocessable = Counter(
+            "router_messages_unprocessable_total",
+            "Payloads kept as unprocessable, by the stage that refused them.",
+            ["channel", "stage"],
+            registry=registry,
+        )
+        self.ingest_lag = Histogram(
+            "router_ingest_lag_seconds",
+            "From publishing by the integration to the committed ticket.",
+            registry=registry,
+            buckets=LAG_BUCKETS,
+        )
+        self.batch_size = Histogram(
+            "router_intake_batch_messages",
+            "Messages that shared one transaction.",
+            registry=registry,
+            buckets=BATCH_BUCKETS,
+        )
+        self.stage = Histogram(
+            "router_stage_seconds", "Time a batch spent in a stage.", ["stage"], registry=registry, buckets=FAST_BUCKETS
+        )
+        self.retries = Counter(
+            "router_transaction_retries_total", "Transactions repeated, by why.", ["reason"], registry=registry
+        )
+        self.queued = Counter(
+            "router_tickets_queued_total",
+            "Waits begun: tickets new, reopened or transferred into a queue.",
+            ["queue", "channel", "reason"],
+            registry=registry,
+        )
+        # desk
+        self.answered = Counter(
+            "router_tickets_answered_total",
+            "Tickets assigned to an agent, by whether the target was met.",
+            ["queue", "channel", "within_target"],
+            registry=registry,
+        )
+        self.wait = Histogram(
+            "router_queue_wait_seconds",
+            "From the beginning of the wait to the assignment.",
+            ["queue", "channel"],
+            registry=registry,
+            buckets=WAIT_BUCKETS,
+        )
+        self.first_reply = Histogram(
+            "router_first_reply_seconds",
+            "From the ticket's first message to the first human reply.",
+            ["queue", "channel"],
+            registry=registry,
+            buckets=WAIT_BUCKETS,
+        )
+        self.resolved = Counter(
+            "router_tickets_resolved_total", "Tickets resolved.", ["queue", "channel"], registry=registry
+        )
+        # timers, by the holder of the duty
+        self.waiting = Gauge(
+            "router_queue_waiting_tickets", "Tickets waiting in a queue.", ["queue"], registry=registry
+        )
+        self.longest_wait = Gauge(
+            "router_queue_longest_wait_seconds", "Age of the oldest wait in a queue.", ["queue"], registry=registry
+        )
+        self.overdue = Gauge(
+            "router_queue_overdue_tickets", "Waiting tickets past their target.", ["queue"], registry=registry
+        )
+        self.outbox_age = Gauge(
+            "router_outbox_oldest_seconds", "Age of the oldest reply not yet handed to the bus.", registry=registry
+        )
+        self.outbox_pending = Gauge(
+            "router_outbox_pending_messages", "Replies not yet handed to the bus.", registry=registry
+        )
+        # every process
+        self.database = Histogram(
+            "router_database_seconds",
+            "Time in the database, by flow.",
+            ["flow"],
+            registry=registry,
+            buckets=FAST_BUCKETS,
+        )
+        self.broker = Histogram(
+            "router_broker_seconds",
+            "Time until the bus confirmed or settled.",
+            ["operation"],
+            registry=registry,
+            buckets=FAST_BUCKETS,
+        )
+        self.consumers_expected = Gauge(
+            "router_consumers_expected", "Consumers this process should have on the bus.", registry=registry
+        )
+        self.consumers_actual = Gauge(
+            "router_consumers_actual", "Consumers of the inbound queue that the bus reports.", registry=registry
+        )
+        self.loop_success = Gauge(
+            "router_loop_last_success_timestamp_seconds",
+            "When a background loop last did its work.",
+            ["loop"],
+            registry=registry,
+        )
+        self.policy_reload = Gauge(
+            "router_policy_last_reload_successful",
+            "1 if the policy file as it stands now is in use.",
+            registry=registry,
+        )
+        self.requests = Histogram(
+            "router_http_request_seconds",
+            "Time to answer, by endpoint as declared.",
+            ["endpoint", "method", "status"],
+            registry=registry,
+            buckets=FAST_BUCKETS,
+        )
