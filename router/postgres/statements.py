@@ -1,0 +1,25 @@
+"""Loads the named statements of `sql/*.sql`. Leaves running them to the stores."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+SQL = Path(__file__).parent / "sql"
+INTRODUCTION = re.compile(r"^-- name: (\w+)\n-- \S.*\n", re.MULTILINE)
+
+
+@cache
+def load(file: str) -> Mapping[str, str]:
+    """Return the statements of `sql/FILE.sql` by name.
+
+    Each is introduced by a line `-- name: claim_heads` and one comment line that states its purpose. Raises
+    `ValueError` if that line is missing or a name stands twice.
+    """
+    text = (SQL / f"{file}.sql").read_text()
+    _, *parts = INTRODUCTION.split(text)
+    names = parts[::2]
+    if len(set(names)) != len(names) or len(names) != text.count("-- name: "):
+        raise ValueError(f"{file}.sql: every statement needs a name of its own and a line that states its purpose")
+    return MappingProxyType({name: sql.strip() for name, sql in zip(names, parts[1::2], strict=True)})
