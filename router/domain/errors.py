@@ -1,4 +1,4 @@
-"""What can go wrong, grouped by what the caller does about it. Each adapter translates its library's errors into these."""
+"""What can go wrong, grouped by what the caller does about it. Adapters translate their libraries' errors into these."""
 
 
 class FrontdeskError(Exception):
@@ -47,3 +47,7 @@ class DataError(FrontdeskError):
 
 class Misconfigured(FrontdeskError):
     """A setting is wrong or what it names cannot be reached; the message names both."""
+
+
+class Raced(FrontdeskError):
+    """Another transaction recorded the same thing at the same time; repeating this one settles it."""

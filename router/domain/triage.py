@@ -14,7 +14,7 @@ class Complexity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One signal that counted: its name in the policy, what it added to the score (log-odds), and words for an agent."""
+    """One signal that counted: its name in the policy, what it added to the score (log-odds), words for an agent."""
 
     signal: str
     weight: float

@@ -1,0 +1,135 @@
+"""The one place that touches the pool: every await has a deadline, every asyncpg error becomes one of ours."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from router.domain.errors import DataError, Misconfigured, Raced, StoreUnavailable
+from router.metrics import Metrics
+
+Connection: TypeAlias = "asyncpg.Connection[Any] | PoolConnectionProxy[Any]"
+
+ACQUIRE_S = 2.0
+STATEMENT_S = 15.0
+# asyncpg may take its command timeout twice (the statement, then the cancellation), hence the server's own, shorter one
+_SERVER_SETTINGS = {
+    "jit": "off",
+    "statement_timeout": "12s",
+    "lock_timeout": "6s",
+    "idle_in_transaction_session_timeout": "30s",
+    "client_connection_check_interval": "5s",
+    "tcp_user_timeout": "15000",
+}
+
+# SQLSTATEs after which the same transaction may succeed: connection lost, server shutting down or starting,
+# serialization, deadlock, a standby that took over, lock or statement timeout, out of disk, memory or connections,
+# a plan cached before a migration (0A000).
+_TRANSIENT_CLASSES = ("08", "53", "57", "58")
+_TRANSIENT = {"40001", "40P01", "25006", "55P03", "55000", "0A000"}
+_RACED = {"23505"}
+
+
+class Database:
+    """A pool of connections with deadlines. Statements run in transactions; nothing else of the pool is reachable."""
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", metrics: Metrics) -> None:
+        self._pool = pool
+        self._metrics = metrics
+
+    @asynccontextmanager
+    async def transaction(self, flow: str, *, read_only: bool = False) -> AsyncIterator[Connection]:
+        """Yield a connection inside one transaction; `flow` labels its time in the metrics.
+
+        Raises `StoreUnavailable` where repeating may help, `Raced` where another transaction recorded the same thing,
+        `DataError` where the values are at fault.
+        """
+        with translated(), self._metrics.database.labels(flow).time():
+            connection = await self._pool.acquire(timeout=ACQUIRE_S)
+            try:
+                async with connection.transaction(readonly=read_only):
+                    yield connection
+            finally:
+                await self._pool.release(connection, timeout=STATEMENT_S)
+
+    async def fetch(self, flow: str, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """Run one statement in a transaction of its own and return its rows."""
+        async with self.transaction(flow) as connection:
+            return await connection.fetch(sql, *arguments)
+
+    async def execute(self, flow: str, sql: str, *arguments: object) -> None:
+        """Run one statement in a transaction of its own."""
+        async with self.transaction(flow) as connection:
+            await connection.execute(sql, *arguments)
+
+    async def problems(self) -> list[str]:
+        """One line if the database does not answer; empty when healthy."""
+        try:
+            await self.execute("health", "select 1")
+        except StoreUnavailable as exc:
+            return [f"database: {exc}"]
+        return []
+
+
+@asynccontextmanager
+async def connected(
+    dsn: str, metrics: Metrics, *, size: int, name: str, setting: str = "FRONTDESK_DATABASE_URL"
+) -> AsyncIterator[Database]:
+    """Open a pool of at most `size` connections; raises `Misconfigured`, naming the setting, if no server is there."""
+    try:
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            command_timeout=STATEMENT_S,
+            timeout=5,
+            server_settings={**_SERVER_SETTINGS, "application_name": f"frontdesk {name}"},
+        )
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        raise Misconfigured(f"{setting}: cannot connect to {_without_password(dsn)}: {_first_line(exc)}") from exc
+    try:
+        yield Database(pool, metrics)
+    finally:
+        await _close(pool)
+
+
+async def _close(pool: "asyncpg.Pool[Any]") -> None:
+    try:
+        await asyncio.wait_for(pool.close(), 10)
+    except TimeoutError:
+        pool.terminate()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what asyncpg raises into `StoreUnavailable`, `Raced` or `DataError`; the SQL text never enters a message."""
+    try:
+        yield
+    except asyncpg.PostgresError as exc:
+        raise _ours(exc) from exc
+    except (OSError, TimeoutError, asyncpg.InterfaceError) as exc:
+        if isinstance(exc, ValueError):  # asyncpg could not encode an argument
+            raise DataError(_first_line(exc)) from exc
+        raise StoreUnavailable(f"the database does not answer: {_first_line(exc)}") from exc
+
+
+def _ours(exc: asyncpg.PostgresError) -> Exception:
+    state = exc.sqlstate or ""
+    if state in _TRANSIENT or state.startswith(_TRANSIENT_CLASSES):
+        return StoreUnavailable(f"the database cannot do it now ({state}): {_first_line(exc)}")
+    if state in _RACED:
+        return Raced(f"recorded by another transaction at the same time: {getattr(exc, 'constraint_name', '')}")
+    return DataError(f"the database refuses it ({state}): {_first_line(exc)}")
+
+
+def _first_line(exc: BaseException) -> str:
+    return (str(exc) or type(exc).__name__).splitlines()[0]
+
+
+def _without_password(dsn: str) -> str:
+    scheme, _, rest = dsn.partition("://")
+    credentials, at, server = rest.rpartition("@")
+    return f"{scheme}://{credentials.partition(':')[0]}{at}{server}"

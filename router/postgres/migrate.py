@@ -1,0 +1,85 @@
+"""Applies `migrations/*.sql` (dbmate's file format) in order, once each, under one advisory lock. Forward only."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from router.domain.errors import Misconfigured
+
+_LOCK = 0x46524F4E54  # "FRONT": one migrator at a time for each database
+_UP = re.compile(r"^-- migrate:up(?P<options>[^\n]*)\n(?P<body>.*?)(?=^-- migrate:down|\Z)", re.DOTALL | re.MULTILINE)
+_ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One file: its version is the leading number of its name."""
+
+    version: str
+    name: str
+    sql: str
+    in_transaction: bool
+
+
+def migrations_folder() -> Path:
+    """The folder beside the sources, or the copy that an installed package ships."""
+    beside = _ROOT / "migrations"
+    return beside if beside.is_dir() else _ROOT / "router" / "shipped" / "migrations"
+
+
+def read_migrations(folder: Path) -> list[Migration]:
+    """All migrations of a folder in order; raises `Misconfigured` for a file without a `-- migrate:up` section."""
+    return [_read(path) for path in sorted(folder.glob("*.sql"))]
+
+
+def _read(path: Path) -> Migration:
+    section = _UP.search(path.read_text())
+    if section is None:
+        raise Misconfigured(f"{path.name} has no line '-- migrate:up'")
+    return Migration(
+        version=path.name.partition("_")[0],
+        name=path.stem,
+        sql=section["body"],
+        in_transaction="transaction:false" not in section["options"],
+    )
+
+
+async def migrate(dsn: str, folder: Path | None = None) -> list[str]:
+    """Apply what is missing and return the names of the migrations applied; safe to run from many processes."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        await connection.execute("select pg_advisory_lock($1)", _LOCK)
+        return await _apply_missing(connection, read_migrations(folder or migrations_folder()))
+    finally:
+        await connection.close()
+
+
+async def pending(connection: asyncpg.Connection, folder: Path | None = None) -> list[str]:
+    """The names of the migrations that the database does not have yet."""
+    if await connection.fetchval("select to_regclass('schema_migrations')") is None:
+        applied = set[str]()
+    else:
+        applied = {row["version"] for row in await connection.fetch("select version from schema_migrations")}
+    return [m.name for m in read_migrations(folder or migrations_folder()) if m.version not in applied]
+
+
+async def _apply_missing(connection: asyncpg.Connection, migrations: list[Migration]) -> list[str]:
+    await connection.execute("create table if not exists schema_migrations (version varchar(128) primary key)")
+    applied = {row["version"] for row in await connection.fetch("select version from schema_migrations")}
+    missing = [migration for migration in migrations if migration.version not in applied]
+    for migration in missing:
+        await _apply(connection, migration)
+    return [migration.name for migration in missing]
+
+
+async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
+    record = "insert into schema_migrations (version) values ($1)"
+    if not migration.in_transaction:
+        await connection.execute(migration.sql)
+        await connection.execute(record, migration.version)
+        return
+    async with connection.transaction():
+        await connection.execute(migration.sql)
+        await connection.execute(record, migration.version)
