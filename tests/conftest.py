@@ -1,0 +1,87 @@
+"""Fixtures for tests on real servers: a fresh database and a fresh broker for each test that asks."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from router.postgres.migrate import migrate
+from tests.rabbit_node import create_vhost, delete_vhost
+from tests.services import AMQP_URL, DATABASE_URL, RABBIT_API_URL
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+@pytest.fixture(scope="session")
+def server_url() -> str:
+    """The administrator's URL of the PostgreSQL server."""
+    return _service(DATABASE_URL)
+
+
+@pytest.fixture(scope="session")
+async def template(server_url: str) -> AsyncIterator[str]:
+    """The name of a migrated, empty database that nobody is connected to."""
+    name = f"frontdesk_template_{uuid4().hex[:12]}"
+    await _administer(server_url, f"create database {name}")
+    await migrate(_with_path(server_url, name), MIGRATIONS)
+    yield name
+    await _administer(server_url, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
+    """A migrated, empty database of the test's own."""
+    name = f"frontdesk_test_{uuid4().hex[:12]}"
+    await _administer(server_url, f"create database {name} template {template}")
+    yield _with_path(server_url, name)
+    await _administer(server_url, f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def broker_url() -> str:
+    """The administrator's URL of the RabbitMQ node."""
+    return _service(AMQP_URL)
+
+
+@pytest.fixture
+def vhost(broker_url: str) -> Iterator[str]:
+    """An empty virtual host of the test's own, or the one that FRONTDESK_TEST_AMQP_URL names if it is not our node."""
+    api_url = os.environ.get(RABBIT_API_URL)
+    if api_url is None:
+        yield urlsplit(broker_url).path.removeprefix("/")
+        return
+    name = f"test-{uuid4().hex[:12]}"
+    create_vhost(api_url, name)
+    yield name
+    delete_vhost(api_url, name)
+
+
+@pytest.fixture
+def amqp_url(broker_url: str, vhost: str) -> str:
+    """A broker without queues."""
+    return _with_path(broker_url, vhost)
+
+
+def _service(variable: str) -> str:
+    if url := os.environ.get(variable):
+        return url
+    reason = f"{variable} is not set: run `make test`, which starts the servers"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _with_path(url: str, path: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{path}"))
+
+
+async def _administer(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        await connection.execute(statement, timeout=60)
+    finally:
+        await connection.close(timeout=10)
