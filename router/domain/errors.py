@@ -1,4 +1,4 @@
-"""What can go wrong, grouped by what the caller does about it. Adapters translate their libraries' errors into these."""
+"""What can go wrong, grouped by what the caller does about it. Adapters translate what their libraries raise."""
 
 
 class FrontdeskError(Exception):

@@ -1,8 +1,11 @@
 """What classify decides and what route decides, with the reasons that an agent can read."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+
+from channels.message import Channel
 
 
 class Complexity(StrEnum):
@@ -41,3 +44,49 @@ class Routing:
     skills: tuple[str, ...]
     target: timedelta
     policy_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What classify looks at: the message and the customer's counters as they were before it.
+
+    `attachments` is their number; `contacts_7d` counts earlier contacts in the last seven days, on every channel;
+    `reopened_count` how often tickets of this customer were reopened. `language` is the provider's hint, if any.
+    """
+
+    channel: Channel
+    subject: str = ""
+    text: str = ""
+    attachments: int = 0
+    language: str | None = None
+    contacts_7d: int = 0
+    reopened_count: int = 0
+    open_tickets: int = 0
+    tier: str | None = None
+    is_returning: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything the conditions of a route may read. `attributes` are the integration's own, by name."""
+
+    complexity: Complexity
+    channel: Channel
+    provider: str = ""
+    account: str = ""
+    language: str | None = None
+    tier: str | None = None
+    is_returning: bool = False
+    is_reopened: bool = False
+    subject: str = ""
+    text: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    has_attachments: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """One route that was asked: `why_not` is None for the one that matched."""
+
+    route: str
+    why_not: str | None

@@ -1,0 +1,36 @@
+"""One customer's thread on one channel account, and what is known to lead a message to it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from channels.message import Channel, Handle
+from router.domain.customer import CustomerId
+from router.domain.ticket import TicketId
+
+ConversationId = NewType("ConversationId", int)
+
+PARTICIPANTS_KEPT = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """A thread: `reply_to` is where answers go, whoever its customer is merged with.
+
+    `thread_key` is the root Message-ID of a mail thread, or the provider's thread or session. `participants` are the
+    keys of all handles that wrote or were written to in it.
+    """
+
+    id: ConversationId
+    customer_id: CustomerId
+    channel: Channel
+    provider: str
+    account: str
+    reply_to: Handle
+    created_at: datetime
+    last_message_at: datetime
+    thread_key: str | None = None
+    subject: str | None = None
+    ticket_id: TicketId | None = None
+    is_open: bool = True
+    participants: frozenset[str] = frozenset()

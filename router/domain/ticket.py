@@ -1,0 +1,79 @@
+"""The unit of work that is routed: its states, the legal arrows between them, and what a ticket carries."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+from router.domain.customer import AgentId, CustomerId
+from router.domain.triage import Routing, Triage
+
+TicketId = NewType("TicketId", int)
+
+
+class TicketState(StrEnum):
+    """Where a ticket is in its life."""
+
+    NEW = "new"
+    QUEUED = "queued"
+    OFFERED = "offered"
+    ASSIGNED = "assigned"
+    WRAP_UP = "wrap_up"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+    ABANDONED = "abandoned"
+
+
+ARROWS: dict[TicketState, frozenset[TicketState]] = {
+    TicketState.NEW: frozenset({TicketState.QUEUED}),
+    TicketState.QUEUED: frozenset(
+        {TicketState.OFFERED, TicketState.ASSIGNED, TicketState.RESOLVED, TicketState.ABANDONED}
+    ),
+    TicketState.OFFERED: frozenset({TicketState.ASSIGNED, TicketState.QUEUED, TicketState.ABANDONED}),
+    TicketState.ASSIGNED: frozenset(
+        {
+            TicketState.WRAP_UP,
+            TicketState.QUEUED,
+            TicketState.SNOOZED,
+            TicketState.RESOLVED,
+            TicketState.ABANDONED,
+        }
+    ),
+    TicketState.WRAP_UP: frozenset({TicketState.RESOLVED}),
+    TicketState.SNOOZED: frozenset({TicketState.QUEUED, TicketState.ASSIGNED}),
+    TicketState.RESOLVED: frozenset({TicketState.QUEUED}),
+    TicketState.ABANDONED: frozenset(),
+}
+
+OPEN_STATES = frozenset(TicketState) - {TicketState.RESOLVED, TicketState.ABANDONED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """One piece of work. A wait runs from `enqueued_at`; it should be answered by `due_at`."""
+
+    id: TicketId
+    customer_id: CustomerId
+    channel: str
+    subject: str | None
+    state: TicketState
+    triage: Triage
+    routing: Routing
+    enqueued_at: datetime
+    due_at: datetime
+    last_customer_at: datetime
+    created_at: datetime
+    preferred_agent_id: AgentId | None = None
+    preferred_until: datetime | None = None
+    reopened_count: int = 0
+    resolved_at: datetime | None = None
+    last_agent_id: AgentId | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is still to be done."""
+        return self.state in OPEN_STATES
+
+    def was_resolved_within(self, window: timedelta, now: datetime) -> bool:
+        """Whether a follow-up at `now` comes soon enough after the end to belong to it."""
+        return self.resolved_at is not None and now - self.resolved_at <= window
