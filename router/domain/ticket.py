@@ -49,6 +49,23 @@ OPEN_STATES = frozenset(TicketState) - {TicketState.RESOLVED, TicketState.ABANDO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """What a waiting ticket asks of an agent; tickets with equal requirements wait in one group.
+
+    `skills` are sorted, so that equal sets are equal. `weight` is the share of an agent's capacity that one takes.
+    """
+
+    queue: str
+    team: str
+    skills: tuple[str, ...]
+    channel: str
+    weight: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "skills", tuple(sorted(set(self.skills))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """One piece of work. A wait runs from `enqueued_at`; it should be answered by `due_at`."""
 
@@ -67,7 +84,6 @@ class Ticket:
     preferred_until: datetime | None = None
     reopened_count: int = 0
     resolved_at: datetime | None = None
-    last_agent_id: AgentId | None = None
 
     @property
     def is_open(self) -> bool:

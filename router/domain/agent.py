@@ -1,0 +1,70 @@
+"""Who answers and who asks: agents, the roles of tokens, and the lease that makes an agent's writes safe."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from router.domain.customer import AgentId
+from router.domain.errors import Invalid
+from router.domain.ticket import Requirement, TicketId
+
+TokenId = NewType("TokenId", int)
+
+
+class Role(StrEnum):
+    """What a token is for. Agents and leads are persons; integrations and admins are not."""
+
+    INTEGRATION = "integration"
+    AGENT = "agent"
+    LEAD = "lead"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A person who answers, for some teams, with some skills."""
+
+    id: AgentId
+    name: str
+    teams: frozenset[str] = frozenset()
+    skills: frozenset[str] = frozenset()
+
+    def may_take(self, requirement: Requirement) -> bool:
+        """Whether tickets that require this may be given to the agent: own team, and every skill at hand."""
+        return requirement.team in self.teams and self.skills.issuperset(requirement.skills)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who is asking: the token shown, what it is for, and the person behind it if there is one."""
+
+    token_id: TokenId
+    role: Role
+    agent: Agent | None = None
+
+
+_LEASE = re.compile(r"([1-9][0-9]{0,18})\.([1-9][0-9]{0,9})", re.ASCII)
+_LARGEST_ID = 2**63 - 1
+_LARGEST_EPOCH = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One assignment of a ticket: `epoch` rises with each, so a write under an older lease is told apart."""
+
+    ticket_id: TicketId
+    epoch: int
+
+    def __str__(self) -> str:
+        """The lease on the wire: `<ticket>.<epoch>`."""
+        return f"{self.ticket_id}.{self.epoch}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Lease":
+        """Read a lease off the wire; raises `Invalid` for anything that `next` cannot have handed out."""
+        if matched := _LEASE.fullmatch(text):
+            ticket_id, epoch = map(int, matched.groups())
+            if ticket_id <= _LARGEST_ID and epoch <= _LARGEST_EPOCH:
+                return cls(TicketId(ticket_id), epoch)
+        raise Invalid("lease", "is not of the form <ticket>.<epoch>")
