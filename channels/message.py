@@ -145,11 +145,24 @@ class DeliveryStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MalformedPart:
+    """One message of a payload that cannot be read while its siblings can; `raw` is the JSON of that message alone."""
+
+    field: str
+    problem: str
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """What one payload held. Either may be empty: a payload of statuses alone is a good payload."""
+    """What one payload held. Any may be empty: a payload of statuses alone is a good payload.
+
+    `malformed` is to be kept as unprocessable, each on its own; it never holds up `messages`.
+    """
 
     messages: tuple[InboundMessage, ...] = ()
     statuses: tuple[DeliveryStatus, ...] = ()
+    malformed: tuple[MalformedPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,230 @@
+"""`message.v1`, our own canonical JSON: the format for integrations that translate for themselves."""
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from channels import handles, strict_json
+from channels.errors import Malformed
+from channels.message import Attachment, Channel, Handle, HandleKind, InboundMessage, Parsed, ThreadHints
+from channels.text import MAX_TEXT, from_html, sanitised
+
+MAX_INLINE = 256 * 1024
+"""Bytes of an attachment that may travel inside the message."""
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _instant(value: object) -> datetime:
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("must be RFC 3339 with a zone, as 2026-03-01T09:30:00Z")
+    try:
+        instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as exc:
+        raise ValueError("is not a date and time that exists") from exc
+    if not _EARLIEST <= instant < _LATEST:
+        raise ValueError("must lie between 1970 and 2200")
+    return instant
+
+
+def _whole(value: object) -> object:
+    # JSON Schema calls 5.0 an integer, and pydantic's lax mode would call "5" and true one as well.
+    if isinstance(value, (str, bool)):
+        raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic reports ValueError only
+    return value
+
+
+Short = Annotated[str, Field(min_length=1, max_length=255)]
+MessageId = Annotated[str, Field(min_length=1, max_length=512)]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant, json_schema_input_type=Annotated[str, Field(json_schema_extra={"format": "date-time"})]),
+]
+
+
+class Strict(BaseModel):
+    """A model that names what it does not know instead of dropping it."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class CanonicalHandle(Strict):
+    """One address of a person."""
+
+    kind: HandleKind = Field(description="What sort of address `value` is.")
+    value: str = Field(
+        min_length=1,
+        max_length=handles.MAX_HANDLE,
+        description="`email`: an address. `phone`: E.164; without `+` it is read as dialled from the account's country."
+        " `user`: the provider's own id of the person.",
+    )
+    name: str | None = Field(None, max_length=255, description="How the person is called by the provider.")
+    verified: bool = Field(
+        False, strict=True, description="Whether the provider vouches that the person controls this address."
+    )
+
+
+class CanonicalThread(Strict):
+    """Where the message belongs, as far as the provider knows."""
+
+    key: str | None = Field(None, max_length=512, description="The provider's thread or session id.")
+    in_reply_to: str | None = Field(None, max_length=512, description="The `id` of the message that this one answers.")
+    references: list[MessageId] = Field(
+        default_factory=list, max_length=100, description="Earlier messages of the thread, oldest first."
+    )
+
+
+class CanonicalAttachment(Strict):
+    """A file: by `url`, or inside the message as `content_base64` up to 256 KiB."""
+
+    name: Short = Field(description="The file's name.")
+    content_type: str = Field(pattern=r"^[\w.+-]+/[\w.+-]+$", max_length=127, description="Media type, RFC 6838.")
+    size: Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)] = Field(
+        ge=0, le=2**40, description="Bytes, decoded."
+    )
+    url: str | None = Field(None, pattern=r"^https?://\S+$", max_length=2048, description="Where to fetch the file.")
+    content_base64: str | None = Field(
+        None, max_length=350_000, description="The file itself, at most 256 KiB decoded."
+    )
+
+
+class MessageV1(Strict):
+    """One message of a customer, in Frontdesk's canonical form."""
+
+    id: MessageId = Field(description="The provider's id of the message. The same id is the same message.")
+    channel: Channel = Field(description="How the customer reached us.")
+    provider: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", description="Who carries the channel; also the scope of `user` ids."
+    )
+    account: Short = Field(description="Our side of the channel: a mailbox, a phone number, a page.")
+    sender: CanonicalHandle = Field(alias="from", description="Who wrote.")
+    also: list[CanonicalHandle] = Field(
+        default_factory=list, max_length=10, description="Further addresses of the sender."
+    )
+    to: list[CanonicalHandle] = Field(default_factory=list, max_length=500, description="Who it was sent to.")
+    sent_at: Instant = Field(description="When it was written: RFC 3339 with a zone.")
+    subject: str | None = Field(None, max_length=2000, description="Subject line, where the channel has one.")
+    text: str | None = Field(None, max_length=MAX_TEXT, description="What is new in the message, as plain text.")
+    html: str | None = Field(
+        None,
+        max_length=MAX_TEXT,
+        description="The same as HTML; sanitised, and the source of `text` if that is absent.",
+    )
+    thread: CanonicalThread | None = Field(None, description="Where the message belongs.")
+    attachments: list[CanonicalAttachment] = Field(default_factory=list, max_length=50, description="Files.")
+    language: str | None = Field(
+        None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description="BCP 47, if it is known."
+    )
+    attributes: dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=1024)]] = (
+        Field(default_factory=dict, max_length=50, description="Anything else that routing may look at.")
+    )
+
+
+_VALIDATOR = MessageV1.__pydantic_validator__
+
+
+def parse(raw: bytes, account: str | None = None) -> Parsed:
+    """Read one `message.v1`. The payload's own `account` counts; that of the delivery is not needed."""
+    del account
+    payload = strict_json.load(raw)
+    try:
+        model: MessageV1 = _VALIDATOR.validate_python(payload)
+    except ValidationError as exc:
+        raise malformed(exc, "message.v1") from exc
+    return Parsed(messages=(_message(model),))
+
+
+def _message(model: MessageV1) -> InboundMessage:
+    if not (model.text or model.html or model.subject or model.attachments):
+        raise Malformed("text", "a message needs at least one of text, html, subject and attachments")
+    return InboundMessage(
+        external_id=model.id,
+        channel=model.channel,
+        provider=model.provider,
+        account=handles.account(model.account),
+        sender=_handle(model.sender, "from", model),
+        also=tuple(_handle(also, f"also.{i}", model) for i, also in enumerate(model.also)),
+        recipients=tuple(_handle(to, f"to.{i}", model) for i, to in enumerate(model.to)),
+        sent_at=model.sent_at,
+        subject=model.subject,
+        text=model.text or (from_html(model.html) if model.html else ""),
+        html=sanitised(model.html) if model.html else None,
+        thread=_thread(model.thread),
+        attachments=read_attachments(model.attachments),
+        language=model.language,
+        attributes=model.attributes,
+    )
+
+
+def _handle(given: CanonicalHandle, path: str, model: MessageV1) -> Handle:
+    field = f"{path}.value"
+    match given.kind:
+        case HandleKind.EMAIL:
+            return handles.email(given.value, field, name=given.name, verified=given.verified)
+        case HandleKind.PHONE:
+            return handles.phone(given.value, field, account=model.account, name=given.name, verified=given.verified)
+        case HandleKind.USER:
+            return handles.user(given.value, field, scope=model.provider, name=given.name, verified=given.verified)
+
+
+def _thread(given: CanonicalThread | None) -> ThreadHints:
+    if given is None:
+        return ThreadHints()
+    return ThreadHints(
+        key=given.key or None,
+        in_reply_to=given.in_reply_to.strip("<> ") or None if given.in_reply_to else None,
+        references=tuple(reference.strip("<> ") for reference in given.references),
+    )
+
+
+def read_attachments(given: Sequence[CanonicalAttachment]) -> tuple[Attachment, ...]:
+    """Return the files of a payload; raise `Malformed` where bytes and size disagree or are too many."""
+    return tuple(_attachment(file, f"attachments.{i}") for i, file in enumerate(given))
+
+
+def _attachment(given: CanonicalAttachment, path: str) -> Attachment:
+    if (given.url is None) == (given.content_base64 is None):
+        raise Malformed(path, "needs either url or content_base64")
+    content = None if given.content_base64 is None else _decoded(given.content_base64, f"{path}.content_base64")
+    if content is not None and len(content) != given.size:
+        raise Malformed(f"{path}.size", f"says {given.size} bytes where content_base64 holds {len(content)}")
+    return Attachment(
+        name=given.name, content_type=given.content_type.lower(), size=given.size, url=given.url, content=content
+    )
+
+
+def _decoded(text: str, field: str) -> bytes:
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise Malformed(field, "is not base64 (RFC 4648, section 4)") from exc
+    if len(content) > MAX_INLINE:
+        raise Malformed(field, f"is larger than {MAX_INLINE // 1024} KiB: send it by url")
+    return content
+
+
+def malformed(error: ValidationError, format_name: str) -> Malformed:
+    """Return the first thing that pydantic found, in words for the sender."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(step) for step in first["loc"] if step != "[key]")
+    return Malformed(field or "body", _problem(first["type"], first["msg"], first.get("ctx", {}), format_name))
+
+
+def _problem(kind: str, words: str, limits: dict[str, Any], format_name: str) -> str:
+    match kind:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return f"is not a field of {format_name}: remove it"
+        case "enum":
+            return f"must be one of {limits['expected']}"
+        case "string_too_long" | "too_long":
+            return f"is longer than {limits['max_length']}"
+        case _:
+            return words.removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")

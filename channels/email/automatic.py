@@ -1,0 +1,92 @@
+"""Whether a person wrote a mail. Headers first; the words of a subject count only where headers are silent."""
+
+import re
+from collections.abc import Callable, Iterator
+from email.message import Message
+
+from channels.email.headers import Headers
+from channels.message import Automatic, Handle
+
+OWN_HEADER = "X-Frontdesk-Message"
+
+_DAEMON = re.compile(r"(mailer-daemon|postmaster|mail-daemon)(@|$)")
+_VACATION = re.compile(
+    r"^\s*(auto(matic|matische|mated)?[ -]?(reply|response|antwort)|out of (the )?office|abwesen(d|heit)|"
+    r"r.ponse automatique|respuesta autom|risposta automatica)",
+    re.IGNORECASE,
+)
+_BULK = frozenset({"bulk", "list", "junk"})
+
+
+def automatic(headers: Headers, message: Message, sender: Handle) -> Automatic | None:
+    """Return why no person wrote this mail; None if one did, as far as can be told (RFC 3834, RFC 2919, RFC 3464)."""
+    for kind, applies in _RULES:
+        if applies(headers, message, sender):
+            return kind
+    return None
+
+
+def reported_ids(message: Message) -> Iterator[str]:
+    """Yield the Message-IDs of the mails that a report (RFC 3462) is about, from the copies it encloses."""
+    if message.get_content_type() != "multipart/report" or not message.is_multipart():
+        return
+    for part in message.get_payload():
+        if isinstance(part, Message):
+            yield from _enclosed_ids(part)
+
+
+def _enclosed_ids(part: Message) -> list[str]:
+    payload = part.get_payload()
+    match part.get_content_type():
+        case "message/rfc822" if isinstance(payload, list) and payload:
+            return Headers.of(payload[0]).message_ids("Message-ID")
+        case "text/rfc822-headers" if isinstance(payload, str):
+            return _id_in(payload)
+        case _:
+            return []
+
+
+def _id_in(headers: str) -> list[str]:
+    return re.findall(r"^message-id:\s*<([^<>\s]+)>", headers[: 64 * 1024], re.IGNORECASE | re.MULTILINE)[:1]
+
+
+def _is_own(headers: Headers, _message: Message, _sender: Handle) -> bool:
+    return headers.raw(OWN_HEADER) is not None
+
+
+def _is_bounce(headers: Headers, message: Message, sender: Handle) -> bool:
+    if message.get_content_type() == "multipart/report" or _DAEMON.match(sender.value):
+        return True
+    return (headers.raw("Return-Path") or "").replace(" ", "") == "<>" and not _is_auto_reply(headers, message, sender)
+
+
+def _is_out_of_office(headers: Headers, message: Message, sender: Handle) -> bool:
+    vacation = _VACATION.match(headers.text("Subject") or "") is not None
+    return vacation and not _word(headers, "Auto-Submitted") == "no" and not _is_list(headers, message, sender)
+
+
+def _is_auto_reply(headers: Headers, _message: Message, _sender: Handle) -> bool:
+    if _word(headers, "Auto-Submitted") not in ("", "no"):
+        return True
+    if _word(headers, "Precedence") in ("auto_reply", "auto-reply") or _word(headers, "X-Autoreply") not in ("", "no"):
+        return True
+    return any(headers.raw(name) is not None for name in ("X-Autorespond", "X-Auto-Response-Suppress"))
+
+
+def _is_list(headers: Headers, _message: Message, _sender: Handle) -> bool:
+    if any(headers.raw(name) is not None for name in ("List-Id", "List-Unsubscribe", "List-Post")):
+        return True
+    return _word(headers, "Precedence") in _BULK
+
+
+def _word(headers: Headers, name: str) -> str:
+    return (headers.raw(name) or "").partition(";")[0].strip().lower()
+
+
+_RULES: tuple[tuple[Automatic, Callable[[Headers, Message, Handle], bool]], ...] = (
+    (Automatic.OWN_NOTIFICATION, _is_own),
+    (Automatic.BOUNCE, _is_bounce),
+    (Automatic.OUT_OF_OFFICE, _is_out_of_office),
+    (Automatic.AUTO_REPLY, _is_auto_reply),
+    (Automatic.MAILING_LIST, _is_list),
+)

@@ -1,0 +1,106 @@
+"""The body of a mail: its text, its HTML made safe, and its files. Leaves quoted mail to `reply`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from email.utils import collapse_rfc2231_value
+
+from channels.email.charset import decode
+from channels.email.headers import Headers, decoded
+from channels.email.limits import MAX_HEADER
+from channels.message import Attachment
+from channels.text import MAX_TEXT, from_html, sanitised, storable
+
+MAX_INLINE = 256 * 1024
+"""Bytes of a file that is handed on with the message; larger ones stay in the raw mail."""
+
+_MAX_NAME = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a mail holds. `notes` say what was cut, for the message's attributes."""
+
+    text: str
+    html: str | None
+    attachments: tuple[Attachment, ...]
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def read_content(message: Message) -> Content:
+    """Return the content of a parsed mail; text comes from HTML where there is no plain text."""
+    plain: list[str] = []
+    html: list[str] = []
+    files: list[Attachment] = []
+    for part in _leaves(message):
+        if _is_file(part):
+            files.append(_file(part))
+        elif part.get_content_type() == "text/html":
+            html.append(_text(part))
+        else:
+            plain.append(_text(part))
+    return _content("\n".join(plain), "\n".join(html), tuple(files))
+
+
+def _content(plain: str, html: str, files: tuple[Attachment, ...]) -> Content:
+    notes = {"text_cut_from": str(len(plain))} if len(plain) > MAX_TEXT else {}
+    if len(html) > MAX_TEXT:
+        notes["html_cut_from"] = str(len(html))
+    text = plain[:MAX_TEXT] if plain.strip() else from_html(html)
+    return Content(text=text, html=(sanitised(html) or None) if html else None, attachments=files, notes=notes)
+
+
+def _leaves(message: Message) -> Iterator[Message]:
+    if message.get_content_maintype() != "multipart" or not message.is_multipart():
+        yield message
+        return
+    for part in message.get_payload():
+        if isinstance(part, Message):
+            yield from _leaves(part)
+
+
+def _is_file(part: Message) -> bool:
+    disposition = (part.get_content_disposition() or "").lower()
+    if disposition == "attachment" or part.get_content_maintype() not in ("text", "multipart"):
+        return True
+    return _name(part) is not None and part.get_content_type() not in ("text/plain", "text/html")
+
+
+def _file(part: Message) -> Attachment:
+    content = _bytes(part)
+    return Attachment(
+        name=_name(part) or _default_name(part),
+        content_type=part.get_content_type()[:127],
+        size=len(content),
+        content=content if len(content) <= MAX_INLINE else None,
+    )
+
+
+def _bytes(part: Message) -> bytes:
+    if part.is_multipart():
+        return b"\n".join(inner.as_bytes() for inner in part.get_payload() if isinstance(inner, Message))
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _text(part: Message) -> str:
+    return decode(_bytes(part), part.get_content_charset()).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _name(part: Message) -> str | None:
+    """Return a file's name from Content-Disposition or Content-Type: RFC 2231, encoded words, or bare bytes."""
+    try:
+        value = part.get_param("filename", None, "content-disposition") or part.get_param("name", None)
+        name = collapse_rfc2231_value(value) if value else ""
+    except (IndexError, ValueError, LookupError, TypeError):
+        return None
+    readable = storable(decoded(name[:MAX_HEADER].encode("utf-8", "surrogateescape").decode("utf-8", "replace")))
+    return readable.replace("\\", "/").rpartition("/")[2].strip()[:_MAX_NAME] or None
+
+
+def _default_name(part: Message) -> str:
+    if part.get_content_type() == "message/rfc822":
+        inner = part.get_payload()
+        subject = Headers.of(inner[0]).text("Subject") if isinstance(inner, list) and inner else None
+        return f"{(subject or 'message')[:100]}.eml"
+    return part.get_content_type().replace("/", ".")[:_MAX_NAME]

@@ -1,0 +1,119 @@
+"""The header of a mail as text, addresses, dates and ids. Reads what real mailers send, which is not always RFC 5322."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.message import Message
+from email.utils import getaddresses, parsedate_to_datetime
+
+from channels import handles
+from channels.email.charset import decode
+from channels.email.limits import MAX_HEADER
+from channels.errors import Malformed
+from channels.message import Handle
+from channels.text import storable
+
+MAX_COMMENT_DEPTH = 50
+
+_MESSAGE_ID = re.compile(r"<\s*([^<>\s]+)\s*>")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_SPACED_FOLD = re.compile(r"[ \t]*\n[ \t]+")
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"@]+")
+
+
+class Headers:
+    """The top header of one mail; names in any case, values unfolded."""
+
+    def __init__(self, values: Mapping[str, Sequence[str]]) -> None:
+        self._values = values
+
+    @classmethod
+    def of(cls, message: Message) -> "Headers":
+        """Collect the header fields of a mail or of one of its parts."""
+        values: dict[str, list[str]] = {}
+        for name, value in message.raw_items():
+            values.setdefault(name.lower(), []).append(_unfolded(value[:MAX_HEADER]))
+        return cls(values)
+
+    def raw(self, name: str) -> str | None:
+        """Return the first field of that name, encoded words and all; None without one."""
+        values = self._values.get(name.lower())
+        return values[0] if values else None
+
+    def text(self, name: str) -> str | None:
+        """Return the first field of that name as people read it; None without one or if it is empty."""
+        value = self.raw(name)
+        return (_CONTROL.sub(" ", decoded(value)).strip() or None) if value else None
+
+    def addresses(self, name: str) -> list[Handle]:
+        """Return the addresses of all fields of that name, in order, leaving out what is none."""
+        return [handle for value in self._values.get(name.lower(), ()) for handle in _addresses(value)]
+
+    def message_ids(self, name: str) -> list[str]:
+        """Return the Message-IDs in a field without angle brackets; bare ones are taken if none has brackets."""
+        value = storable(self.raw(name) or "")
+        return _MESSAGE_ID.findall(value) or [word.strip("<>") for word in value.split() if "@" in word.strip("<>@")]
+
+    def instant(self, name: str) -> datetime | None:
+        """Return a date field in UTC, None where it is missing or names no time between 1970 and 2200."""
+        try:
+            instant = parsedate_to_datetime(self.raw(name) or "")
+            instant = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+        return instant if 1970 <= instant.year < 2200 else None
+
+    def language(self) -> str | None:
+        """Return the first of Content-Language, if it is a BCP 47 tag."""
+        found = _LANGUAGE.match(self.raw("Content-Language") or "")
+        return found.group() if found else None
+
+    def plus_details(self, *names: str) -> tuple[str, ...]:
+        """Return the details of plus-addresses (RFC 5233) in their own case: `TOKEN` of `support+TOKEN@…`."""
+        values = [value for name in names for value in self._values.get(name.lower(), ())]
+        locals_ = [address.rpartition("@")[0] for value in values for address in _ADDRESS.findall(value)]
+        return tuple(dict.fromkeys(local.partition("+")[2] for local in locals_ if "+" in local[:-1]))
+
+
+def decoded(value: str) -> str:
+    """Return a header value with its encoded words (RFC 2047) decoded; broken ones stay as they are."""
+    if "=?" not in value:
+        return value
+    try:
+        parts = decode_header(value)
+    except (HeaderParseError, ValueError, LookupError):
+        return value
+    return "".join(_piece(part, charset) for part, charset in parts)
+
+
+def _piece(part: bytes | str, charset: str | None) -> str:
+    if isinstance(part, str):
+        return storable(part)
+    # decode_header hands literal text back as Latin-1 or raw-unicode-escape bytes without a charset.
+    return decode(part, charset) if charset else storable(part.decode("raw_unicode_escape", "replace"))
+
+
+def _unfolded(value: object) -> str:
+    text = str(value).encode("utf-8", "surrogateescape")
+    return _SPACED_FOLD.sub(" ", decode(text, None)).replace("\n", " ")
+
+
+def _addresses(value: str) -> list[Handle]:
+    if value.count("(") > MAX_COMMENT_DEPTH:
+        value = value.replace("(", " ").replace(")", " ")
+    try:
+        pairs = getaddresses([value])
+    except (IndexError, ValueError):
+        pairs = []
+    found = [handle for name, address in pairs if (handle := _handle(name, address))]
+    return found or [handle for address in _ADDRESS.findall(decoded(value)) if (handle := _handle("", address))]
+
+
+def _handle(name: str, address: str) -> Handle | None:
+    try:
+        return handles.email(decoded(address), "from", name=_CONTROL.sub(" ", decoded(name)).strip()[:255])
+    except Malformed:
+        return None

@@ -1,0 +1,98 @@
+"""What a mail may cost: counted on the bytes before the standard library's parser, which is quadratic, sees them."""
+
+import re
+from email.message import Message
+
+from channels.errors import Malformed
+
+MAX_BYTES = 25 * 1024 * 1024
+MAX_HEADER_BLOCK = 256 * 1024
+MAX_HEADER = 16 * 1024
+MAX_HEADER_LINES = 2_000
+MAX_PARTS = 200
+MAX_DEPTH = 20
+MAX_ADDRESSES = 500
+
+_BLANK_LINE = re.compile(rb"\n\n|\A\n|\Z")
+_FOLD = re.compile(rb"\n(?![ \t])")
+_ADDRESS_HEADER = re.compile(rb"(?:to|cc|bcc|from|sender|reply-to)[ \t]*:", re.IGNORECASE)
+# Either a Content-Type header that opens a container, wherever one may stand, or a line that may be a delimiter.
+_STRUCTURE = re.compile(
+    rb"^content-type:(?P<container>[^\n]*(?:\n[ \t][^\n]*)*)|^--(?P<delimiter>[^\n]+)", re.IGNORECASE | re.MULTILINE
+)
+_CONTAINER = re.compile(rb"multipart/|message/", re.IGNORECASE)
+
+
+def check_limits(lines: bytes) -> None:
+    """Raise `Malformed` for a mail that is too large, too deep or too long in any way; `lines` end with LF."""
+    if len(lines) > MAX_BYTES:
+        raise Malformed("body", f"is larger than {MAX_BYTES // 1024**2} MiB")
+    _check_headers(lines)
+    _check_structure(lines)
+
+
+def _check_headers(lines: bytes) -> None:
+    end = _BLANK_LINE.search(lines, 0)
+    block = lines[: end.start() if end else len(lines)]
+    if len(block) > MAX_HEADER_BLOCK:
+        raise Malformed("headers", f"are larger than {MAX_HEADER_BLOCK // 1024} KiB")
+    if block.count(b"\n") >= MAX_HEADER_LINES:
+        raise Malformed("headers", f"have more than {MAX_HEADER_LINES} lines")
+    addresses = 0
+    for header in _FOLD.split(block):
+        if len(header) > MAX_HEADER:
+            raise Malformed(_name(header), f"is larger than {MAX_HEADER // 1024} KiB")
+        addresses += header.count(b"@") if _ADDRESS_HEADER.match(header) else 0
+    if addresses > MAX_ADDRESSES:
+        raise Malformed("to", f"holds more than {MAX_ADDRESSES} addresses")
+
+
+def _check_structure(lines: bytes) -> None:
+    """Follow containers and their delimiters. Parts count once per delimiter, whichever container they are in."""
+    open_containers: list[bytes | None] = []
+    boundaries: set[bytes] = set()
+    parts = 0
+    for mark in _STRUCTURE.finditer(lines):
+        if mark["delimiter"] is None:
+            parts += _open(mark["container"], open_containers, boundaries)
+        elif (boundary := _delimits(mark["delimiter"], boundaries)) is not None:
+            parts += 1
+            _close_inside(boundary, open_containers)
+        if parts > MAX_PARTS:
+            raise Malformed("body", f"has more than {MAX_PARTS} parts")
+        if len(open_containers) > MAX_DEPTH:
+            raise Malformed("body", f"has parts nested deeper than {MAX_DEPTH}")
+
+
+def _open(content_type: bytes, open_containers: list[bytes | None], boundaries: set[bytes]) -> int:
+    if not _CONTAINER.search(content_type) or len(content_type) > MAX_HEADER:
+        return 0
+    boundary = _boundary(content_type)
+    open_containers.append(boundary)
+    if boundary is not None:
+        boundaries.add(boundary)
+    return 1
+
+
+def _boundary(content_type: bytes) -> bytes | None:
+    # Asking the parser's own reader keeps the scan from being led to another boundary than the parser's.
+    header: Message = Message()
+    header["Content-Type"] = content_type.decode("ascii", "surrogateescape").strip()
+    boundary = header.get_boundary()
+    return boundary.encode("ascii", "surrogateescape") if boundary else None
+
+
+def _delimits(line: bytes, boundaries: set[bytes]) -> bytes | None:
+    line = line.rstrip(b" \t")
+    if line in boundaries:
+        return line
+    return line[:-2] if line.endswith(b"--") and line[:-2] in boundaries else None
+
+
+def _close_inside(boundary: bytes, open_containers: list[bytes | None]) -> None:
+    while boundary in open_containers and open_containers[-1] != boundary:
+        open_containers.pop()
+
+
+def _name(header: bytes) -> str:
+    return header.partition(b":")[0][:64].decode("ascii", "replace").lower()

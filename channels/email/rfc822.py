@@ -1,0 +1,105 @@
+"""A raw mail as `email.rfc822`. The router keeps the raw bytes, so attachments above 256 KiB are only named here.
+
+Each question has a module of its own: limits, headers, content, what is new, and whether a person wrote it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from email.message import Message
+from email.parser import BytesParser
+
+from channels import handles
+from channels.email.automatic import automatic, reported_ids
+from channels.email.content import Content, read_content
+from channels.email.headers import Headers
+from channels.email.limits import check_limits
+from channels.email.reply import new_text
+from channels.errors import Malformed
+from channels.message import Channel, Handle, InboundMessage, Parsed, ThreadHints
+
+PROVIDER = "email"
+MAX_REFERENCES = 100
+MAX_ID = 512
+
+_ENVELOPE = ("Delivered-To", "X-Original-To", "Envelope-To")
+_KEPT = {"Reply-To": "reply_to", "Importance": "importance", "X-Priority": "priority", "X-Mailer": "mailer"}
+
+
+def parse(raw: bytes, account: str | None = None) -> Parsed:
+    """Read one mail; `account` is ours if given, else the first recipient without its plus-address detail."""
+    # The stdlib parser ends a line at any of CRLF, LF and CR, so the limits must see the lines that it sees.
+    lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
+    check_limits(lines)
+    message: Message = BytesParser().parsebytes(lines)
+    return Parsed(messages=(_message(message, Headers.of(message), raw, account),))
+
+
+def _message(message: Message, headers: Headers, raw: bytes, account: str | None) -> InboundMessage:
+    sender = _sender(headers)
+    recipients = _recipients(headers)
+    content = read_content(message)
+    return InboundMessage(
+        external_id=_external_id(headers, raw),
+        channel=Channel.EMAIL,
+        provider=PROVIDER,
+        account=_account(account, recipients),
+        sender=sender,
+        recipients=recipients,
+        sent_at=headers.instant("Date"),
+        subject=headers.text("Subject"),
+        text=new_text(content.text),
+        html=content.html,
+        thread=_thread(message, headers),
+        attachments=content.attachments,
+        language=headers.language(),
+        automatic=automatic(headers, message, sender),
+        attributes=_attributes(headers, content),
+    )
+
+
+def _external_id(headers: Headers, raw: bytes) -> str:
+    ids = headers.message_ids("Message-ID")
+    if ids and len(ids[0]) <= MAX_ID:
+        return ids[0]
+    return f"sha256:{hashlib.sha256(ids[0].encode() if ids else raw).hexdigest()}"
+
+
+def _sender(headers: Headers) -> Handle:
+    # Return-Path comes last: it names the machine that takes bounces, which is often not the person.
+    for name in ("From", "Sender", "Return-Path"):
+        found = headers.addresses(name)
+        if found:
+            return found[0]
+    raise Malformed("from", "is missing or holds no address: a mail needs one sender")
+
+
+def _recipients(headers: Headers) -> tuple[Handle, ...]:
+    found = {handle.value: handle for name in ("To", "Cc") for handle in reversed(headers.addresses(name))}
+    return tuple(reversed(found.values()))
+
+
+def _account(account: str | None, recipients: Sequence[Handle]) -> str:
+    if account:
+        return handles.account(account)
+    if not recipients:
+        raise Malformed("to", "holds no address, and the delivery names no account")
+    local, _, domain = recipients[0].value.rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"
+
+
+def _thread(message: Message, headers: Headers) -> ThreadHints:
+    own = headers.message_ids("Message-ID")
+    answered = headers.message_ids("In-Reply-To")
+    references = dict.fromkeys((*headers.message_ids("References"), *answered[1:], *reported_ids(message)))
+    usable = [reference for reference in references if len(reference) <= MAX_ID]
+    return ThreadHints(
+        message_id=own[0] if own and len(own[0]) <= MAX_ID else None,
+        in_reply_to=answered[0] if answered and len(answered[0]) <= MAX_ID else None,
+        references=tuple(usable[-MAX_REFERENCES:]),
+        tokens=headers.plus_details("To", "Cc", *_ENVELOPE),
+    )
+
+
+def _attributes(headers: Headers, content: Content) -> dict[str, str]:
+    kept = {key: (headers.text(name) or "")[:1024] for name, key in _KEPT.items()}
+    return {key: value for key, value in kept.items() if value} | content.notes

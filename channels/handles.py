@@ -1,0 +1,82 @@
+"""One spelling for each address, so that one person is found again. Leaves to `identify` whose address it is."""
+
+import re
+from functools import lru_cache
+
+import phonenumbers
+
+from channels.errors import Malformed
+from channels.message import Handle, HandleKind
+
+MAX_HANDLE = 320
+"""Characters in a handle: 64 of local part, `@`, 255 of domain (RFC 5321, 4.5.3.1)."""
+
+_EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+", re.ASCII)
+_E164_SHAPED = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}", re.ASCII)
+
+
+def email(value: str, field: str, *, name: str | None = None, verified: bool = False) -> Handle:
+    """Return the handle of an email address; raise `Malformed` where it is none."""
+    address = email_address(value)
+    if len(address) > MAX_HANDLE or not _EMAIL.fullmatch(address):
+        raise Malformed(field, "is not an email address: write it as name@domain")
+    return Handle(kind=HandleKind.EMAIL, value=address, name=name or None, verified=verified)
+
+
+def email_address(value: str) -> str:
+    """Return an address in the spelling that is compared.
+
+    The local part is lower-cased too: RFC 5321 lets it be case-sensitive, no mailbox provider in use makes it so, and
+    people write their own address in several cases. An international domain becomes its ASCII form.
+    """
+    local, at, domain = value.strip().lower().rpartition("@")
+    return f"{local}{at}{_ascii_domain(domain.rstrip('.'))}"
+
+
+def phone(value: str, field: str, *, account: str = "", name: str | None = None, verified: bool = False) -> Handle:
+    """Return the handle of a phone number in E.164; without `+` it is read as dialled from the account's country."""
+    number = e164(value.strip()[:64], _region(account))
+    if number is None:
+        raise Malformed(field, "is not a phone number: write it as E.164, with + and country code")
+    return Handle(kind=HandleKind.PHONE, value=number, name=name or None, verified=verified)
+
+
+def user(value: str, field: str, *, scope: str, name: str | None = None, verified: bool = False) -> Handle:
+    """Return the handle of a platform's user; `scope` is the platform."""
+    if not value.strip() or len(value) > MAX_HANDLE:
+        raise Malformed(field, f"must be 1 to {MAX_HANDLE} characters")
+    return Handle(kind=HandleKind.USER, value=value.strip(), scope=scope, name=name or None, verified=verified)
+
+
+@lru_cache(maxsize=8192)
+def e164(value: str, region: str | None = None) -> str | None:
+    """Return a number as `+` and digits (ITU-T E.164), or None where it cannot be a number."""
+    if not _E164_SHAPED.fullmatch(value):
+        return None
+    try:
+        number = phonenumbers.parse(value, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@lru_cache(maxsize=1024)
+def _region(account: str) -> str | None:
+    number = e164(account)
+    return phonenumbers.region_code_for_number(phonenumbers.parse(number)) if number else None
+
+
+def _ascii_domain(domain: str) -> str:
+    if domain.isascii() or len(domain) > 255:
+        return domain
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain
+
+
+def account(value: str) -> str:
+    """Return an account in the spelling that is compared: a mailbox lower-cased, anything else as it is."""
+    return email_address(value) if "@" in value else value.strip()

@@ -1,0 +1,113 @@
+"""Twilio's incoming-message webhook, for SMS and for WhatsApp through Twilio. Leaves fetching media to the desk.
+
+Source: https://www.twilio.com/docs/messaging/guides/webhook-request
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qs, parse_qsl
+
+from channels import handles
+from channels.errors import Malformed
+from channels.message import Attachment, Channel, Handle, InboundMessage, Parsed
+from channels.text import MAX_TEXT, storable
+
+PROVIDER = "twilio"
+MAX_BYTES = 256 * 1024
+MAX_FIELDS = 200
+MAX_MEDIA = 50
+
+_WHATSAPP = "whatsapp:"
+_KEPT = ("AccountSid", "MessagingServiceSid", "FromCity", "FromState", "FromZip", "FromCountry", "NumSegments")
+_SID = re.compile(r"[A-Za-z0-9]{1,64}")
+
+
+def parse(raw: bytes, account: str | None = None) -> Parsed:
+    """Read one webhook body; `account` is ours if given, else the number in `To`."""
+    form = _form(raw)
+    number, our_side = _without_prefix(form.get("From", "")), account or _without_prefix(form.get("To", ""))
+    if not our_side:
+        raise Malformed("To", "is missing, and the delivery names no account")
+    message = InboundMessage(
+        external_id=_message_sid(form),
+        channel=Channel.SOCIAL if form.get("From", "").startswith(_WHATSAPP) else Channel.SMS,
+        provider=PROVIDER,
+        account=our_side,
+        sender=_sender(number, form, our_side),
+        recipients=_recipients(form),
+        text=form.get("Body", "")[:MAX_TEXT],
+        attachments=_media(form),
+        attributes={key: form[key][:1024] for key in _KEPT if form.get(key)},
+    )
+    if not message.text and not message.attachments:
+        raise Malformed("Body", "is empty and there is no media")
+    return Parsed(messages=(message,))
+
+
+def verify(headers: Mapping[str, str], url: str, raw: bytes, secret: str) -> bool:
+    """Tell whether Twilio signed the request: HMAC-SHA1 over the public URL and the sorted form, each value once.
+
+    Source: https://www.twilio.com/docs/usage/security#validating-requests. `headers` are looked up as given.
+    """
+    form = parse_qs(raw.decode(errors="replace"), keep_blank_values=True)
+    signed = url + "".join(key + value for key in sorted(form) for value in sorted(set(form[key])))
+    digest = hmac.new(secret.encode(), signed.encode(), hashlib.sha1).digest()
+    given = headers.get("X-Twilio-Signature", "")
+    return hmac.compare_digest(base64.b64encode(digest), given.encode())
+
+
+def _form(raw: bytes) -> dict[str, str]:
+    if len(raw) > MAX_BYTES:
+        raise Malformed("body", f"is larger than {MAX_BYTES // 1024} KiB")
+    try:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
+    except UnicodeDecodeError as exc:
+        raise Malformed("body", "is not UTF-8") from exc
+    except ValueError as exc:
+        raise Malformed("body", f"has more than {MAX_FIELDS} fields") from exc
+    return {key: storable(value) for key, value in pairs}
+
+
+def _message_sid(form: Mapping[str, str]) -> str:
+    # SmsSid is the older name of the same value; some of Twilio's own forwarders send only that.
+    sid = form.get("MessageSid") or form.get("SmsSid") or form.get("SmsMessageSid") or ""
+    if not _SID.fullmatch(sid):
+        raise Malformed("MessageSid", "is missing" if not sid else "is not a Twilio id")
+    return sid
+
+
+def _sender(number: str, form: Mapping[str, str], account: str) -> Handle:
+    if not number:
+        raise Malformed("From", "is missing")
+    name = form.get("ProfileName", "")[:255] or None
+    # Short codes and alphanumeric sender ids are not numbers, and nobody can be called under them.
+    if not handles.e164(number):
+        return handles.user(number, "From", scope=PROVIDER, name=name, verified=False)
+    return handles.phone(number, "From", account=account, name=name, verified=True)
+
+
+def _recipients(form: Mapping[str, str]) -> tuple[Handle, ...]:
+    number = handles.e164(_without_prefix(form.get("To", "")))
+    return (handles.phone(number, "To"),) if number else ()
+
+
+def _media(form: Mapping[str, str]) -> tuple[Attachment, ...]:
+    count = form.get("NumMedia") or "0"
+    if not count.isascii() or not count.isdecimal() or len(count) > 3 or int(count) > MAX_MEDIA:
+        raise Malformed("NumMedia", f"must be a number up to {MAX_MEDIA}")
+    return tuple(_attachment(form, i) for i in range(int(count)))
+
+
+def _attachment(form: Mapping[str, str], index: int) -> Attachment:
+    url = form.get(f"MediaUrl{index}", "")
+    if not url.startswith(("https://", "http://")) or len(url) > 2048:
+        raise Malformed(f"MediaUrl{index}", "must be an http or https URL" if url else "is missing")
+    content_type = form.get(f"MediaContentType{index}", "")[:127] or "application/octet-stream"
+    return Attachment(name=url.rsplit("/", 1)[-1][:255] or f"media-{index}", content_type=content_type, size=0, url=url)
+
+
+def _without_prefix(address: str) -> str:
+    return address.removeprefix(_WHATSAPP).strip()

@@ -1,0 +1,76 @@
+"""Text that people and PostgreSQL can hold: cleaned, cut to size, and taken out of HTML. Leaves charsets to email."""
+
+import re
+
+import nh3
+from inscriptis import get_text
+from inscriptis.model.config import ParserConfig
+
+MAX_TEXT = 256 * 1024
+"""The most characters of text, and of HTML, that one message may carry."""
+
+MAX_HTML_DEPTH = 1_000
+"""Elements inside each other; both the sanitiser and the text extraction are quadratic beyond some thousands."""
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""NUL, which PostgreSQL refuses in text, and lone surrogates, which UTF-8 cannot encode."""
+
+_TAGS = frozenset(
+    "a abbr b blockquote br caption center code col colgroup dd del div dl dt em font h1 h2 h3 h4 h5 h6 hr i ins kbd li "
+    "ol p pre q s samp small span strike strong sub sup table tbody td tfoot th thead tr tt u ul var".split()
+)
+_ATTRIBUTES = {
+    "a": {"href", "title"},
+    "td": {"align", "valign", "colspan", "rowspan"},
+    "th": {"align", "valign", "colspan", "rowspan"},
+    "ol": {"start", "type"},
+}
+_DROPPED_WITH_CONTENT = {"script", "style", "title", "head", "svg", "math", "template", "noscript", "iframe", "object"}
+_SELF_CLOSING = frozenset(
+    b"area base br col dd dt embed hr img input li link meta option p param source td th tr wbr".split()
+)
+_TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_ANY_TAG = re.compile(r"<[^<>]{0,4096}>")
+_TEXT_LAYOUT = ParserConfig(display_links=False, display_images=False)
+_BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
+
+
+def storable(text: str) -> str:
+    """Return the text without NUL and with lone surrogates shown as U+FFFD."""
+    return UNSTORABLE.sub(lambda found: "" if found.group() == "\x00" else "\ufffd", text)
+
+
+def sanitised(html: str) -> str | None:
+    """Return HTML that runs and fetches nothing, or None where it is nested too deep to be worth its cost."""
+    html = html[:MAX_TEXT]
+    if _nests_too_deep(html):
+        return None
+    return nh3.clean(
+        html,
+        tags=set(_TAGS),
+        attributes=_ATTRIBUTES,
+        clean_content_tags=_DROPPED_WITH_CONTENT,
+        url_schemes={"http", "https", "mailto", "tel"},
+        link_rel="noopener noreferrer nofollow",
+    )
+
+
+def from_html(html: str) -> str:
+    """Return what a reader sees of HTML, laid out in lines."""
+    html = html[:MAX_TEXT]
+    if not html.strip():
+        return ""
+    # libxml2 stops reading at a NUL and cannot encode a surrogate.
+    text = _ANY_TAG.sub(" ", html) if _nests_too_deep(html) else get_text(storable(html), _TEXT_LAYOUT)
+    return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def _nests_too_deep(html: str) -> bool:
+    depth = 0
+    for tag in _TAG.finditer(html.encode(errors="replace")):
+        closing, name = tag.groups()
+        if name.lower() not in _SELF_CLOSING:
+            depth += -1 if closing else 1
+        if depth > MAX_HTML_DEPTH:
+            return True
+    return False
