@@ -1,0 +1,27 @@
+"""Route: which queue a ticket waits in, with which skills and target. The first route that holds decides."""
+
+from router.domain.triage import Considered, Facts, Routing
+from router.policy.model import Policy
+
+
+def route(facts: Facts, policy: Policy) -> Routing:
+    """What the first route whose conditions hold says; the last one is unconditional, so there is always an answer."""
+    matched = next(candidate for candidate in policy.routes if candidate.when.holds(facts))
+    return Routing(
+        route=matched.name,
+        queue=matched.queue,
+        team=policy.queues[matched.queue].team,
+        skills=matched.skills,
+        target=matched.target,
+        policy_version=policy.version,
+    )
+
+
+def explain_routes(facts: Facts, policy: Policy) -> tuple[Considered, ...]:
+    """The routes in the order they were asked, up to the one that matched; each with the first condition that failed."""
+    considered = []
+    for candidate in policy.routes:
+        considered.append(Considered(route=candidate.name, why_not=candidate.when.why_not(facts)))
+        if considered[-1].why_not is None:
+            break
+    return tuple(considered)

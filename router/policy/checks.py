@@ -1,0 +1,111 @@
+"""Cross-checks: what no single field can say, such as names that must exist and teams that must stay apart."""
+
+from collections.abc import Collection, Iterator
+
+from router.domain.triage import Complexity
+from router.policy.conditions import When
+from router.policy.model import Policy, Route, Team, Trait
+
+
+def problems_of(policy: Policy) -> Iterator[str]:
+    """Everything wrong with the policy as a whole, each a sentence that starts with the place in the file."""
+    yield from _unknown_teams(policy)
+    yield from _idle_teams(policy)
+    yield from _duplicate_routes(policy)
+    yield from _unknown_queues(policy)
+    yield from _undeclared(policy)
+    yield from _unreachable_routes(policy)
+    yield from _no_answer(policy)
+    yield from _mixed_teams(policy)
+
+
+def place(index: int, route: Route) -> str:
+    return f"routes[{index}] '{route.name}'"
+
+
+def _unknown_teams(policy: Policy) -> Iterator[str]:
+    for queue in policy.queues.values():
+        if queue.team not in policy.teams:
+            yield f"queues.{queue.name}: unknown team '{queue.team}'; {_known('teams', policy.teams)}"
+
+
+def _idle_teams(policy: Policy) -> Iterator[str]:
+    working = {queue.team for queue in policy.queues.values()}
+    for team in policy.teams:
+        if team not in working:
+            yield f"teams.{team}: has no queue; give it one or remove it"
+
+
+def _duplicate_routes(policy: Policy) -> Iterator[str]:
+    seen: set[str] = set()
+    for index, route in enumerate(policy.routes):
+        if route.name in seen:
+            yield f"{place(index, route)}: another route has this name"
+        seen.add(route.name)
+
+
+def _unknown_queues(policy: Policy) -> Iterator[str]:
+    for index, route in enumerate(policy.routes):
+        if route.queue not in policy.queues:
+            yield f"{place(index, route)}: unknown queue '{route.queue}'; {_known('queues', policy.queues)}"
+
+
+def _undeclared(policy: Policy) -> Iterator[str]:
+    tiers = [tier for tier, _ in policy.tiers]
+    for index, route in enumerate(policy.routes):
+        for tier in sorted((route.when.wanted("tier") or frozenset()).difference(tiers)):
+            yield f"{place(index, route)}: unknown tier '{tier}'; {_known('tiers', tiers)}"
+        for language in sorted((route.when.wanted("language") or frozenset()).difference(policy.triage.languages)):
+            if policy.triage.languages:
+                yield (
+                    f"{place(index, route)}: language '{language}' is not told apart;"
+                    f" triage.languages are {', '.join(policy.triage.languages)}"
+                )
+    for signal in policy.triage.traits:
+        if signal.trait is Trait.TIER:
+            for tier in sorted(signal.values.difference(tiers)):
+                yield f"triage.signals.{signal.name}: unknown tier '{tier}'; {_known('tiers', tiers)}"
+
+
+def _unreachable_routes(policy: Policy) -> Iterator[str]:
+    for index, route in enumerate(policy.routes):
+        earlier = next((other for other in policy.routes[:index] if other.when.covers(route.when)), None)
+        if earlier:
+            yield f"{place(index, route)}: is never reached; '{earlier.name}' before it takes all that it could"
+
+
+def _no_answer(policy: Policy) -> Iterator[str]:
+    last = policy.routes[-1]
+    if last.when.conditions:
+        where = place(len(policy.routes) - 1, last)
+        yield f"{where}: the last route must have no conditions, so that there is always an answer"
+
+
+def _mixed_teams(policy: Policy) -> Iterator[str]:
+    left = frozenset(Complexity)
+    for index, route in enumerate(policy.routes):
+        if (team := _team_of(route, policy)) and (wrong := _carries(route.when, left) - team.takes):
+            yield (
+                f"{place(index, route)}: can bring {min(wrong)} tickets to team '{team.name}', which takes only"
+                f" {min(team.takes)} ones; add 'complexity: {min(team.takes)}' or let the team take any"
+            )
+        if _decides_by_complexity_alone(route.when):
+            left -= _carries(route.when, left)
+
+
+def _team_of(route: Route, policy: Policy) -> Team | None:
+    queue = policy.queues.get(route.queue)
+    return policy.teams.get(queue.team) if queue else None
+
+
+def _carries(when: When, left: frozenset[Complexity]) -> frozenset[Complexity]:
+    wanted = when.wanted("complexity")
+    return left if wanted is None else frozenset(c for c in left if c in wanted)
+
+
+def _decides_by_complexity_alone(when: When) -> bool:
+    return all(condition.key == "complexity" for condition in when.conditions)
+
+
+def _known(what: str, names: Collection[str]) -> str:
+    return f"known {what} are {', '.join(names)}" if names else f"there are no {what}"

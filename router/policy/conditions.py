@@ -1,0 +1,99 @@
+"""The conditions of a route, compiled: do they hold for a message, and if not, which failed first and why."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from router.domain.triage import Facts
+from router.policy.words import Globs, WordList, as_words
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """All of its conditions must hold; without any, it always holds."""
+
+    conditions: tuple["Condition", ...] = ()
+
+    def holds(self, facts: Facts) -> bool:
+        return all(condition.holds(facts) for condition in self.conditions)
+
+    def why_not(self, facts: Facts) -> str | None:
+        """What keeps it from holding, as `channel is email, not chat`; None if it holds."""
+        return next((c.why_not(facts) for c in self.conditions if not c.holds(facts)), None)
+
+    def covers(self, other: "When") -> bool:
+        """True if this certainly holds wherever `other` holds, judged by the conditions as written."""
+        narrower = {condition.key: condition.wanted for condition in other.conditions}
+        return all(c.key in narrower and narrower[c.key] <= c.wanted for c in self.conditions)
+
+    def wanted(self, key: str) -> frozenset[str] | None:
+        """The values that the condition `key` accepts, as written; None without such a condition."""
+        return next((condition.wanted for condition in self.conditions if condition.key == key), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One key of `when` with the values as written, any of which will do."""
+
+    key: str
+    wanted: frozenset[str]
+    holds: Callable[[Facts], bool]
+    found: Callable[[Facts], str]
+
+    def why_not(self, facts: Facts) -> str:
+        return f"{self.key} {self.found(facts)}, not {' or '.join(sorted(self.wanted))}"
+
+
+def one_of(key: str, values: Iterable[str]) -> Condition:
+    """Holds if the fact named `key` is one of the values."""
+    wanted = frozenset(map(str, values))
+    return Condition(
+        key,
+        wanted,
+        lambda facts: getattr(facts, key) in wanted,
+        lambda facts: f"is {getattr(facts, key) or 'unknown'}",
+    )
+
+
+def is_so(key: str, fact: str, value: bool) -> Condition:
+    """Holds if the fact of that name is as `value` says."""
+    return Condition(
+        key,
+        frozenset({_yes_no(value)}),
+        lambda facts: getattr(facts, fact) is value,
+        lambda facts: f"is {_yes_no(getattr(facts, fact))}",
+    )
+
+
+def like(key: str, read: Callable[[Facts], str | None], patterns: Iterable[str]) -> Condition:
+    """Holds if what `read` finds is there and matches one of the patterns."""
+    globs = Globs.of(patterns)
+
+    def holds(facts: Facts) -> bool:
+        value = read(facts)
+        return value is not None and globs.match(value)
+
+    return Condition(key, frozenset(globs.patterns), holds, lambda facts: f"is {read(facts) or 'missing'}")
+
+
+def says(phrases: Iterable[str]) -> Condition:
+    """Holds if subject or text say one of the phrases."""
+    words = WordList.of(phrases)
+    return Condition(
+        "words",
+        frozenset(words.phrases),
+        lambda facts: words.first_in(as_words(facts.subject, facts.text)) is not None,
+        lambda _: "are others",
+    )
+
+
+def attributes(wanted: Mapping[str, Iterable[str]]) -> tuple[Condition, ...]:
+    """One condition for each attribute: it is there and matches one of its patterns."""
+    return tuple(like(f"attributes.{name}", _attribute(name), patterns) for name, patterns in wanted.items())
+
+
+def _attribute(name: str) -> Callable[[Facts], str | None]:
+    return lambda facts: facts.attributes.get(name)
+
+
+def _yes_no(value: bool) -> str:
+    return "true" if value else "false"

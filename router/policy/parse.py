@@ -1,0 +1,41 @@
+"""From the text of a policy file to a `Policy`, or to sentences that say what is wrong with it. Reads no files."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+from pydantic import ValidationError
+
+from router.domain.errors import Misconfigured
+from router.policy.build import build_policy
+from router.policy.checks import problems_of
+from router.policy.document import Unreadable, read_document
+from router.policy.model import Policy
+from router.policy.schema import PolicySection
+from router.policy.wording import sentence
+
+
+class PolicyError(Misconfigured):
+    """The policy file cannot be used; `problems` are sentences about it, each starting with the place in the file."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("policy: " + "; ".join(self.problems))
+
+
+def parse_policy(text: str) -> Policy:
+    """The policy that the text of a file describes. Raises `PolicyError` with everything that is wrong with it."""
+    policy = build_policy(_read(text), version=sha256(text.encode()).hexdigest()[:12])
+    if problems := tuple(problems_of(policy)):
+        raise PolicyError(problems)
+    return policy
+
+
+def _read(text: str) -> PolicySection:
+    try:
+        document = read_document(text)
+    except Unreadable as error:
+        raise PolicyError([str(error)]) from error
+    try:
+        return PolicySection.model_validate(document)
+    except ValidationError as error:
+        raise PolicyError(sentence(problem, document) for problem in error.errors()) from error
