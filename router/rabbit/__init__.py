@@ -1,1 +1,1 @@
-"""All aio-pika."""
+"""All that speaks AMQP."""

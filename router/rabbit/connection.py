@@ -1,0 +1,161 @@
+"""Connects to RabbitMQ and owns every deadline: this package awaits the broker inside `within` and nowhere else.
+
+It speaks through aiormq, the protocol layer of aio-pika, and not through aio-pika's robust objects: what is restored
+after an outage, and when, is decided here, in one loop that starts from nothing each time.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import NoReturn
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import structlog
+from aiormq import Connection
+from aiormq.abc import AbstractChannel, AbstractConnection
+
+from router.domain.errors import BusUnavailable, Misconfigured, Unavailable
+from router.rabbit import tolerance
+
+CONNECT_S = 10.0
+ANSWER_S = 10.0
+CLOSE_S = 3.0
+HEARTBEAT_S = 10
+PAUSE_S = 0.2
+LONGEST_PAUSE_S = 5.0
+
+log = structlog.get_logger(__name__)
+tolerance.apply()
+
+Use = Callable[[AbstractConnection], Awaitable[None]]
+
+
+@asynccontextmanager
+async def within(seconds: float, doing: str) -> AsyncIterator[None]:
+    """Bound what happens inside; whatever the broker or the network does to it becomes `BusUnavailable`."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except asyncio.CancelledError as exc:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # aiormq ends those who wait on a lost connection with a cancellation that nobody here asked for.
+        raise BusUnavailable(f"{doing}: the connection was lost") from exc
+    except TimeoutError as exc:
+        raise BusUnavailable(f"{doing}: no answer within {seconds:g} s") from exc
+    except (ValueError, TypeError):
+        raise  # our own mistake, such as a routing key that is too long
+    except Exception as exc:  # aiormq rejects with its own errors, RuntimeError, OSError and bare Exception
+        raise BusUnavailable(f"{doing}: {str(exc) or type(exc).__name__}") from exc
+
+
+@asynccontextmanager
+async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
+    """Yield a connection that the broker lists under `name`, and close it in any case."""
+    connection = Connection(_with_options(url, heartbeat=HEARTBEAT_S, name=f"frontdesk {name}"))
+    async with within(CONNECT_S, f"connecting to {address(url)}"):
+        await connection.connect()
+    try:
+        yield connection
+    finally:
+        await _close(connection)
+
+
+async def open_channel(connection: AbstractConnection) -> AbstractChannel:
+    """Open an AMQP channel on which publishing is confirmed and what nobody takes is an error."""
+    async with within(ANSWER_S, "opening a channel"):
+        return await connection.channel(publisher_confirms=True, on_return_raises=True, frame_buffer_size=1000)
+
+
+async def until_lost(*closings: "asyncio.Future[object]") -> NoReturn:
+    """Wait for the first of the futures, however long it takes, then raise `BusUnavailable` with its reason."""
+    done, _ = await asyncio.wait(closings, return_when=asyncio.FIRST_COMPLETED)
+    first = done.pop()
+    reason = None if first.cancelled() else first.exception() or first.result()
+    raise BusUnavailable(f"the connection was lost: {reason or 'closed'}")
+
+
+async def check(url: str, *, setting: str = "FRONTDESK_AMQP_URL") -> None:
+    """Connect once; raise `Misconfigured`, naming the setting and the broker, if that is impossible."""
+    try:
+        async with connected(url, "check"):
+            pass
+    except (BusUnavailable, ValueError, KeyError) as exc:
+        raise Misconfigured(f"{setting}: {exc}") from exc
+
+
+def address(url: str) -> str:
+    """Host, port and virtual host of a broker, for people."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 5672}{parts.path if parts.path != '/' else ''}"
+
+
+class Link:
+    """Keeps a connection in use: when it is lost, starts again from nothing after a pause with jitter."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._failures = 0
+        self._down_since: datetime | None = datetime.now(UTC)
+        self._reason = "not yet tried"
+
+    async def keep(self, use: Use) -> NoReturn:
+        """Connect and use the connection until cancelled; `use` raises `Unavailable` when it needs a new one."""
+        while True:
+            try:
+                async with connected(self._url, self._name) as connection:
+                    await use(connection)
+            except* Unavailable as failures:
+                self._failed(failures.exceptions[0])
+            await asyncio.sleep(self._pause())
+
+    def works(self) -> None:
+        """The use of the connection is up: what it is for can happen now."""
+        log.info("broker connected", link=self._name, broker=address(self._url))
+        self._failures = 0
+        self._down_since = None
+
+    def problems(self) -> list[str]:
+        if self._down_since is None:
+            return []
+        since = self._down_since.isoformat(timespec="seconds")
+        return [f"broker: {self._name} not connected to {address(self._url)} since {since}: {self._reason}"]
+
+    def _failed(self, failure: BaseException) -> None:
+        self._failures += 1
+        self._reason = str(failure)
+        self._down_since = self._down_since or datetime.now(UTC)
+        log.warning("broker lost", link=self._name, broker=address(self._url), reason=self._reason)
+
+    def _pause(self) -> float:
+        longest = min(LONGEST_PAUSE_S, PAUSE_S * 2.0 ** min(self._failures, 10))
+        return longest * random.uniform(0.5, 1)  # noqa: S311 - jitter, so that workers do not come back in step
+
+
+def is_blocked(connection: AbstractConnection) -> bool:
+    """Whether the broker has stopped reading what we publish, as it does on a memory or disk alarm."""
+    ready = connection.ready()  # the only public sign of it: a coroutine that ends at once unless blocked
+    try:
+        ready.send(None)
+    except StopIteration:
+        return False
+    ready.close()
+    return True
+
+
+async def _close(connection: AbstractConnection) -> None:
+    """Close within the deadline: a frozen broker would keep the orderly way waiting."""
+    closing = asyncio.ensure_future(connection.close())
+    await asyncio.wait({closing}, timeout=CLOSE_S)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+
+
+def _with_options(url: str, **options: object) -> str:
+    parts = urlsplit(url)
+    query = {name: str(value) for name, value in options.items()} | dict(parse_qsl(parts.query))
+    return urlunsplit(parts._replace(query=urlencode(query)))

@@ -1,0 +1,130 @@
+"""Takes deliveries from RabbitMQ in batches. Leaves what they mean, and all counting of attempts, to `take`."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NoReturn
+
+import structlog
+from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
+
+from router.domain.errors import BusUnavailable, Unavailable
+from router.flow.bus import Take
+from router.metrics import Metrics
+from router.rabbit.connection import ANSWER_S, Link, open_channel, until_lost, within
+from router.rabbit.properties import delivery_of
+from router.rabbit.topology import DEAD, INTAKE, declare
+
+BATCH = 200
+PREFETCH_DEAD = 20
+LOOK_EVERY_S = 10.0
+STALLED_AFTER_S = 30.0
+
+log = structlog.get_logger(__name__)
+
+Buffer = asyncio.Queue[DeliveredMessage]
+
+
+class RabbitConsumer:
+    """Implements `router.flow.bus.Consumer` on the intake queue and the dead-letter queue beside it.
+
+    One lane: while a batch of at most `batch` deliveries is taken, the next is buffered, and all of it goes to `take`
+    as soon as the lane is free. Whatever goes wrong, the connection is dropped: the broker then delivers everything
+    unacknowledged again, in order, and nothing stale is left in a buffer.
+    """
+
+    def __init__(self, url: str, metrics: Metrics, *, batch: int = BATCH) -> None:
+        self._link = Link(url, "consumer")
+        self._metrics = metrics
+        self._batch = batch
+        self._idle_since: float | None = None
+
+    def problems(self) -> Sequence[str]:
+        return self._link.problems()
+
+    async def run(self, take: Take) -> NoReturn:
+        """Consume until cancelled; see `Consumer.run`."""
+
+        async def use(connection: AbstractConnection) -> None:
+            await self._consume(connection, take)
+
+        self._metrics.consumers_expected.set(1)
+        await self._link.keep(use)
+
+    async def _consume(self, connection: AbstractConnection, take: Take) -> None:
+        amqp_channel = await open_channel(connection)
+        await declare(amqp_channel)
+        buffer = Buffer()
+        cancelled = _cancellation(amqp_channel)
+        await self._subscribe(amqp_channel, buffer)
+        self._link.works()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._lane(amqp_channel, buffer, take), name="lane")
+                tasks.create_task(self._look_after(connection), name="watch")
+                tasks.create_task(until_lost(connection.closing, amqp_channel.closing, cancelled), name="lost")
+        finally:
+            self._metrics.consumers_actual.set(0)
+
+    async def _subscribe(self, amqp_channel: AbstractChannel, buffer: Buffer) -> None:
+        async def arrived(message: DeliveredMessage) -> None:
+            buffer.put_nowait(message)
+
+        async with within(ANSWER_S, "subscribing"):
+            await amqp_channel.basic_qos(prefetch_count=PREFETCH_DEAD)
+            await amqp_channel.basic_consume(DEAD, arrived, consumer_tag=DEAD)
+            await amqp_channel.basic_qos(prefetch_count=2 * self._batch)
+            await amqp_channel.basic_consume(INTAKE, arrived, consumer_tag=INTAKE)
+
+    async def _lane(self, amqp_channel: AbstractChannel, buffer: Buffer, take: Take) -> NoReturn:
+        while True:
+            self._idle_since = asyncio.get_running_loop().time()
+            batch = await _buffered(buffer, at_most=self._batch)
+            self._idle_since = None
+            await self._hand_over(batch, take)
+            with self._metrics.broker.labels("ack").time():
+                async with within(ANSWER_S, "acknowledging"):
+                    await amqp_channel.basic_ack(batch[-1].delivery_tag or 0, multiple=True)
+
+    async def _hand_over(self, batch: list[DeliveredMessage], take: Take) -> None:
+        deliveries = [delivery_of(message, dead=message.consumer_tag == DEAD) for message in batch]
+        try:
+            await take(deliveries)
+        except Exception as exc:
+            log.exception("batch failed", deliveries=len(batch))
+            self._metrics.retries.labels("batch_failed").inc()
+            raise Unavailable(f"a batch of {len(batch)} failed and comes again: {exc}") from exc
+
+    async def _look_after(self, connection: AbstractConnection) -> NoReturn:
+        """Ask the broker, on a channel apart, whether it still knows us; raise `BusUnavailable` if it does not."""
+        amqp_channel = await open_channel(connection)
+        while True:
+            async with within(ANSWER_S, f"asking for the state of {INTAKE}"):
+                state = await amqp_channel.queue_declare(INTAKE, passive=True)
+            consumers, ready = state.consumer_count or 0, state.message_count or 0
+            self._metrics.consumers_actual.set(consumers)
+            if consumers == 0 or (ready and self._idle_s() > STALLED_AFTER_S):
+                raise BusUnavailable(f"{INTAKE}: {consumers} consumers, {ready} ready, idle for {self._idle_s():.0f} s")
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _idle_s(self) -> float:
+        return 0.0 if self._idle_since is None else asyncio.get_running_loop().time() - self._idle_since
+
+
+async def _buffered(buffer: Buffer, *, at_most: int) -> list[DeliveredMessage]:
+    """Wait for one delivery, then take along what else is there (zero linger)."""
+    batch = [await buffer.get()]
+    while len(batch) < at_most and not buffer.empty():
+        batch.append(buffer.get_nowait())
+    return batch
+
+
+def _cancellation(amqp_channel: AbstractChannel) -> "asyncio.Future[object]":
+    """Become done when the broker cancels a consumer, as it does when somebody deletes the queue."""
+    cancelled: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    def on_cancel(_frame: object) -> None:
+        if not cancelled.done():
+            cancelled.set_result("the broker cancelled the consumer")
+
+    amqp_channel.on_consumer_cancel_callbacks.add(on_cancel)
+    return cancelled

@@ -1,0 +1,46 @@
+"""How a delivery and a publication look in AMQP: the `type` property is the format, `app_id` the account."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from aiormq.abc import DeliveredMessage
+from pamqp.commands import Basic
+
+from router.flow.bus import Delivery, Publication
+
+# AMQP's timestamp has whole seconds; RabbitMQ's own convention for a finer one is this header.
+_MILLISECONDS = "timestamp_in_ms"
+
+
+def delivery_of(message: DeliveredMessage, *, dead: bool = False) -> Delivery:
+    """`dead` says that it comes from the dead-letter queue: it has been delivered before."""
+    properties = message.header.properties
+    return Delivery(
+        body=message.body,
+        format=properties.message_type or "",
+        account=properties.app_id or None,
+        redelivered=dead or bool(message.redelivered),
+        trace_id=properties.message_id or None,
+        published_at=_published_at(properties),
+        routing_key=message.routing_key or "",
+    )
+
+
+def properties_of(publication: Publication) -> Basic.Properties:
+    """Persistent, stamped with this machine's time, which serves tracing alone."""
+    now = datetime.now(UTC)
+    return Basic.Properties(
+        headers={**publication.headers, _MILLISECONDS: int(now.timestamp() * 1000)},
+        delivery_mode=2,
+        message_id=publication.message_id or uuid4().hex,
+        timestamp=now,
+        message_type=publication.format,
+        app_id=publication.account,
+    )
+
+
+def _published_at(properties: Basic.Properties) -> datetime | None:
+    milliseconds = (properties.headers or {}).get(_MILLISECONDS)
+    if isinstance(milliseconds, int) and 0 < milliseconds < 2**42:  # until 2109
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return properties.timestamp

@@ -1,0 +1,44 @@
+"""The exchanges and queues of the contract, declared by whoever connects first. Leaves their use to the adapters."""
+
+from typing import Any
+
+from aiormq.abc import AbstractChannel
+
+from router.flow.bus import Exchange
+from router.rabbit.connection import ANSWER_S, within
+
+INTAKE = "frontdesk.intake"
+DEAD = "frontdesk.dead"
+OUTBOUND = "frontdesk.outbound"
+
+# RabbitMQ 4 drops a message after 20 deliveries where nothing else is said. The limit counts deliveries, not
+# failures, and would hit what was merely prefetched when a worker died: it is a last resort and no policy.
+_DELIVERIES = 1000
+_ENDLESS = 2**31 - 1
+
+_INTAKE_ARGUMENTS = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": _DELIVERIES,
+    "x-dead-letter-exchange": DEAD,
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",  # at-least-once dead-lettering needs it
+}
+_OTHER_ARGUMENTS = {"x-queue-type": "quorum", "x-delivery-limit": _ENDLESS}
+
+
+async def declare(amqp_channel: AbstractChannel) -> None:
+    """Declare everything; where dead letters go stands before the queue that may send some.
+
+    Replies are kept in a queue of their own until a sender takes them, so that none is unroutable. Raises
+    `BusUnavailable` also when the broker has one of them with other arguments; the message names it.
+    """
+    async with within(ANSWER_S, "declaring exchanges and queues"):
+        await _declare(amqp_channel, exchange=DEAD, queue=DEAD, arguments=_OTHER_ARGUMENTS)
+        await _declare(amqp_channel, exchange=Exchange.INBOUND, queue=INTAKE, arguments=_INTAKE_ARGUMENTS)
+        await _declare(amqp_channel, exchange=Exchange.OUTBOUND, queue=OUTBOUND, arguments=_OTHER_ARGUMENTS)
+
+
+async def _declare(amqp_channel: AbstractChannel, *, exchange: str, queue: str, arguments: dict[str, Any]) -> None:
+    await amqp_channel.exchange_declare(exchange, exchange_type="topic", durable=True)
+    await amqp_channel.queue_declare(queue, durable=True, arguments=arguments)
+    await amqp_channel.queue_bind(queue, exchange, routing_key="#")
