@@ -18,7 +18,7 @@ def route(facts: Facts, policy: Policy) -> Routing:
 
 
 def explain_routes(facts: Facts, policy: Policy) -> tuple[Considered, ...]:
-    """The routes in the order they were asked, up to the one that matched; each with the first condition that failed."""
+    """The routes in the order asked, up to the one that matched; each other with the first condition that failed."""
     considered = []
     for candidate in policy.routes:
         considered.append(Considered(route=candidate.name, why_not=candidate.when.why_not(facts)))

@@ -11,25 +11,37 @@ from typing import Self
 # A query says what it is about early; what follows in a very long mail is quoted logs and legal footers.
 READ_CHARACTERS = 8_000
 
+_HEAD = 3
 _WORD = re.compile(r"\w+")
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text as case-folded words with single spaces between and around them, and the first letters of each word."""
+
+    text: str
+    heads: frozenset[str]
+
+    def around(self, needle: str) -> str:
+        """The whole words where the needle is found first."""
+        at = self.text.index(needle)
+        begin = self.text.rfind(" ", 0, at + 1) + 1
+        return self.text[begin : self.text.index(" ", at + len(needle) - 1)]
+
+
 @lru_cache(maxsize=8)
-def as_words(subject: str, text: str) -> str:
-    """The first 8,000 characters as case-folded words with single spaces between and around them: ` my order `.
-
-    Classify and route ask for the same message one after the other, hence the small cache.
-    """
-    return " " + _words(f"{subject}\n{text}"[:READ_CHARACTERS]) + " "
-
-
-def _words(text: str) -> str:
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+def as_words(subject: str, text: str) -> Words:
+    """The words of the first 8,000 characters. Classify and route ask for the same message, hence the small cache."""
+    words = _split(f"{subject}\n{text}"[:READ_CHARACTERS])
+    return Words(f" {' '.join(words)} ", frozenset({word[:_HEAD] for word in words} | {""}))
 
 
 @dataclass(frozen=True, slots=True)
 class WordList:
-    """Words and phrases to find as whole words; `refund*` also finds what begins with it, `*refund*` what holds it."""
+    """Words and phrases to find as whole words; `refund*` also finds what begins with it, `*refund*` what holds it.
+
+    Each needle goes with the head that some word of the text must have: a set lookup spares most searches.
+    """
 
     phrases: tuple[str, ...]
     needles: tuple[tuple[str, str], ...]
@@ -37,20 +49,26 @@ class WordList:
     @classmethod
     def of(cls, phrases: Iterable[str]) -> Self:
         kept = tuple(phrases)
-        return cls(kept, tuple((_needle(phrase), phrase.strip("*")) for phrase in kept))
+        return cls(kept, tuple(map(_needle, kept)))
 
-    def first_in(self, words: str) -> str | None:
-        """The first phrase of the list that `words` (from `as_words`) holds, or None."""
-        for needle, phrase in self.needles:
-            if needle in words:
-                return phrase
+    def first_in(self, words: Words) -> str | None:
+        """The text's own words where it says the first phrase of the list that it says at all, or None."""
+        for head, needle in self.needles:
+            if head in words.heads and needle in words.text:
+                return words.around(needle)
         return None
 
 
-def _needle(phrase: str) -> str:
+def _needle(phrase: str) -> tuple[str, str]:
+    words = _split(phrase)
     before = "" if phrase.startswith("*") else " "
     after = "" if phrase.endswith("*") else " "
-    return f"{before}{_words(phrase)}{after}"
+    head = words[0][:_HEAD] if before and (len(words[0]) >= _HEAD or len(words) > 1 or after) else ""
+    return head, f"{before}{' '.join(words)}{after}"
+
+
+def _split(text: str) -> list[str]:
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 @dataclass(frozen=True, slots=True)

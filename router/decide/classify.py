@@ -1,0 +1,96 @@
+"""Classify: is a query simple or complex, in which language, and why. Weighs the policy's signals; learns nothing."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import exp, fsum
+
+from router.decide.language import language_of
+from router.domain.triage import Complexity, Query, Reason, Triage
+from router.policy.model import Measure, MeasureSignal, Trait, TraitSignal, TriagePolicy
+from router.policy.words import READ_CHARACTERS, as_words
+
+
+def classify(query: Query, policy: TriagePolicy) -> Triage:
+    """Add up the log-odds of the signals that hold; reasons come heaviest first, and in the file's order when equal."""
+    reasons = tuple(_reasons(query, policy))
+    probability = _sigmoid(policy.bias + fsum(reason.weight for reason in reasons))
+    return Triage(
+        complexity=Complexity.COMPLEX if probability >= policy.threshold else Complexity.SIMPLE,
+        probability=probability,
+        reasons=tuple(sorted(reasons, key=lambda reason: -abs(reason.weight))),
+        language=_hinted(query.language) or language_of(f"{query.text}\n{query.subject}".strip(), policy.languages),
+    )
+
+
+def _reasons(query: Query, policy: TriagePolicy) -> Iterator[Reason]:
+    words = as_words(query.subject, query.text)
+    found = [(signal, phrase) for signal in policy.words if (phrase := signal.words.first_in(words))]
+    reading = _Reading(query, topics=sum(signal.is_topic for signal, _ in found))
+    for signal, phrase in found:
+        yield Reason(signal=signal.name, weight=signal.weight, words=f"mentions '{phrase}'")
+    yield from _measured(reading, policy.measures)
+    yield from _traits(query, policy.traits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    query: Query
+    topics: int
+
+
+def _measured(reading: _Reading, signals: tuple[MeasureSignal, ...]) -> Iterator[Reason]:
+    for signal in signals:
+        count, words = _MEASURES[signal.measure]
+        if (value := count(reading)) >= signal.at_least:
+            yield Reason(signal=signal.name, weight=signal.weight, words=words(value))
+
+
+def _traits(query: Query, signals: tuple[TraitSignal, ...]) -> Iterator[Reason]:
+    for signal in signals:
+        value = query.channel if signal.trait is Trait.CHANNEL else query.tier
+        if value in signal.values:
+            yield Reason(signal=signal.name, weight=signal.weight, words=f"{signal.trait} is {value}")
+
+
+# A question mark inside a word belongs to a link; several in a row are one question. FF1F is the full-width mark.
+_QUESTION = re.compile(r"[?\uff1f]+(?!\w)")
+
+
+def _questions(reading: _Reading) -> int:
+    return len(_QUESTION.findall(reading.query.text[:READ_CHARACTERS]))
+
+
+def _capitals(reading: _Reading) -> int:
+    text = reading.query.text
+    return int(len(text) >= 20 and text.isupper())
+
+
+def _several(noun: str, before: str = "", after: str = "") -> Callable[[int], str]:
+    return lambda count: f"{before}{count:,} {noun}{'' if count == 1 else 's'}{after}"
+
+
+_MEASURES: Mapping[Measure, tuple[Callable[[_Reading], int], Callable[[int], str]]] = {
+    Measure.QUESTIONS: (_questions, _several("question", before="asks ")),
+    Measure.CHARACTERS: (lambda reading: len(reading.query.text), _several("character", after=" long")),
+    Measure.ATTACHMENTS: (lambda reading: reading.query.attachments, _several("attachment")),
+    Measure.CAPITALS: (_capitals, lambda _: "written in capitals"),
+    Measure.TOPICS: (lambda reading: reading.topics, _several("topic", before="touches ")),
+    Measure.CONTACTS_7D: (lambda reading: reading.query.contacts_7d, _several("earlier contact", after=" in 7 days")),
+    Measure.REOPENED: (
+        lambda reading: reading.query.reopened_count,
+        _several("time", before="reopened ", after=" before"),
+    ),
+    Measure.OPEN_TICKETS: (lambda reading: reading.query.open_tickets, _several("open ticket")),
+    Measure.RETURNING: (lambda reading: int(reading.query.is_returning), lambda _: "has written before"),
+}
+
+
+def _hinted(language: str | None) -> str | None:
+    """The primary subtag of a provider's hint: `de` for `de-AT` or `de_AT` (RFC 5646, 2.2.1)."""
+    return re.split("[-_]", language.strip().lower(), maxsplit=1)[0] or None if language else None
+
+
+def _sigmoid(score: float) -> float:
+    # Beyond 30 a float rounds to certainty, which no list of words deserves.
+    return 1 / (1 + exp(-max(-30.0, min(30.0, score))))
