@@ -206,7 +206,7 @@ create table message (
   received_at timestamptz not null,
   ticket_id bigint,
   conversation_id bigint,
-  customer_id bigint not null,
+  customer_id bigint,
   direction text not null constraint direction_is_known check (direction in ('in', 'out', 'note')),
   channel text not null,
   account text not null,
@@ -225,7 +225,7 @@ create table message (
 -- serves: the transcript of a ticket
 create index message_of_ticket on message (ticket_id, sent_at, id);
 -- serves: messages kept without a ticket: mail loops, blocked senders
-create index message_without_ticket on message (customer_id) where ticket_id is null;
+create index message_without_ticket on message (author) where ticket_id is null;
 
 -- The raw bytes of what the message row does not hold completely: provider formats, inline attachments.
 create table payload (

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
@@ -42,6 +43,18 @@ class Principal:
     token_id: TokenId
     role: Role
     agent: Agent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What may be told about a token: everything but its secret. `agent` is the name of the person behind it."""
+
+    name: str
+    role: Role
+    agent: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
 
 
 _LEASE = re.compile(r"([1-9][0-9]{0,18})\.([1-9][0-9]{0,9})", re.ASCII)

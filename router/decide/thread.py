@@ -1,0 +1,123 @@
+"""Where does a message belong? Finds its conversation by the strongest evidence, and the ticket that it continues."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from channels.message import Channel, InboundMessage
+from router.domain.conversation import Conversation
+from router.domain.customer import CustomerId
+from router.domain.ticket import Ticket
+from router.domain.triage import Routing
+from router.policy.model import Policy, Threading
+
+_NUMBER = re.compile(r"\[#(\d{1,18})\]")
+
+
+class Evidence(StrEnum):
+    """What led a message to its conversation, strongest first."""
+
+    TOKEN = "token"  # noqa: S105
+    REFERENCE = "reference"
+    THREAD_KEY = "thread_key"
+    OPEN_CONVERSATION = "open_conversation"
+    TICKET_NUMBER = "ticket_number"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """The conversations that each kind of evidence points to; `referenced` has the latest reference first."""
+
+    tokened: Conversation | None = None
+    referenced: Sequence[Conversation] = ()
+    keyed: Conversation | None = None
+    open_here: Conversation | None = None
+    numbered: Conversation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """The conversation that a message belongs to, and why; None if it begins one."""
+
+    conversation: Conversation | None = None
+    evidence: Evidence = Evidence.NONE
+
+
+def ticket_number(subject: str | None) -> int | None:
+    """The number of a ticket that a subject quotes, as in `Re: [#1234] My order`."""
+    quoted = _NUMBER.search(subject or "")
+    return int(quoted[1]) if quoted else None
+
+
+def find_thread(
+    message: InboundMessage, customer_id: CustomerId | None, found: Candidates, threading: Threading, now: datetime
+) -> Thread:
+    """Take the strongest evidence that holds.
+
+    Our own signed token holds for anybody who has it. Everything else can be guessed or forged, so the sender must
+    have taken part in the conversation, or be its customer.
+    """
+    if found.tokened:
+        return Thread(conversation=found.tokened, evidence=Evidence.TOKEN)
+
+    def takes_part(conversation: Conversation) -> bool:
+        return conversation.customer_id == customer_id or message.sender.key in conversation.participants
+
+    for conversation in found.referenced:
+        if takes_part(conversation):
+            return Thread(conversation=conversation, evidence=Evidence.REFERENCE)
+    if found.keyed and takes_part(found.keyed) and _lasts(found.keyed, threading, now):
+        return Thread(conversation=found.keyed, evidence=Evidence.THREAD_KEY)
+    if found.open_here and _lasts(found.open_here, threading, now):
+        return Thread(conversation=found.open_here, evidence=Evidence.OPEN_CONVERSATION)
+    if found.numbered and takes_part(found.numbered):
+        return Thread(conversation=found.numbered, evidence=Evidence.TICKET_NUMBER)
+    return Thread()
+
+
+def _lasts(conversation: Conversation, threading: Threading, now: datetime) -> bool:
+    """Whether the silence since the last message is short enough; a mail thread does not end."""
+    window = threading.window.get(conversation.channel)
+    return conversation.channel is Channel.EMAIL or window is None or now - conversation.last_message_at <= window
+
+
+class FollowUp(StrEnum):
+    """What a message does to the ticket that its conversation has."""
+
+    CONTINUES = "continues"
+    REOPENS = "reopens"
+    BEGINS_ANEW = "begins_anew"
+
+
+def follow_up(ticket: Ticket | None, policy: Policy, now: datetime) -> FollowUp:
+    """Continue an open ticket; reopen an ended one as its queue's three-way rule says; else begin a new one."""
+    if ticket is None:
+        return FollowUp.BEGINS_ANEW
+    if ticket.is_open:
+        return FollowUp.CONTINUES
+    queue = policy.queues.get(ticket.routing.queue)
+    if ticket.resolved_at is None or queue is None or not queue.reopen.allows(now - ticket.resolved_at):
+        return FollowUp.BEGINS_ANEW
+    return FollowUp.REOPENS
+
+
+def joins(
+    message: InboundMessage, routing: Routing, open_tickets: Sequence[Ticket], within: timedelta, now: datetime
+) -> Ticket | None:
+    """The open ticket of the same customer that a message on another channel continues, latest first, or None.
+
+    Only if the message's own route ends in the same team: the channels are joined, the teams stay segregated.
+    """
+    if not within:
+        return None
+    fitting = (
+        ticket
+        for ticket in open_tickets
+        if ticket.channel != message.channel
+        and ticket.routing.team == routing.team
+        and now - ticket.last_customer_at <= within
+    )
+    return max(fitting, key=lambda ticket: (ticket.last_customer_at, ticket.id), default=None)

@@ -1,0 +1,94 @@
+"""What taking messages in comes to: outcomes, new rows, history lines, and payloads that became no message."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from channels.message import Handle, InboundMessage, MessageKey
+from router.domain.conversation import Conversation, ConversationId
+from router.domain.customer import Customer, CustomerId
+from router.domain.ticket import Ticket, TicketId, TicketState
+from router.flow.bus import Delivery
+
+
+class Outcome(StrEnum):
+    """What became of a message."""
+
+    QUEUED = "queued"
+    REOPENED = "reopened"
+    CONTINUED = "continued"
+    JOINED = "joined"
+    ATTACHED = "attached"
+    HELD = "held"
+    BLOCKED = "blocked"
+    DUPLICATE = "duplicate"
+    CONFLICT = "key_conflict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A message that was taken in: a second one under its key is a duplicate if its fingerprint is the same."""
+
+    key: MessageKey
+    fingerprint: bytes
+    outcome: Outcome
+    ticket_id: TicketId | None = None
+    message_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewHandle:
+    """A handle to record as a customer's, or as verified from now on."""
+
+    handle: Handle
+    customer_id: CustomerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """A message with the places it belongs to; `delivery` is kept when the message does not hold all of it."""
+
+    id: int
+    message: InboundMessage
+    delivery: Delivery
+    customer_id: CustomerId | None
+    conversation_id: ConversationId | None
+    ticket_id: TicketId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of a ticket's history."""
+
+    ticket_id: TicketId
+    kind: str
+    state: TicketState
+    data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unprocessable:
+    """A payload that became no message: kept whole, with the stage that refused it and why."""
+
+    delivery: Delivery
+    stage: str
+    reason: str
+    detail: str
+    key: MessageKey | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """What a batch came to at `now`, ready to be recorded. Customers, conversations and tickets are whole, by id."""
+
+    now: datetime
+    customers: dict[CustomerId, Customer] = field(default_factory=dict)
+    handles: list[NewHandle] = field(default_factory=list)
+    conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
+    tickets: dict[TicketId, Ticket] = field(default_factory=dict)
+    messages: list[StoredMessage] = field(default_factory=list)
+    references: list[tuple[str, str, ConversationId]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
+    unprocessable: list[Unprocessable] = field(default_factory=list)

@@ -1,0 +1,248 @@
+"""A message's whole way in: identify, thread, classify, route, queue. Leaves batches and outages to `receive`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from channels.message import InboundMessage
+from router.decide.classify import classify
+from router.decide.identify import identify
+from router.decide.route import route
+from router.decide.thread import FollowUp, Thread, find_thread, follow_up, joins
+from router.domain.conversation import Conversation, ConversationId
+from router.domain.customer import Customer
+from router.domain.mail_token import read_token
+from router.domain.ticket import Ticket, TicketState
+from router.domain.triage import Facts, Query, Routing, Triage
+from router.flow.bus import Delivery
+from router.flow.changes import Outcome, Received, Unprocessable
+from router.flow.world import World, mail_references
+from router.policy.model import Policy
+
+_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One parsed message with the delivery that brought it, and the conversation that our own token in it names."""
+
+    message: InboundMessage
+    delivery: Delivery
+    tokened: ConversationId | None = None
+
+
+def tokened_conversation(message: InboundMessage, secret: bytes) -> ConversationId | None:
+    """The conversation that a token of ours leads to: in a plus-address, or in the Message-IDs that a mail answers."""
+    tokens = (*message.thread.tokens, *mail_references(message))
+    return next(filter(None, (read_token(secret, token) for token in tokens)), None)
+
+
+def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
+    """Decide one message and change the world accordingly."""
+    message = arrival.message
+    earlier = world.received(message.key)
+    if earlier:
+        return _again(arrival, earlier, world)
+
+    identity = identify(message, world.owners_of(message))
+    found = world.candidates(message, arrival.tokened, identity.customer_id)
+    thread = find_thread(message, identity.customer_id, found, policy.threading, world.now)
+    if message.automatic or policy.is_own(message.sender.value):
+        return _set_aside(arrival, thread, Outcome.HELD, world)
+    known = world.customer(identity.customer_id) if identity.customer_id else None
+    if policy.blocks(message.sender.value) or (known and known.is_blocked):
+        return _set_aside(arrival, Thread(), Outcome.BLOCKED, world)
+
+    customer = world.welcome(message, identity)
+    conversation = thread.conversation or world.begin_conversation(message, customer.id)
+    because: dict[str, object] = {"identify": identity.because, "thread": thread.evidence.value}
+    if identity.same_as:
+        because |= {"maybe_same_as": list(identity.same_as)}
+    matter = _Matter(arrival, customer, conversation, because)
+
+    ticket = world.ticket_of(conversation)
+    match follow_up(ticket, policy, world.now):
+        case FollowUp.CONTINUES if ticket:
+            return _continue(matter, ticket, Outcome.CONTINUED, world)
+        case FollowUp.REOPENS if ticket:
+            return _reopen(matter, ticket, policy, world)
+        case _:
+            return _begin(matter, policy, world)
+
+
+@dataclass(frozen=True, slots=True)
+class _Matter:
+    """A message that is for a ticket, who wrote it, where it belongs, and why so far."""
+
+    arrival: Arrival
+    customer: Customer
+    conversation: Conversation
+    because: Mapping[str, object]
+
+    def decided(self, **because: object) -> "_Matter":
+        """The same matter with more reasons for its ticket's history."""
+        return replace(self, because={**because, **self.because})
+
+
+def _again(arrival: Arrival, earlier: Received, world: World) -> Outcome:
+    """A repeated delivery changes nothing; another message under the same key is kept, never dropped."""
+    if earlier.fingerprint == arrival.message.fingerprint:
+        return Outcome.DUPLICATE
+    world.changes.unprocessable.append(
+        Unprocessable(
+            delivery=arrival.delivery,
+            stage="receive",
+            reason=Outcome.CONFLICT,
+            detail="another message with this id was received before, with other content",
+            key=arrival.message.key,
+        )
+    )
+    return Outcome.CONFLICT
+
+
+def _set_aside(arrival: Arrival, thread: Thread, otherwise: Outcome, world: World) -> Outcome:
+    """Keep a message that no agent has to answer: beside what it answers, if that is known."""
+    conversation = thread.conversation
+    ticket = world.ticket_of(conversation) if conversation else None
+    outcome = Outcome.ATTACHED if ticket else otherwise
+    customer_id = conversation.customer_id if conversation else None
+    message_id = world.put_message(arrival.message, arrival.delivery, customer_id, conversation, ticket)
+    if ticket:
+        world.put_ticket(ticket, "receive", {"message": message_id, "automatic": str(arrival.message.automatic)})
+    return _received(arrival, outcome, ticket, message_id, world)
+
+
+def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, world: World) -> Outcome:
+    """Add the message to an open ticket, which keeps its place."""
+    return _record(matter, replace(ticket, last_customer_at=world.now), "receive", outcome, world)
+
+
+def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Outcome:
+    """Begin a new wait for a ticket that had ended, in its own queue and with its own target."""
+    reopened = replace(
+        _wait(ticket, matter.customer, policy, world), reopened_count=ticket.reopened_count + 1, resolved_at=None
+    )
+    owner = world.customer(ticket.customer_id)
+    world.put_customer(replace(owner, reopened_count=owner.reopened_count + 1))
+    world.add_contact(ticket.customer_id, matter.arrival.message.channel, reopened)
+    return _record(matter.decided(reason="reopened"), reopened, "queue", Outcome.REOPENED, world)
+
+
+def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
+    """Classify and route; then join an open ticket that the same team has from another channel, or queue a new one."""
+    triage = classify(_query(matter, policy, world), policy.triage)
+    routing = route(_facts(matter, triage, policy), policy)
+    owner_id = matter.conversation.customer_id
+    joined = joins(
+        matter.arrival.message,
+        routing,
+        world.open_tickets_of(owner_id),
+        policy.threading.join_channels_within,
+        world.now,
+    )
+    if joined:
+        world.add_contact(owner_id, matter.arrival.message.channel, joined)
+        return _continue(matter, joined, Outcome.JOINED, world)
+    ticket = _wait(_new_ticket(matter, triage, routing, world), matter.customer, policy, world)
+    world.add_contact(owner_id, matter.arrival.message.channel, ticket)
+    decided = matter.decided(
+        reason="new",
+        complexity=triage.complexity.value,
+        probability=round(triage.probability, 3),
+        route=routing.route,
+        queue=routing.queue,
+        policy=routing.policy_version,
+    )
+    return _record(decided, ticket, "queue", Outcome.QUEUED, world)
+
+
+def _record(matter: _Matter, ticket: Ticket, kind: str, outcome: Outcome, world: World) -> Outcome:
+    arrival = matter.arrival
+    message_id = world.put_message(arrival.message, arrival.delivery, matter.customer.id, matter.conversation, ticket)
+    world.put_ticket(ticket, kind, {**matter.because, "message": message_id})
+    return _received(arrival, outcome, ticket, message_id, world)
+
+
+def _received(arrival: Arrival, outcome: Outcome, ticket: Ticket | None, message_id: int, world: World) -> Outcome:
+    world.put_received(
+        Received(
+            key=arrival.message.key,
+            fingerprint=arrival.message.fingerprint,
+            outcome=outcome,
+            ticket_id=ticket.id if ticket else None,
+            message_id=message_id,
+        )
+    )
+    return outcome
+
+
+def _query(matter: _Matter, policy: Policy, world: World) -> Query:
+    message, customer = matter.arrival.message, world.customer(matter.conversation.customer_id)
+    return Query(
+        channel=message.channel,
+        subject=message.subject or "",
+        text=message.text,
+        attachments=len(message.attachments),
+        language=message.language,
+        contacts_7d=customer.contacts_within(_WEEK, world.now),
+        reopened_count=customer.reopened_count,
+        open_tickets=len(world.open_tickets_of(customer.id)),
+        tier=_tier(matter, policy),
+        is_returning=customer.is_returning,
+    )
+
+
+def _facts(matter: _Matter, triage: Triage, policy: Policy) -> Facts:
+    message = matter.arrival.message
+    return Facts(
+        complexity=triage.complexity,
+        channel=message.channel,
+        provider=message.provider,
+        account=message.account,
+        language=triage.language,
+        tier=_tier(matter, policy),
+        is_returning=matter.customer.is_returning,
+        is_reopened=False,
+        subject=message.subject or "",
+        text=message.text,
+        attributes=message.attributes,
+        has_attachments=bool(message.attachments),
+    )
+
+
+def _tier(matter: _Matter, policy: Policy) -> str | None:
+    message = matter.arrival.message
+    vouched = (handle.value for handle in message.also if handle.verified)
+    return policy.tier_of((message.sender.value, *vouched), matter.customer.tier)
+
+
+def _new_ticket(matter: _Matter, triage: Triage, routing: Routing, world: World) -> Ticket:
+    message = matter.arrival.message
+    return Ticket(
+        id=world.ids.ticket(),
+        customer_id=matter.conversation.customer_id,
+        channel=message.channel,
+        subject=message.subject,
+        state=TicketState.NEW,
+        triage=triage,
+        routing=routing,
+        enqueued_at=world.now,
+        due_at=world.now,
+        last_customer_at=world.now,
+        created_at=world.now,
+    )
+
+
+def _wait(ticket: Ticket, customer: Customer, policy: Policy, world: World) -> Ticket:
+    """The ticket at the beginning of a wait, with a wish for the agent of the last contact if its queue knows that."""
+    queue = policy.queues.get(ticket.routing.queue)
+    wishes = bool(queue and queue.sticky_for and customer.last_agent_id)
+    return replace(
+        ticket,
+        state=TicketState.QUEUED,
+        enqueued_at=world.now,
+        due_at=world.now + ticket.routing.target,
+        last_customer_at=world.now,
+        preferred_agent_id=customer.last_agent_id if wishes else None,
+        preferred_until=world.now + queue.sticky_for if wishes and queue else None,
+    )

@@ -1,0 +1,269 @@
+"""Takes batches of deliveries to the store: parse, load the world, decide each message, record all, in one transaction.
+
+A bad payload never holds up a good one: what cannot be parsed is kept with its reason, a batch that the store refuses
+is halved until the offender stands alone, and an outage is waited out with nothing acknowledged.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import stamina
+import structlog
+
+from channels.errors import Malformed
+from channels.message import InboundMessage, MessageKey, Parsed
+from router.decide.thread import ticket_number
+from router.domain.conversation import ConversationId
+from router.domain.errors import Raced, StoreUnavailable
+from router.flow.bus import Delivery
+from router.flow.changes import Changes, Outcome, Unprocessable
+from router.flow.intake import Arrival, take_in, tokened_conversation
+from router.flow.world import Ids, Snapshot, World, mail_references, thread_root
+from router.metrics import Metrics
+from router.policy.model import Policy
+
+log = structlog.get_logger()
+
+# How many deliveries share a transaction once their processing has begun before without an end: a payload that kills
+# its process is cornered in three more deaths, and its neighbours are through long before.
+_CHUNK_AFTER_ATTEMPTS = (10_000, 14, 1)
+_RACES_BEFORE_BLAME = 3
+
+Parse = Callable[[str, bytes, str | None], Parsed]
+Isolate = Callable[[Delivery], Awaitable[bool]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a batch needs to know. `threads` and `references` are pairs of account and Message-ID."""
+
+    messages: int
+    keys: frozenset[MessageKey]
+    handles: frozenset[str]
+    tokened: frozenset[ConversationId]
+    threads: frozenset[tuple[str, str]]
+    references: frozenset[tuple[str, str]]
+    ticket_numbers: frozenset[int]
+
+
+class IntakeTransaction(Protocol):
+    """One transaction: load locks what it returns until the end."""
+
+    async def load(self, wanted: Wanted) -> tuple[Snapshot, Ids]: ...
+
+    async def record(self, changes: Changes, finished: Sequence[bytes]) -> None:
+        """Write everything; `finished` are the hashes of deliveries whose attempts are over with this commit."""
+
+
+class IntakeStore(Protocol):
+    """What intake needs of the database. Raises `StoreUnavailable`, `Raced` and `DataError`."""
+
+    def transaction(self) -> AbstractAsyncContextManager[IntakeTransaction]: ...
+
+    async def attempts(self, hashes: Sequence[bytes]) -> Mapping[bytes, int]:
+        """How often the processing of each of these was begun and not finished; absent is never."""
+
+    async def begin_attempts(self, hashes: Sequence[bytes]) -> None:
+        """Commit that the processing of these begins now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parcel:
+    """A delivery opened: its messages, and what of it can never be processed."""
+
+    delivery: Delivery
+    arrivals: tuple[Arrival, ...] = ()
+    refused: tuple[Unprocessable, ...] = ()
+
+
+class Receiver:
+    """The `take` of a consumer: returns when every delivery of the batch is settled and may be acknowledged."""
+
+    def __init__(
+        self,
+        *,
+        store: IntakeStore,
+        policy: Callable[[], Policy],
+        parse: Parse,
+        secret: bytes,
+        metrics: Metrics,
+        isolate: Isolate,
+    ) -> None:
+        """`secret` signs our mail tokens; `isolate` settles one delivery in a process of its own, or says it died."""
+        self._store = store
+        self._policy = policy
+        self._parse = parse
+        self._secret = secret
+        self._metrics = metrics
+        self._isolate = isolate
+
+    async def take(self, deliveries: Sequence[Delivery]) -> None:
+        if not any(delivery.redelivered for delivery in deliveries):
+            await self._settle(deliveries)
+            return
+        hashes = [fingerprint(delivery) for delivery in deliveries if delivery.redelivered]
+        attempts = await _outlast(lambda: self._store.attempts(hashes))
+        for chunk, begun in _chunks(deliveries, attempts):
+            await self._retake(chunk, begun)
+
+    async def _retake(self, deliveries: Sequence[Delivery], begun: int) -> None:
+        """Settle deliveries that may have killed a process before, after committing that they are begun again."""
+        if begun >= len(_CHUNK_AFTER_ATTEMPTS):
+            await self._settle_suspect(deliveries[0])
+            return
+        hashes = [fingerprint(delivery) for delivery in deliveries if delivery.redelivered]
+        await _outlast(lambda: self._store.begin_attempts(hashes))
+        await self._settle(deliveries)
+
+    async def _settle_suspect(self, delivery: Delivery) -> None:
+        if not await self._isolate(delivery):
+            await self._keep(delivery, "process", "kills_its_process", "its processing ended a process four times")
+
+    async def _settle(self, deliveries: Sequence[Delivery]) -> None:
+        """Settle all or, where some cannot be, halve until the offender stands alone and is kept as unprocessable."""
+        try:
+            await _outlast(lambda: self._in_one_transaction(deliveries))
+        except Exception as exc:  # noqa: BLE001 - the outermost loop: what is not an outage is the payload's fault
+            if len(deliveries) > 1:
+                middle = len(deliveries) // 2
+                await self._settle(deliveries[:middle])
+                await self._settle(deliveries[middle:])
+                return
+            log.warning("unprocessable", stage="record", error=type(exc).__name__)
+            await self._keep(deliveries[0], "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
+
+    async def _keep(self, delivery: Delivery, stage: str, reason: str, detail: str) -> None:
+        parcel = _refused(delivery, stage, reason, detail)
+        await _outlast(lambda: self._record([parcel]))
+
+    async def _in_one_transaction(self, deliveries: Sequence[Delivery]) -> None:
+        with self._metrics.stage.labels("receive").time():
+            parcels = [self._open(delivery) for delivery in deliveries]
+        await self._record(parcels)
+
+    def _open(self, delivery: Delivery) -> _Parcel:
+        try:
+            parsed = self._parse(delivery.format, delivery.body, delivery.account)
+        except Malformed as exc:
+            return _refused(delivery, "receive", "malformed", str(exc))
+        return _Parcel(
+            delivery=delivery,
+            arrivals=tuple(
+                Arrival(message=message, delivery=delivery, tokened=tokened_conversation(message, self._secret))
+                for message in parsed.messages
+            ),
+            refused=tuple(
+                Unprocessable(
+                    delivery=delivery, stage="receive", reason="malformed", detail=f"{part.field}: {part.problem}"
+                )
+                for part in parsed.malformed
+            ),
+        )
+
+    async def _record(self, parcels: Sequence[_Parcel]) -> None:
+        """Load, decide, record: one transaction, then the metrics of what has been committed."""
+        arrivals = [arrival for parcel in parcels for arrival in parcel.arrivals]
+        policy = self._policy()
+        async with self._store.transaction() as transaction:
+            snapshot, ids = await transaction.load(_wanted(arrivals))
+            world = World(snapshot, ids)
+            with self._metrics.stage.labels("decide").time():
+                outcomes = [take_in(arrival, world, policy) for arrival in arrivals]
+            world.changes.unprocessable.extend(refused for parcel in parcels for refused in parcel.refused)
+            with self._metrics.stage.labels("record").time():
+                await transaction.record(world.changes, list(_finished(parcels)))
+        self._count(arrivals, outcomes, world)
+
+    def _count(self, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome], world: World) -> None:
+        metrics = self._metrics
+        metrics.batch_size.observe(len(arrivals))
+        for arrival, outcome in zip(arrivals, outcomes, strict=True):
+            metrics.received.labels(arrival.message.channel, outcome).inc()
+            if arrival.delivery.published_at:
+                metrics.ingest_lag.observe(max(0.0, (world.now - arrival.delivery.published_at).total_seconds()))
+        for event in world.changes.events:
+            if event.kind == "queue":
+                ticket = world.changes.tickets[event.ticket_id]
+                metrics.queued.labels(ticket.routing.queue, ticket.channel, event.data["reason"]).inc()
+        for refused in world.changes.unprocessable:
+            metrics.unprocessable.labels(_channel(refused), refused.stage).inc()
+
+
+def fingerprint(delivery: Delivery) -> bytes:
+    """SHA-256 of a delivery as it came: tells one that was begun before, even if it cannot be parsed."""
+    return hashlib.sha256(f"{delivery.format}\x00{delivery.account}\x00".encode() + delivery.body).digest()
+
+
+async def _outlast(work: Callable[[], Awaitable[T]]) -> T:
+    """Repeat through outages for as long as they last, and through races a few times."""
+    async for attempt in stamina.retry_context(
+        on=_worth_repeating(), attempts=None, timeout=None, wait_initial=0.05, wait_max=5.0
+    ):
+        with attempt:
+            return await work()
+    raise AssertionError("retry_context ends by returning or raising")
+
+
+def _worth_repeating() -> Callable[[Exception], bool]:
+    races = 0
+
+    def decide(exc: Exception) -> bool:
+        nonlocal races
+        races += isinstance(exc, Raced)
+        return isinstance(exc, StoreUnavailable) or (isinstance(exc, Raced) and races <= _RACES_BEFORE_BLAME)
+
+    return decide
+
+
+def _chunks(deliveries: Sequence[Delivery], attempts: Mapping[bytes, int]) -> Iterator[tuple[Sequence[Delivery], int]]:
+    """Cut a batch, in its order, into runs of equally suspect deliveries no longer than suspicion allows."""
+    run: list[Delivery] = []
+    begun_before = 0
+    for delivery in deliveries:
+        begun = attempts.get(fingerprint(delivery), 0) if delivery.redelivered else 0
+        limit = _CHUNK_AFTER_ATTEMPTS[begun_before] if begun_before < len(_CHUNK_AFTER_ATTEMPTS) else 1
+        if run and (begun != begun_before or len(run) >= limit):
+            yield run, begun_before
+            run = []
+        run.append(delivery)
+        begun_before = begun
+    if run:
+        yield run, begun_before
+
+
+def _refused(delivery: Delivery, stage: str, reason: str, detail: str) -> _Parcel:
+    return _Parcel(
+        delivery=delivery, refused=(Unprocessable(delivery=delivery, stage=stage, reason=reason, detail=detail),)
+    )
+
+
+def _finished(parcels: Iterable[_Parcel]) -> Iterator[bytes]:
+    return (fingerprint(parcel.delivery) for parcel in parcels if parcel.delivery.redelivered)
+
+
+def _channel(refused: Unprocessable) -> str:
+    """The channel for a metric label, from a closed set."""
+    named = refused.key.channel if refused.key else refused.delivery.format.partition(".")[0]
+    return named if named in {"email", "chat", "sms", "social"} else "unknown"
+
+
+def _wanted(arrivals: Sequence[Arrival]) -> Wanted:
+    messages = [arrival.message for arrival in arrivals]
+    return Wanted(
+        messages=len(messages),
+        keys=frozenset(message.key for message in messages),
+        handles=frozenset(key for message in messages for key in _handle_keys(message)),
+        tokened=frozenset(arrival.tokened for arrival in arrivals if arrival.tokened),
+        threads=frozenset((message.account, root) for message in messages if (root := thread_root(message))),
+        references=frozenset((message.account, id_) for message in messages for id_ in mail_references(message)),
+        ticket_numbers=frozenset(number for message in messages if (number := ticket_number(message.subject))),
+    )
+
+
+def _handle_keys(message: InboundMessage) -> Iterator[str]:
+    yield message.sender.key
+    yield from (handle.key for handle in message.also)

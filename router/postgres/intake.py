@@ -1,0 +1,143 @@
+"""Intake's side of the database: locks and loads the world of a batch, and records what was decided, set by set."""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from channels.message import MessageKey
+from router.domain.conversation import ConversationId
+from router.flow.changes import Changes, Outcome, Received
+from router.flow.receive import Wanted
+from router.flow.world import Ids, Snapshot
+from router.postgres import groups, rows
+from router.postgres.database import Connection, Database
+from router.postgres.ids import ReservedIds
+from router.postgres.statements import load
+
+SQL = load("intake")
+
+
+class PostgresIntake:
+    """Implements `router.flow.receive.IntakeStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ids = ReservedIds()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["PostgresIntakeTransaction"]:
+        async with self._database.transaction("intake") as connection:
+            yield PostgresIntakeTransaction(connection, self._ids)
+
+    async def attempts(self, hashes: Sequence[bytes]) -> Mapping[bytes, int]:
+        found = await self._database.fetch("attempts", SQL["load_attempts"], hashes)
+        return {row["hash"]: row["started"] for row in found}
+
+    async def begin_attempts(self, hashes: Sequence[bytes]) -> None:
+        if hashes:
+            await self._database.execute("attempts", SQL["begin_attempts"], hashes)
+
+
+class PostgresIntakeTransaction:
+    """Implements `router.flow.receive.IntakeTransaction`."""
+
+    def __init__(self, connection: Connection, ids: ReservedIds) -> None:
+        self._connection = connection
+        self._ids = ids
+
+    async def load(self, wanted: Wanted) -> tuple[Snapshot, Ids]:
+        """Lock, then read in the next statement: only a fresh snapshot shows what the lock's last holder wrote.
+
+        The order (handles, customers, conversations, tickets; each by id) is that of every flow, so none can deadlock.
+        """
+        connection = self._connection
+        await connection.execute(SQL["lock_handles"], _lock_keys(wanted))
+        found = await self._find_conversations(wanted)
+        customers = await connection.fetch(SQL["lock_customers"], list(wanted.handles), found)
+        customer_ids = [row["id"] for row in customers]
+        handles = await connection.fetch(SQL["load_handles"], list(wanted.handles)) if customers else []
+        conversations = await connection.fetch(SQL["lock_conversations"], found, customer_ids) if customers else []
+        of_conversations = [row["ticket_id"] for row in conversations if row["ticket_id"]]
+        tickets = await connection.fetch(SQL["lock_tickets"], of_conversations, customer_ids) if customers else []
+        await self._ids.reserve(connection, wanted.messages)
+        snapshot = Snapshot(
+            now=await connection.fetchval(SQL["read_clock"]),
+            customers=[rows.customer(row) for row in customers],
+            handles=[rows.known_handle(row) for row in handles],
+            conversations=[rows.conversation(row) for row in conversations],
+            tickets=[rows.ticket(row) for row in tickets],
+            references=await self._load_references(wanted),
+            received=await self._load_received(wanted),
+        )
+        return snapshot, self._ids
+
+    async def _find_conversations(self, wanted: Wanted) -> list[ConversationId]:
+        if not (wanted.tokened or wanted.threads or wanted.references or wanted.ticket_numbers):
+            return []
+        found = await self._connection.fetch(
+            SQL["find_conversations"],
+            list(wanted.tokened),
+            *rows.columns(wanted.threads, 2),
+            *rows.columns(wanted.references, 2),
+            list(wanted.ticket_numbers),
+        )
+        return [row["id"] for row in found]
+
+    async def _load_references(self, wanted: Wanted) -> dict[tuple[str, str], ConversationId]:
+        if not wanted.references:
+            return {}
+        found = await self._connection.fetch(SQL["load_references"], *rows.columns(wanted.references, 2))
+        return {(row["account"], row["message_id"]): ConversationId(row["conversation_id"]) for row in found}
+
+    async def _load_received(self, wanted: Wanted) -> list[Received]:
+        keys = [(key.channel, key.account, key.external_id) for key in wanted.keys]
+        found = await self._connection.fetch(SQL["load_received"], *rows.columns(keys, 3)) if keys else []
+        return [
+            Received(
+                key=MessageKey(row["channel"], row["account"], row["external_id"]),
+                fingerprint=row["fingerprint"],
+                outcome=Outcome(row["outcome"]),
+                ticket_id=row["ticket_id"],
+                message_id=row["message_id"],
+            )
+            for row in found
+        ]
+
+    async def record(self, changes: Changes, finished: Sequence[bytes]) -> None:
+        """Write all that was decided, parents before children."""
+        now = changes.now
+        await self._put("put_customers", rows.customer_columns(changes.customers.values()))
+        await self._put("put_handles", rows.handle_columns(changes.handles), last=now)
+        await self._put_tickets(changes)
+        await self._put("put_conversations", rows.conversation_columns(changes.conversations.values()))
+        await self._put("put_messages", rows.message_columns(changes.messages, now), first=now)
+        await self._put("put_payloads", rows.payload_columns(changes.messages), first=now)
+        await self._put("put_references", rows.columns(changes.references, 3))
+        await self._put("put_events", rows.event_columns(changes.events), first=now)
+        await self._put("put_received", rows.received_columns(changes.received), first=now)
+        for unprocessable in changes.unprocessable:
+            await self._connection.execute(SQL["put_unprocessable"], *rows.unprocessable(unprocessable))
+        if finished:
+            await self._connection.execute(SQL["finish_attempts"], finished)
+        if any(event.kind == "queue" for event in changes.events):
+            await self._connection.execute(SQL["wake_agents"])
+
+    async def _put_tickets(self, changes: Changes) -> None:
+        if not changes.tickets:
+            return
+        requirements = {rows.requirement(ticket) for ticket in changes.tickets.values()}
+        group_ids = await groups.ensure(self._connection, requirements)
+        await self._put("put_tickets", rows.ticket_columns(changes.tickets.values(), group_ids))
+
+    async def _put(self, statement: str, columns: list[list[object]], **extra: object) -> None:
+        """Run a set-based statement, unless its set is empty; `first` and `last` go before and after the columns."""
+        if columns[0]:
+            before = [extra["first"]] if "first" in extra else []
+            after = [extra["last"]] if "last" in extra else []
+            await self._connection.execute(SQL[statement], *before, *columns, *after)
+
+
+def _lock_keys(wanted: Wanted) -> list[int]:
+    """64-bit keys of the handles and mail threads, sorted: two batches that share some take them in the same order."""
+    names = [*wanted.handles, *(f"thread:{account}:{root}" for account, root in wanted.threads)]
+    return sorted(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True) for name in names)

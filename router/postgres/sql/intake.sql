@@ -1,0 +1,260 @@
+-- name: lock_handles
+-- One batch at a time for each handle and mail thread, so that first messages in a burst find each other's customer.
+select pg_advisory_xact_lock(key)
+from unnest($1::bigint[]) as key
+
+-- name: lock_customers
+-- The customers that handles, tokens, mail threads and references lead to, merged ones resolved, in id order.
+select id, name, tier, language, is_blocked, contacts, reopened_count, last_agent_id, created_at
+from customer
+where id in (
+  select coalesce(owner.merged_into, owner.id)
+  from handle
+  join customer as owner on owner.id = handle.customer_id
+  where handle.key = any ($1::text[])
+  union
+  select coalesce(owner.merged_into, owner.id)
+  from conversation
+  join customer as owner on owner.id = conversation.customer_id
+  where conversation.id = any ($2::bigint[])
+)
+order by id
+for no key update
+
+-- name: find_conversations
+-- The conversations that tokens, mail threads, references and quoted ticket numbers lead to, not locked yet.
+select id
+from conversation
+where id = any ($1::bigint[])
+union
+select conversation.id
+from unnest($2::text[], $3::text[]) as thread (account, root)
+join conversation
+  on conversation.account = thread.account and conversation.thread_key = thread.root and conversation.channel = 'email'
+union
+select reference.conversation_id
+from unnest($4::text[], $5::text[]) as wanted (account, message_id)
+join mail_reference as reference using (account, message_id)
+union
+select conversation.id
+from conversation
+where ticket_id = any ($6::bigint[])
+
+-- name: load_handles
+-- Who owns the batch's handles, merged customers resolved.
+select handle.key, coalesce(owner.merged_into, owner.id) as customer_id, handle.verified
+from handle
+join customer as owner on owner.id = handle.customer_id
+where handle.key = any ($1::text[])
+
+-- name: lock_conversations
+-- The conversations found, and those still open with these customers.
+select
+  conversation.id, coalesce(owner.merged_into, owner.id) as customer_id, channel, provider, account, thread_key,
+  reply_to, subject, ticket_id, is_open, participants, last_message_at, conversation.created_at
+from conversation
+join customer as owner on owner.id = conversation.customer_id
+where conversation.id in (
+  select found.id
+  from unnest($1::bigint[]) as found (id)
+  union
+  select ours.id
+  from conversation as ours
+  where ours.customer_id = any ($2::bigint[]) and ours.is_open and ours.channel <> 'email'
+)
+order by conversation.id
+for no key update of conversation
+
+-- name: lock_tickets
+-- The tickets of these conversations, and the latest twenty of each customer where they are open.
+select
+  id, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability, language,
+  skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at, reopened_count,
+  created_at, resolved_at
+from ticket
+where id in (
+  select found.id
+  from unnest($1::bigint[]) as found (id)
+  union
+  select latest.id
+  from unnest($2::bigint[]) as wanted (customer_id)
+  cross join lateral (
+    select mine.id, mine.state
+    from ticket as mine
+    where mine.customer_id = wanted.customer_id
+    order by mine.id desc
+    limit 20
+  ) as latest
+  where latest.state not in ('resolved', 'abandoned')
+)
+order by id
+for no key update
+
+-- name: load_references
+-- Where the Message-IDs that the batch's mails answer lead to.
+select account, message_id, conversation_id
+from unnest($1::text[], $2::text[]) as wanted (account, message_id)
+join mail_reference using (account, message_id)
+
+-- name: load_received
+-- Which messages of the batch have been received before.
+select channel, account, external_id, fingerprint, outcome, ticket_id, message_id
+from unnest($1::text[], $2::text[], $3::text[]) as wanted (channel, account, external_id)
+join received using (channel, account, external_id)
+
+-- name: read_clock
+-- The only clock that decisions know.
+select clock_timestamp()
+
+-- name: reserve_ids
+-- Ids for at most so many new customers, conversations, tickets and messages.
+select
+  array(select nextval('customer_ids') from generate_series(1, $1::integer)) as customer,
+  array(select nextval('conversation_ids') from generate_series(1, $2::integer)) as conversation,
+  array(select nextval('ticket_ids') from generate_series(1, $3::integer)) as ticket,
+  array(select nextval('message_ids') from generate_series(1, $4::integer)) as message
+
+-- name: put_customers
+-- New customers, and the digests of known ones.
+insert into customer (id, name, tier, language, contacts, reopened_count, created_at)
+select id, name, tier, language, string_to_array(nullif(contacts, ''), E'\n'), reopened_count, created_at
+from unnest(
+  $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[]
+) as new (id, name, tier, language, contacts, reopened_count, created_at)
+on conflict (id) do update
+set contacts = excluded.contacts, reopened_count = excluded.reopened_count, language = excluded.language
+
+-- name: put_handles
+-- New handles, and known ones that somebody now vouches for.
+insert into handle (key, kind, value, scope, name, customer_id, verified, created_at)
+select distinct on (key) key, kind, value, scope, name, customer_id, verified, $8::timestamptz
+from unnest(
+  $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::boolean[]
+) as new (key, kind, value, scope, name, customer_id, verified)
+order by key, verified desc
+on conflict (key) do update
+set verified = true
+where excluded.verified and handle.customer_id = excluded.customer_id
+
+-- name: put_tickets
+-- New tickets, and what a message changes about known ones: a new wait, or only the time of the customer's last word.
+insert into ticket (
+  id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
+  reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
+  reopened_count, created_at, resolved_at
+)
+select
+  id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
+  reasons::jsonb, language, coalesce(string_to_array(nullif(skills, ''), ','), '{}'), target_s, enqueued_at, due_at,
+  preferred_agent_id, preferred_until, last_customer_at, reopened_count, created_at, resolved_at
+from unnest(
+  $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
+  $10::text[], $11::text[], $12::real[], $13::text[], $14::text[], $15::text[], $16::integer[], $17::timestamptz[],
+  $18::timestamptz[], $19::bigint[], $20::timestamptz[], $21::timestamptz[], $22::integer[], $23::timestamptz[],
+  $24::timestamptz[]
+) as new (
+  id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
+  reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
+  reopened_count, created_at, resolved_at
+)
+on conflict (id) do update
+set state = excluded.state, enqueued_at = excluded.enqueued_at, due_at = excluded.due_at,
+  preferred_agent_id = excluded.preferred_agent_id, preferred_until = excluded.preferred_until,
+  last_customer_at = excluded.last_customer_at, reopened_count = excluded.reopened_count,
+  resolved_at = excluded.resolved_at
+
+-- name: put_conversations
+-- New conversations, and what a message changes about known ones.
+insert into conversation (
+  id, customer_id, channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants,
+  last_message_at, created_at
+)
+select
+  id, customer_id, channel, provider, account, thread_key, reply_to::jsonb, subject, ticket_id, is_open,
+  coalesce(string_to_array(nullif(participants, ''), E'\n'), '{}'), last_message_at, created_at
+from unnest(
+  $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
+  $10::boolean[], $11::text[], $12::timestamptz[], $13::timestamptz[]
+) as new (
+  id, customer_id, channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants,
+  last_message_at, created_at
+)
+order by is_open
+on conflict (id) do update
+set ticket_id = excluded.ticket_id, is_open = excluded.is_open, participants = excluded.participants,
+  last_message_at = excluded.last_message_at
+
+-- name: put_messages
+-- What was written.
+insert into message (
+  id, received_at, ticket_id, conversation_id, customer_id, direction, channel, account, external_id, author, subject,
+  text, html, attachments, attributes, automatic, sent_at
+)
+select
+  id, $1::timestamptz, ticket_id, conversation_id, customer_id, 'in', channel, account, external_id, author, subject,
+  text, html, attachments::jsonb, attributes::jsonb, automatic, sent_at
+from unnest(
+  $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+  $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::timestamptz[]
+) as new (
+  id, ticket_id, conversation_id, customer_id, channel, account, external_id, author, subject, text, html, attachments,
+  attributes, automatic, sent_at
+)
+
+-- name: put_payloads
+-- The raw bytes of messages whose rows do not hold all of them.
+insert into payload (message_id, received_at, format, body)
+select message_id, $1::timestamptz, format, body
+from unnest($2::bigint[], $3::text[], $4::bytea[]) as new (message_id, format, body)
+
+-- name: put_references
+-- Where answers to the batch's mails will lead.
+insert into mail_reference (account, message_id, conversation_id)
+select account, message_id, conversation_id
+from unnest($1::text[], $2::text[], $3::bigint[]) as new (account, message_id, conversation_id)
+on conflict do nothing
+
+-- name: put_events
+-- The lines of the tickets' histories, in order.
+insert into ticket_event (ticket_id, at, kind, state, actor, data)
+select ticket_id, $1::timestamptz, kind, state, 'intake', data::jsonb
+from unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) as new (ticket_id, kind, state, data)
+
+-- name: put_received
+-- The keys of the batch's messages; a key that another transaction took in the meantime repeats the batch.
+insert into received (channel, account, external_id, fingerprint, received_at, outcome, ticket_id, message_id)
+select channel, account, external_id, fingerprint, $1::timestamptz, outcome, ticket_id, message_id
+from unnest(
+  $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bigint[], $8::bigint[]
+) as new (channel, account, external_id, fingerprint, outcome, ticket_id, message_id)
+
+-- name: put_unprocessable
+-- Payloads that became no message, whole.
+insert into unprocessable (
+  stage, reason, detail, format, account, channel, external_id, routing_key, trace_id, body
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+
+-- name: finish_attempts
+-- These deliveries have been settled; they are no suspects any more.
+delete from attempt
+where hash = any ($1::bytea[])
+
+-- name: load_attempts
+-- How often these deliveries were begun and not finished.
+select hash, started
+from attempt
+where hash = any ($1::bytea[])
+
+-- name: begin_attempts
+-- These deliveries are begun now.
+insert into attempt (hash, started)
+select distinct hash, 1
+from unnest($1::bytea[]) as begun (hash)
+order by hash
+on conflict (hash) do update
+set started = attempt.started + 1, last_at = now()
+
+-- name: wake_agents
+-- Tell waiting agents that there is something new; a hint, once a batch.
+select pg_notify('frontdesk_queued', '')
