@@ -1,0 +1,66 @@
+"""Agents as PostgreSQL keeps them: teams, skills, and the groups that follow from both."""
+
+from collections.abc import Collection
+
+import asyncpg
+
+from router.domain.agent import Agent
+from router.domain.customer import AgentId
+from router.domain.errors import Conflict
+from router.postgres import groups
+from router.postgres.database import Connection, Database
+from router.postgres.statements import load
+
+SQL = load("agents")
+
+
+class Agents:
+    """The agents of the deployment."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, name: str, *, teams: Collection[str], skills: Collection[str]) -> Agent:
+        """Make the agent, or give the one of that name these teams and skills instead.
+
+        Raises `Conflict` if a ticket of a team that is to be left is still assigned to the agent.
+        """
+        async with self._database.transaction("agents") as connection:
+            return await save(connection, name, teams=teams, skills=skills)
+
+    async def named(self, name: str) -> Agent | None:
+        async with self._database.transaction("agents", read_only=True) as connection:
+            return await named(connection, name)
+
+    async def all(self) -> list[Agent]:
+        """Every agent, by name."""
+        return [agent_of(row) for row in await self._database.fetch("agents", SQL["all_agents"])]
+
+
+async def save(connection: Connection, name: str, *, teams: Collection[str], skills: Collection[str]) -> Agent:
+    """Do what `Agents.save` does, inside the caller's transaction."""
+    agent_id: AgentId = await connection.fetchval(SQL["save_agent"], name, sorted(set(skills)))
+    await connection.execute(SQL["join_teams"], agent_id, sorted(set(teams)))
+    await _leave_other_teams(connection, agent_id, name, teams)
+    await groups.regroup(connection, agent_id)
+    return Agent(id=agent_id, name=name, teams=frozenset(teams), skills=frozenset(skills))
+
+
+async def named(connection: Connection, name: str) -> Agent | None:
+    """Do what `Agents.named` does, inside the caller's transaction."""
+    row = await connection.fetchrow(SQL["agent_by_name"], name)
+    return agent_of(row) if row else None
+
+
+def agent_of(row: asyncpg.Record) -> Agent:
+    """The agent in a row with the columns id, name, teams and skills."""
+    return Agent(id=row["id"], name=row["name"], teams=frozenset(row["teams"]), skills=frozenset(row["skills"]))
+
+
+async def _leave_other_teams(connection: Connection, agent_id: AgentId, name: str, teams: Collection[str]) -> None:
+    try:
+        await connection.execute(SQL["leave_other_teams"], agent_id, list(teams))
+    except asyncpg.ForeignKeyViolationError as exc:
+        raise Conflict(
+            f"Agent {name} still holds tickets of a team that is to be left: resolve or transfer them first."
+        ) from exc

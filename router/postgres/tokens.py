@@ -1,0 +1,117 @@
+"""Bearer tokens: shown once, kept as SHA-256, looked up by that hash."""
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Callable, Collection
+from datetime import timedelta
+
+from router.domain.agent import Agent, Principal, Role, Token
+from router.domain.errors import Conflict, Invalid, NotFound
+from router.postgres import agents
+from router.postgres.database import Connection, Database
+from router.postgres.statements import load
+
+SQL = load("tokens")
+SECRET = re.compile(r"fd_[A-Za-z0-9_-]{43}", re.ASCII)
+PERSONS = frozenset({Role.AGENT, Role.LEAD})
+REMEMBERED_S = 2.0
+
+
+class Tokens:
+    """The tokens of the deployment; each process remembers who showed a valid one for two seconds."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._remembered: dict[bytes, tuple[float, Principal]] = {}
+
+    async def create(
+        self,
+        name: str,
+        role: Role,
+        *,
+        agent_name: str | None = None,
+        teams: Collection[str] | None = None,
+        skills: Collection[str] | None = None,
+        expires_in: timedelta | None = None,
+    ) -> str:
+        """Make a token and return its secret, which is kept nowhere.
+
+        A token for a person (`agent`, `lead`) names the agent, who is made if unknown; teams and skills that are given
+        replace the agent's. Raises `Invalid` for a person without name or an integration with one, `Conflict` if the
+        token's name is taken.
+        """
+        _check_person(role, agent_name)
+        secret = f"fd_{secrets.token_urlsafe(32)}"
+        async with self._database.transaction("tokens") as connection:
+            agent = await _agent(connection, agent_name, teams, skills) if agent_name else None
+            kept = await connection.fetchval(
+                SQL["insert_token"], name, role, agent and agent.id, _hash(secret), expires_in
+            )
+            if kept is None:
+                raise Conflict(f"There is a token named {name} already; names are not used twice.")
+        return secret
+
+    async def list(self) -> list[Token]:
+        """Every token ever made, by name."""
+        rows = await self._database.fetch("tokens", SQL["all_tokens"])
+        return [Token(**{**row, "role": Role(row["role"])}) for row in rows]
+
+    async def revoke(self, name: str) -> None:
+        """End a token: no process accepts it two seconds later. Raises `NotFound`."""
+        if not await self._database.fetch("tokens", SQL["revoke_token"], name):
+            raise NotFound(f"There is no token named {name}.")
+        self._remembered.clear()
+
+    async def principal_of(self, secret: str) -> Principal | None:
+        """Who shows this secret; None if nobody may (unknown, expired, revoked).
+
+        The lookup compares SHA-256 hashes, so its duration tells nothing about the secret.
+        """
+        if not SECRET.fullmatch(secret):
+            return None
+        digest = _hash(secret)
+        until, principal = self._remembered.get(digest, (0.0, None))
+        return principal if self._clock() < until else await self._look_up(digest)
+
+    async def _look_up(self, digest: bytes) -> Principal | None:
+        asked_at = self._clock()
+        self._remembered.pop(digest, None)
+        rows = await self._database.fetch("tokens", SQL["principal"], digest)
+        if not rows:
+            return None
+        [row] = rows
+        principal = Principal(
+            token_id=row["token_id"],
+            role=Role(row["role"]),
+            agent=agents.agent_of(row) if row["id"] is not None else None,
+        )
+        self._remembered[digest] = (asked_at + REMEMBERED_S, principal)
+        return principal
+
+
+def _check_person(role: Role, agent_name: str | None) -> None:
+    if role in PERSONS and not agent_name:
+        raise Invalid("agent", f"a token of role {role} belongs to a person: name the agent")
+    if role not in PERSONS and agent_name:
+        raise Invalid("agent", f"a token of role {role} belongs to no person")
+
+
+async def _agent(
+    connection: Connection, name: str, teams: Collection[str] | None, skills: Collection[str] | None
+) -> Agent:
+    known = await agents.named(connection, name)
+    if known is not None and teams is None and skills is None:
+        return known
+    return await agents.save(
+        connection,
+        name,
+        teams=teams if teams is not None else known.teams if known else (),
+        skills=skills if skills is not None else known.skills if known else (),
+    )
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

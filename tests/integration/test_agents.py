@@ -1,0 +1,195 @@
+"""Agents, their groups and their tokens, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from router.domain.agent import Role
+from router.domain.errors import Conflict, Invalid, NotFound
+from router.domain.ticket import Requirement
+from router.metrics import Metrics
+from router.postgres import groups
+from router.postgres.agents import Agents
+from router.postgres.database import Database, connected
+from router.postgres.tokens import Tokens
+from tests.tickets import a_requirement, queue_ticket
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with connected(database_url, Metrics(CollectorRegistry()), size=6, name="test") as database:
+        yield database
+
+
+@pytest.fixture
+def agents(database: Database) -> Agents:
+    return Agents(database)
+
+
+@pytest.fixture
+def tokens(database: Database) -> Tokens:
+    return Tokens(database)
+
+
+async def ensure(database: Database, *requirements: Requirement) -> dict[Requirement, int]:
+    async with database.transaction("test") as connection:
+        return await groups.ensure(connection, requirements)
+
+
+async def eligible(database: Database) -> set[tuple[str, tuple[str, ...]]]:
+    """Which agents may be given tickets with which skills."""
+    rows = await database.fetch(
+        "test",
+        "select name, skill_group.skills from agent_group"
+        " join agent on agent.id = agent_id join skill_group on skill_group.id = group_id",
+    )
+    return {(row["name"], tuple(row["skills"])) for row in rows}
+
+
+async def test_equal_requirements_share_a_group(database: Database):
+    first = await ensure(database, a_requirement(skills=("vip", "de")), a_requirement())
+    second = await ensure(database, a_requirement(skills=("de", "vip")))
+    assert len(set(first.values())) == 2
+    assert second.items() <= first.items()
+
+
+async def test_groups_asked_for_at_the_same_time_are_made_once(database: Database):
+    wanted = [a_requirement(skills=(skill,)) for skill in "abcdef"]
+    answers = await asyncio.gather(*(ensure(database, *wanted[start:]) for start in range(6)))
+    assert all(answer.items() <= answers[0].items() for answer in answers)
+
+
+async def test_a_group_whose_transaction_failed_is_made_by_the_next(database: Database):
+    with pytest.raises(RuntimeError):
+        async with database.transaction("test") as connection:
+            await groups.ensure(connection, [a_requirement()])
+            raise RuntimeError
+    [group_id] = (await ensure(database, a_requirement())).values()
+    assert [tuple(row) for row in await database.fetch("test", "select id from skill_group")] == [(group_id,)]
+
+
+async def test_a_new_group_is_open_to_agents_of_its_team_with_all_its_skills(database: Database, agents: Agents):
+    await agents.save("fits", teams=["simple"], skills=["de", "vip", "fr"])
+    await agents.save("lacks a skill", teams=["simple"], skills=["de"])
+    await agents.save("other team", teams=["complex"], skills=["de", "vip"])
+    await ensure(database, a_requirement(team="simple", skills=("de", "vip")))
+    assert await eligible(database) == {("fits", ("de", "vip"))}
+
+
+async def test_changed_skills_and_teams_change_the_groups(database: Database, agents: Agents):
+    await ensure(database, a_requirement(skills=("de",)), a_requirement(skills=("fr",)))
+    await agents.save("ada", teams=["simple"], skills=["de"])
+    assert await eligible(database) == {("ada", ("de",))}
+    await agents.save("ada", teams=["simple"], skills=["fr"])
+    assert await eligible(database) == {("ada", ("fr",))}
+    await agents.save("ada", teams=["complex"], skills=["fr"])
+    assert await eligible(database) == set()
+
+
+async def test_agents_and_groups_made_at_the_same_time_find_each_other(database: Database, agents: Agents):
+    await asyncio.gather(
+        *(agents.save(f"agent {n}", teams=["simple"], skills=[]) for n in range(8)),
+        *(ensure(database, a_requirement(queue=f"queue{n}")) for n in range(8)),
+    )
+    [(count,)] = await database.fetch("test", "select count(*) from agent_group")
+    assert count == 64
+
+
+async def test_a_team_cannot_be_left_while_its_tickets_are_held(database: Database, agents: Agents):
+    ada = await agents.save("ada", teams=["simple", "complex"], skills=[])
+    ticket_id = await queue_ticket(database, a_requirement(team="simple"))
+    await database.execute(
+        "test", "update ticket set state = 'assigned', assigned_to = $1 where id = $2", ada.id, ticket_id
+    )
+    with pytest.raises(Conflict, match="ada still holds tickets"):
+        await agents.save("ada", teams=["complex"], skills=[])
+    assert await agents.named("ada") == ada
+    await agents.save("ada", teams=["simple"], skills=[])
+
+
+async def test_agents_are_listed_by_name(agents: Agents):
+    grace = await agents.save("grace", teams=[], skills=["fr"])
+    ada = await agents.save("ada", teams=["simple"], skills=[])
+    assert await agents.all() == [ada, grace]
+
+
+async def test_a_token_names_its_role_and_agent(tokens: Tokens, agents: Agents):
+    secret = await tokens.create("ada laptop", Role.AGENT, agent_name="ada", teams=["simple"], skills=["de"])
+    principal = await tokens.principal_of(secret)
+    assert principal is not None
+    assert (principal.role, principal.agent) == (Role.AGENT, await agents.named("ada"))
+
+
+async def test_an_integration_is_no_person(tokens: Tokens):
+    principal = await tokens.principal_of(await tokens.create("shop", Role.INTEGRATION))
+    assert principal is not None
+    assert (principal.role, principal.agent) == (Role.INTEGRATION, None)
+
+
+async def test_a_second_token_leaves_the_agent_as_it_is(tokens: Tokens, agents: Agents):
+    ada = await agents.save("ada", teams=["simple"], skills=["de"])
+    await tokens.create("ada phone", Role.LEAD, agent_name="ada")
+    assert await agents.named("ada") == ada
+
+
+async def test_the_secret_is_not_stored(tokens: Tokens, database: Database):
+    secret = await tokens.create("shop", Role.INTEGRATION)
+    [(row,)] = await database.fetch("test", "select token::text from token")
+    assert secret not in row
+    assert secret.encode().hex() not in row
+
+
+@pytest.mark.parametrize("secret", ["", "fd_short", "fd_" + "x" * 43, "é", "\ud800", "fd_" + "x" * 10_000])
+async def test_an_unknown_secret_is_nobody(tokens: Tokens, secret: str):
+    assert await tokens.principal_of(secret) is None
+
+
+async def test_an_expired_token_is_nobody(tokens: Tokens):
+    secret = await tokens.create("old", Role.ADMIN, expires_in=timedelta(seconds=-1))
+    assert await tokens.principal_of(secret) is None
+
+
+async def test_a_revoked_token_is_nobody_at_once_here_and_within_two_seconds_elsewhere(database: Database):
+    now = 1000.0
+    here, elsewhere = Tokens(database), Tokens(database, clock=lambda: now)
+    secret = await here.create("shop", Role.INTEGRATION)
+    assert await here.principal_of(secret)
+    assert await elsewhere.principal_of(secret)
+    await here.revoke("shop")
+    assert await here.principal_of(secret) is None
+    now += 2.0
+    assert await elsewhere.principal_of(secret) is None
+
+
+async def test_tokens_are_listed_with_what_became_of_them(tokens: Tokens):
+    await tokens.create("b", Role.AGENT, agent_name="ada", expires_in=timedelta(days=1))
+    await tokens.create("a", Role.ADMIN)
+    await tokens.revoke("a")
+    first, second = await tokens.list()
+    assert (first.name, first.role, first.agent, first.expires_at) == ("a", Role.ADMIN, None, None)
+    assert first.revoked_at is not None
+    assert (second.name, second.agent, second.revoked_at) == ("b", "ada", None)
+    assert second.expires_at == second.created_at + timedelta(days=1)
+
+
+async def test_a_token_that_is_not_there_cannot_be_revoked(tokens: Tokens):
+    with pytest.raises(NotFound, match="nothing"):
+        await tokens.revoke("nothing")
+
+
+async def test_a_token_name_is_used_once(tokens: Tokens, agents: Agents):
+    await tokens.create("shop", Role.INTEGRATION)
+    with pytest.raises(Conflict, match="shop"):
+        await tokens.create("shop", Role.AGENT, agent_name="ada")
+    assert await agents.named("ada") is None
+
+
+@pytest.mark.parametrize(
+    ("role", "agent_name"), [(Role.AGENT, None), (Role.LEAD, None), (Role.ADMIN, "ada"), (Role.INTEGRATION, "ada")]
+)
+async def test_agents_and_leads_are_persons_and_others_are_not(tokens: Tokens, role: Role, agent_name: str | None):
+    with pytest.raises(Invalid, match="agent"):
+        await tokens.create("token", role, agent_name=agent_name)
