@@ -58,7 +58,7 @@ def _undeclared(policy: Policy) -> Iterator[str]:
         for language in sorted((route.when.wanted("language") or frozenset()).difference(policy.triage.languages)):
             if policy.triage.languages:
                 yield (
-                    f"{place(index, route)}: language '{language}' is not told apart;"
+                    f"{place(index, route)}: language '{language}' is not recognised;"
                     f" triage.languages are {', '.join(policy.triage.languages)}"
                 )
     for signal in policy.triage.traits:
@@ -84,13 +84,19 @@ def _no_answer(policy: Policy) -> Iterator[str]:
 def _mixed_teams(policy: Policy) -> Iterator[str]:
     left = frozenset(Complexity)
     for index, route in enumerate(policy.routes):
-        if (team := _team_of(route, policy)) and (wrong := _carries(route.when, left) - team.takes):
-            yield (
-                f"{place(index, route)}: can bring {min(wrong)} tickets to team '{team.name}', which takes only"
-                f" {min(team.takes)} ones; add 'complexity: {min(team.takes)}' or let the team take any"
-            )
+        carried = _carries(route.when, left)
+        if (team := _team_of(route, policy)) and (wrong := carried - team.takes):
+            yield f"{place(index, route)}: {_mixed(route, team, min(wrong))}"
         if _decides_by_complexity_alone(route.when):
-            left -= _carries(route.when, left)
+            left -= carried
+
+
+def _mixed(route: Route, team: Team, wrong: Complexity) -> str:
+    takes = min(team.takes)
+    remedy = f"add 'complexity: {takes}'" if route.when.conditions else f"let a route before it take everything {wrong}"
+    return (
+        f"can bring {wrong} tickets to team '{team.name}', which takes only {takes} ones; {remedy}, or let it take any"
+    )
 
 
 def _team_of(route: Route, policy: Policy) -> Team | None:

@@ -114,7 +114,7 @@ class Threading:
 class TriagePolicy:
     """The signals that classify weighs, in log-odds of `complex`, and what their sum has to reach.
 
-    `languages` are those that are told apart (ISO 639-1); empty means every language the model knows.
+    `languages` are those to recognise (ISO 639); empty means all that are known.
     """
 
     bias: float

@@ -23,7 +23,7 @@ class PolicyError(Misconfigured):
 
 
 def parse_policy(text: str) -> Policy:
-    """The policy that the text of a file describes. Raises `PolicyError` with everything that is wrong with it."""
+    """The policy that the text of a file describes. Raises `PolicyError` with the faults in it."""
     policy = build_policy(_read(text), version=sha256(text.encode()).hexdigest()[:12])
     if problems := tuple(problems_of(policy)):
         raise PolicyError(problems)

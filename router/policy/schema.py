@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from channels.message import Channel
 from router.domain.triage import Complexity
 from router.policy.model import Measure
+from router.policy.words import split_words
 
 _Many = TypeVar("_Many", bound=Sized)
 
@@ -31,7 +32,7 @@ def _language(text: str) -> str:
 
 
 def _phrase(text: str) -> str:
-    if not re.search(r"\w", text):
+    if not split_words(text):
         raise ValueError(f"'{text}' holds no word")
     return text
 
@@ -188,7 +189,7 @@ class TriageSection(Section):
     bias: Weight = Field(description="The score of a query without any signal; below 0 such a query is simple.")
     threshold: float = Field(0.5, gt=0, lt=1, description="The probability from which a query is complex.")
     languages: Annotated[tuple[Language, ...], _any_of] = Field(
-        (), description="The languages to tell apart, by ISO 639 code; fewer are told apart better. Empty: all."
+        (), description="The languages to recognise, by ISO 639 code; a text in another one has none. Empty: all."
     )
     signals: dict[Name, SignalSection] = Field(default_factory=dict, description="The signals, by name.")
 

@@ -32,7 +32,7 @@ class Words:
 @lru_cache(maxsize=8)
 def as_words(subject: str, text: str) -> Words:
     """The words of the first 8,000 characters. Classify and route ask for the same message, hence the small cache."""
-    words = _split(f"{subject}\n{text}"[:READ_CHARACTERS])
+    words = split_words(f"{subject}\n{text}"[:READ_CHARACTERS])
     return Words(f" {' '.join(words)} ", frozenset({word[:_HEAD] for word in words} | {""}))
 
 
@@ -60,14 +60,15 @@ class WordList:
 
 
 def _needle(phrase: str) -> tuple[str, str]:
-    words = _split(phrase)
+    words = split_words(phrase)
     before = "" if phrase.startswith("*") else " "
     after = "" if phrase.endswith("*") else " "
-    head = words[0][:_HEAD] if before and (len(words[0]) >= _HEAD or len(words) > 1 or after) else ""
-    return head, f"{before}{' '.join(words)}{after}"
+    is_short_stem = len(words) == 1 and len(words[0]) < _HEAD and not after
+    return "" if is_short_stem or not before else words[0][:_HEAD], f"{before}{' '.join(words)}{after}"
 
 
-def _split(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
+    """The case-folded words of a text; letters, digits and _ make words (compatibility forms are unified: NFKC)."""
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
