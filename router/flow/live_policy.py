@@ -1,0 +1,82 @@
+"""The policy in use: reloaded when its file changes; a broken file leaves the last good one in place."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import structlog
+
+from router.domain.errors import StoreUnavailable
+from router.metrics import Metrics
+from router.policy.model import Policy
+from router.policy.parse import PolicyError, parse_policy
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 2.0
+
+
+class LivePolicy:
+    """Holds one policy, and what is wrong with the file if it is not the one in it."""
+
+    def __init__(
+        self, read: Callable[[], str], remember: Callable[[str, str], Awaitable[None]], metrics: Metrics
+    ) -> None:
+        """`read` gives the file's text; `remember` keeps a version's text, so that its decisions can be explained.
+
+        Raises `PolicyError` or `OSError` if there is no good policy to begin with.
+        """
+        self._read = read
+        self._remember = remember
+        self._metrics = metrics
+        self._text = read()
+        self._policy = parse_policy(self._text)
+        self._problem: str | None = None
+        metrics.policy_reload.set(1)
+
+    def current(self) -> Policy:
+        return self._policy
+
+    def problems(self) -> list[str]:
+        return (
+            [f"policy: the last good version {self._policy.version} stays in use: {self._problem}"]
+            if self._problem
+            else []
+        )
+
+    async def run(self) -> NoReturn:
+        """Look at the file every two seconds until cancelled."""
+        remembered = False
+        while True:
+            if await self.reload() or not remembered:
+                remembered = await self._keep()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def reload(self) -> bool:
+        """Use the file as it is now; returns whether that is another policy than before."""
+        try:
+            text = await asyncio.to_thread(self._read)
+            if text == self._text and self._problem is None:
+                return False
+            policy = parse_policy(text)
+        except (OSError, UnicodeDecodeError, PolicyError) as exc:
+            self._fail(str(exc))
+            return False
+        changed = policy.version != self._policy.version
+        self._text, self._policy, self._problem = text, policy, None
+        self._metrics.policy_reload.set(1)
+        log.info("policy in use", version=policy.version)
+        return changed
+
+    def _fail(self, problem: str) -> None:
+        if problem != self._problem:
+            log.error("policy not reloaded", problem=problem, version_in_use=self._policy.version)
+        self._problem = problem
+        self._metrics.policy_reload.set(0)
+
+    async def _keep(self) -> bool:
+        try:
+            await self._remember(self._policy.version, self._text)
+        except StoreUnavailable:
+            return False
+        return True

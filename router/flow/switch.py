@@ -1,0 +1,57 @@
+"""The switch that stops intake: while it is off, messages stay in the broker."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import structlog
+
+from router.domain.errors import StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 1.0
+
+
+class Switch:
+    """Runs a job while the switch is on. An outage leaves it as it was last seen; at the start it counts as on."""
+
+    def __init__(self, is_on: Callable[[], Awaitable[bool]]) -> None:
+        self._ask = is_on
+        self._is_on = True
+
+    @property
+    def is_on(self) -> bool:
+        """As last seen."""
+        return self._is_on
+
+    async def run(self, job: Callable[[], Awaitable[None]]) -> NoReturn:
+        """Keep `job` running while the switch is on, and cancelled while it is off."""
+        while True:
+            await self._until(True)
+            running = asyncio.ensure_future(job())
+            turned_off = asyncio.ensure_future(self._until(False))
+            try:
+                await asyncio.wait({running, turned_off}, return_when=asyncio.FIRST_COMPLETED)
+                if running.done():
+                    await running
+            finally:
+                await _end(running, turned_off)
+            log.info("intake switched off")
+
+    async def _until(self, wanted: bool) -> None:
+        while await self._look() is not wanted:  # noqa: ASYNC110 - the switch is in the database: only looking tells
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look(self) -> bool:
+        try:
+            self._is_on = await self._ask()
+        except StoreUnavailable as exc:
+            log.warning("switch not read", reason=str(exc))
+        return self._is_on
+
+
+async def _end(*tasks: "asyncio.Future[None]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
