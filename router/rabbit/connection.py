@@ -13,8 +13,8 @@ from typing import NoReturn
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import structlog
-from aiormq import Connection
-from aiormq.abc import AbstractChannel, AbstractConnection
+from aiormq import Channel, Connection
+from aiormq.abc import AbstractConnection
 
 from router.domain.errors import BusUnavailable, Misconfigured, Unavailable
 from router.rabbit import tolerance
@@ -64,10 +64,12 @@ async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
         await _close(connection)
 
 
-async def open_channel(connection: AbstractConnection) -> AbstractChannel:
+async def open_channel(connection: AbstractConnection) -> Channel:
     """Open an AMQP channel on which publishing is confirmed and what nobody takes is an error."""
     async with within(ANSWER_S, "opening a channel"):
-        return await connection.channel(publisher_confirms=True, on_return_raises=True, frame_buffer_size=1000)
+        amqp_channel = await connection.channel(publisher_confirms=True, on_return_raises=True, frame_buffer_size=1000)
+    assert isinstance(amqp_channel, Channel)  # its type says more than the interface's
+    return amqp_channel
 
 
 async def until_lost(*closings: "asyncio.Future[object]") -> NoReturn:

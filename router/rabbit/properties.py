@@ -32,11 +32,16 @@ def properties_of(publication: Publication) -> Basic.Properties:
     return Basic.Properties(
         headers={**publication.headers, _MILLISECONDS: int(now.timestamp() * 1000)},
         delivery_mode=2,
-        message_id=publication.message_id or uuid4().hex,
+        message_id=_short(publication.message_id or uuid4().hex),
         timestamp=now,
         message_type=publication.format,
         app_id=publication.account,
     )
+
+
+def _short(text: str) -> str:
+    """AMQP's short strings end at 255 bytes; a Message-ID may be longer."""
+    return text.encode()[:255].decode(errors="ignore")
 
 
 def _published_at(properties: Basic.Properties) -> datetime | None:

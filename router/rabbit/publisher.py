@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from aiormq.abc import AbstractChannel, AbstractConnection
+from aiormq import Channel
+from aiormq.abc import AbstractConnection
 
 from router.domain.errors import BusUnavailable
 from router.flow.bus import Publication
@@ -34,7 +35,7 @@ async def rabbit_publisher(url: str, metrics: Metrics) -> AsyncIterator["RabbitP
 @dataclass(frozen=True, slots=True, eq=False)
 class _Session:
     connection: AbstractConnection
-    amqp_channel: AbstractChannel
+    amqp_channel: Channel
     doubted: "asyncio.Future[object]"
 
     def doubt(self, reason: BusUnavailable) -> None:
@@ -98,7 +99,7 @@ class RabbitPublisher:
             await session.connection.ready()
             return session
 
-    async def _send(self, amqp_channel: AbstractChannel, publication: Publication) -> None:
+    async def _send(self, amqp_channel: Channel, publication: Publication) -> None:
         properties = properties_of(publication)
         # aiormq knows a returned message by its id alone: two in flight under one id would get each other's outcome.
         async with self._same_id.setdefault(str(properties.message_id), asyncio.Lock()):

@@ -1,0 +1,227 @@
+"""The bus as a table: what RabbitMQ does for the flows, for a deployment without a broker."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import NoReturn
+from uuid import uuid4
+
+import asyncpg
+import structlog
+
+from router.domain.errors import BusUnavailable, FrontdeskError, Unavailable
+from router.flow.bus import Delivery, Exchange, Publication, Take
+from router.metrics import Metrics
+from router.postgres.database import Database
+from router.postgres.hints import Hints
+from router.postgres.statements import load
+
+BATCH = 200
+LEASE = timedelta(seconds=60)
+POLL_S = 1.0
+PUBLISH_S = 10.0
+LONGEST_PAUSE_S = 5.0
+CHANNEL = "frontdesk_bus"
+
+SQL = load("bus")
+log = structlog.get_logger(__name__)
+
+
+class PostgresConsumer:
+    """Implements `router.flow.bus.Consumer`: leases the oldest deliveries, and deletes them once taken.
+
+    The lease is renewed while `take` runs, given back when it fails or the consumer stops, and runs out after `LEASE`
+    when the process dies.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        metrics: Metrics,
+        hints: Hints,
+        *,
+        exchange: Exchange = Exchange.INBOUND,
+        batch: int = BATCH,
+    ) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._exchange = exchange
+        self._batch = batch
+        self._owner = uuid4().hex
+        self._arrived = hints.subscribe(CHANNEL)
+        self._failures = 0
+        self._problem: str | None = "bus: not consuming yet"
+
+    def problems(self) -> Sequence[str]:
+        return [] if self._problem is None else [self._problem]
+
+    async def run(self, take: Take) -> NoReturn:
+        """Consume until cancelled; see `Consumer.run`."""
+        self._metrics.consumers_expected.set(1)
+        try:
+            while True:
+                await self._next_batch(take)
+        finally:
+            self._metrics.consumers_actual.set(0)
+
+    async def _next_batch(self, take: Take) -> None:
+        self._arrived.clear()
+        try:
+            batch = await self._lease()
+            self._works()
+            if batch:
+                await self._hand_over(batch, take)
+            else:
+                await self._wait()
+        except Unavailable as exc:
+            self._failed(exc)
+            await asyncio.sleep(self._pause())
+
+    async def _hand_over(self, batch: list[asyncpg.Record], take: Take) -> None:
+        ids = [row["id"] for row in batch]
+        async with self._held(ids):
+            await _take(take, [_delivery_of(row) for row in batch], self._metrics)
+            with self._metrics.broker.labels("ack").time():
+                await self._database.execute("bus", SQL["acknowledge"], ids, self._owner)
+        self._failures = 0
+
+    async def _lease(self) -> list[asyncpg.Record]:
+        rows = await self._database.fetch("bus", SQL["lease"], self._exchange, self._batch, self._owner, LEASE)
+        return sorted(rows, key=lambda row: int(row["id"]))
+
+    @asynccontextmanager
+    async def _held(self, ids: list[int]) -> AsyncIterator[None]:
+        renewing = asyncio.create_task(self._renew(ids), name="renew bus lease")
+        try:
+            yield
+        except BaseException:
+            await self._release(ids)
+            raise
+        finally:
+            renewing.cancel()
+            await asyncio.wait({renewing})
+
+    async def _renew(self, ids: list[int]) -> NoReturn:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            with suppress(Unavailable):  # the next try is still in time
+                await self._database.execute("bus", SQL["renew"], ids, self._owner, LEASE)
+
+    async def _release(self, ids: list[int]) -> None:
+        with suppress(FrontdeskError):  # the lease ends by itself
+            await self._database.execute("bus", SQL["release"], ids, self._owner)
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_S):
+                await self._arrived.wait()
+
+    def _works(self) -> None:
+        self._problem = None
+        self._metrics.consumers_actual.set(1)
+
+    def _failed(self, exc: Unavailable) -> None:
+        self._failures += 1
+        self._problem = f"bus: {exc}"
+        self._metrics.consumers_actual.set(0)
+        log.warning("bus interrupted", reason=str(exc))
+
+    def _pause(self) -> float:
+        return min(LONGEST_PAUSE_S, 0.1 * 2.0 ** min(self._failures, 10)) * random.uniform(0.5, 1)  # noqa: S311
+
+
+class PostgresPublisher:
+    """Implements `router.flow.bus.Publisher`: publications that wait at the same time share one transaction."""
+
+    def __init__(self, database: Database, metrics: Metrics) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._waiting: list[tuple[Publication, asyncio.Future[None]]] = []
+        self._lane = asyncio.Lock()
+        self._problem: str | None = None
+
+    def problems(self) -> Sequence[str]:
+        return [] if self._problem is None else [self._problem]
+
+    async def publish(self, publication: Publication) -> None:
+        """See `Publisher.publish`."""
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((publication, kept))
+        try:
+            async with asyncio.timeout(PUBLISH_S):
+                async with self._lane:
+                    if not kept.done():  # else whoever had the lane before has kept ours too
+                        await self._keep_all()
+                await kept
+        except TimeoutError as exc:
+            raise BusUnavailable(f"the bus did not keep it within {PUBLISH_S:g} s") from exc
+
+    async def _keep_all(self) -> None:
+        batch, self._waiting = self._waiting, []
+        self._problem = "the bus did not keep it"  # should we be cancelled
+        try:
+            with self._metrics.broker.labels("publish").time():
+                await self._keep([publication for publication, _ in batch])
+            self._problem = None
+        except FrontdeskError as exc:
+            self._problem = f"bus: {exc}"
+        finally:
+            _settle(batch, self._problem)
+
+    async def _keep(self, publications: list[Publication]) -> None:
+        columns = zip(*(_row_of(publication) for publication in publications), strict=True)
+        async with self._database.transaction("bus") as connection:
+            await connection.execute(SQL["keep"], *map(list, columns))
+            await connection.execute(SQL["announce"])
+
+
+async def _take(take: Take, deliveries: list[Delivery], metrics: Metrics) -> None:
+    try:
+        await take(deliveries)
+    except Exception as exc:
+        log.exception("batch failed", deliveries=len(deliveries))
+        metrics.retries.labels("batch_failed").inc()
+        raise Unavailable(f"a batch of {len(deliveries)} failed and comes again: {exc}") from exc
+
+
+def _settle(batch: list[tuple[Publication, "asyncio.Future[None]"]], problem: str | None) -> None:
+    for _, kept in batch:
+        if kept.done():  # its publisher was cancelled
+            continue
+        if problem is None:
+            kept.set_result(None)
+        else:
+            kept.set_exception(BusUnavailable(problem))
+            kept.exception()  # seen, should its publisher have been cancelled
+
+
+def _delivery_of(row: asyncpg.Record) -> Delivery:
+    return Delivery(
+        body=row["body"],
+        format=row["format"],
+        account=row["account"],
+        redelivered=row["deliveries"] > 1,
+        trace_id=row["message_id"],
+        published_at=row["published_at"],
+        routing_key=row["routing_key"],
+    )
+
+
+def _row_of(publication: Publication) -> tuple[object, ...]:
+    return (
+        publication.exchange,
+        _storable(publication.routing_key),
+        _storable(publication.format),
+        _storable(publication.account),
+        publication.body,
+        _storable(publication.message_id),
+        _storable(json.dumps(dict(publication.headers))),
+    )
+
+
+def _storable(text: str | None) -> str | None:
+    """PostgreSQL's text holds neither NUL nor lone surrogates; a broker would pass them on."""
+    return text and text.replace("\x00", "\ufffd").encode(errors="replace").decode()

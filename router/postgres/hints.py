@@ -1,0 +1,60 @@
+"""Wakes waiting loops when PostgreSQL says NOTIFY. A hint and no more: whoever waits also polls."""
+
+import asyncio
+import random
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import asyncpg
+import structlog
+
+CONNECT_S = 5.0
+PAUSE_S = 5.0
+CHECK_EVERY_S = 15.0
+
+log = structlog.get_logger(__name__)
+
+
+class Hints:
+    """One connection of a process that listens for all its loops; reconnects by itself.
+
+    The connection must be a direct one: LISTEN gets nothing through a pooler in transaction mode.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._events: dict[str, list[asyncio.Event]] = {}
+
+    def subscribe(self, channel: str) -> asyncio.Event:
+        """Return an event that is set at each notification; clear it before looking, wait for it after.
+
+        Subscribe before `run` starts.
+        """
+        event = asyncio.Event()
+        self._events.setdefault(channel, []).append(event)
+        return event
+
+    async def run(self) -> NoReturn:
+        """Listen until cancelled."""
+        while True:
+            try:
+                await self._listen()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+                log.warning("no hints from the database: polling only", reason=str(exc) or type(exc).__name__)
+            await asyncio.sleep(PAUSE_S * random.uniform(0.5, 1))  # noqa: S311 - jitter
+
+    async def _listen(self) -> NoReturn:
+        connection = await asyncpg.connect(self._dsn, timeout=CONNECT_S, command_timeout=CONNECT_S)
+        try:
+            for channel in self._events:
+                await connection.add_listener(channel, self._wake)
+            while True:  # a connection that died silently is found by asking
+                await asyncio.sleep(CHECK_EVERY_S)
+                await connection.execute("select 1")
+        finally:
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=CONNECT_S)
+
+    def _wake(self, _connection: Any, _pid: int, channel: str, _payload: object) -> None:
+        for event in self._events[channel]:
+            event.set()

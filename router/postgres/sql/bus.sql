@@ -1,0 +1,51 @@
+-- name: keep
+-- Keep publications in the order of the arrays.
+insert into bus_delivery (exchange, routing_key, format, account, body, message_id, headers)
+select exchange, routing_key, format, account, body, message_id, headers
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::jsonb[])
+  with ordinality as publication (exchange, routing_key, format, account, body, message_id, headers, place)
+order by place;
+
+-- name: announce
+-- Tell waiting consumers that there is something, once for all that the transaction keeps.
+select pg_notify('frontdesk_bus', '');
+
+-- name: lease
+-- Take the oldest deliveries that nobody holds; the fence keeps SKIP LOCKED and LIMIT from being run again per row.
+with oldest as materialized (
+  select id
+  from bus_delivery
+  where exchange = $1
+    and (leased_until is null or leased_until < clock_timestamp())
+  order by id
+  limit $2
+  for update skip locked
+)
+update bus_delivery
+set leased_until = clock_timestamp() + $4::interval,
+    lease_owner = $3,
+    deliveries = deliveries + 1
+from oldest
+where bus_delivery.id = oldest.id
+returning bus_delivery.id, routing_key, format, account, body, message_id, published_at, deliveries;
+
+-- name: renew
+-- Hold deliveries for longer while they are being taken.
+update bus_delivery
+set leased_until = clock_timestamp() + $3::interval
+where id = any($1::bigint[])
+  and lease_owner = $2;
+
+-- name: acknowledge
+-- Forget deliveries that were taken, unless the lease was lost and somebody else has them now.
+delete from bus_delivery
+where id = any($1::bigint[])
+  and lease_owner = $2;
+
+-- name: release
+-- Give deliveries back at once instead of when their lease ends.
+update bus_delivery
+set leased_until = null,
+    lease_owner = null
+where id = any($1::bigint[])
+  and lease_owner = $2;
