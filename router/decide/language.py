@@ -20,8 +20,9 @@ def language_of(text: str, languages: tuple[str, ...] = ()) -> str | None:
     if len(text) < MIN_CHARACTERS:
         return None
     language, confidence = load_languages().classify(text[:READ_CHARACTERS])
-    is_wanted = language in languages if languages else True
-    return language if is_wanted and confidence >= MIN_CONFIDENCE else None
+    if confidence < MIN_CONFIDENCE or (languages and language not in languages):
+        return None
+    return language
 
 
 @cache

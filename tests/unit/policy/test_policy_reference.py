@@ -1,0 +1,26 @@
+"""The operator's reference says of every field what the schema says of it."""
+
+from pathlib import Path
+
+import pytest
+
+from router.policy import schema
+
+ROOT = Path(__file__).parents[3]
+SECTIONS = schema.Section.__subclasses__()
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_every_field_is_in_the_reference_with_its_description(section: type[schema.Section]):
+    lines = (ROOT / "docs/policy.md").read_text().splitlines()
+    for name, field in section.model_fields.items():
+        assert field.description
+        assert any(line.startswith(f"| `{name}` |") and line.endswith(f"| {field.description} |") for line in lines), (
+            name
+        )
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_the_commented_policy_mentions_every_field(section: type[schema.Section]):
+    manual = (ROOT / "deploy/policy.yaml").read_text()
+    assert [name for name in section.model_fields if name not in manual] == []
