@@ -19,6 +19,7 @@ def language_of(text: str, languages: tuple[str, ...] = ()) -> str | None:
     """
     if len(text) < MIN_CHARACTERS:
         return None
+    language: str
     language, confidence = load_languages().classify(text[:READ_CHARACTERS])
     if confidence < MIN_CONFIDENCE or (languages and language not in languages):
         return None

@@ -1,92 +1,28 @@
 """The shape of the policy file: every field with its description. What the fields mean together is left to `checks`."""
 
-import re
-from collections.abc import Sized
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from channels.message import Channel
-from router.domain.triage import Complexity
+from router.policy.fields import (
+    AnyChannel,
+    AnyComplexity,
+    AnyGlob,
+    AnyLanguage,
+    AnyName,
+    AnyPhrase,
+    Duration,
+    Globs,
+    Languages,
+    Name,
+    Names,
+    NotEmpty,
+    ReopenRule,
+    Target,
+    Weight,
+)
 from router.policy.model import Measure
-from router.policy.words import split_words
-
-_Many = TypeVar("_Many", bound=Sized)
-
-NAME = r"[a-z0-9-]{1,24}"
-_DURATION = re.compile(r"(\d{1,5})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(NAME, text):
-        raise ValueError(f"'{text}' is not a name: use 1 to 24 of a-z, 0-9 and -")
-    return text
-
-
-def _language(text: str) -> str:
-    if not re.fullmatch(r"[a-z]{2,3}", text):
-        raise ValueError(f"'{text}' is not a language: use its ISO 639 code, such as en or de")
-    return text
-
-
-def _phrase(text: str) -> str:
-    if not split_words(text):
-        raise ValueError(f"'{text}' holds no word")
-    return text
-
-
-def _duration(value: object) -> object:
-    if value == "0":
-        return timedelta(0)
-    if not isinstance(value, str) or not (parts := _DURATION.fullmatch(value)):
-        raise ValueError(f"'{value}' is not a duration: write 45s, 10m, 4h or 2d")
-    return timedelta(**{_UNITS[parts[2]]: int(parts[1])})
-
-
-def _positive(value: timedelta) -> timedelta:
-    if not value:
-        raise ValueError("must be longer than 0")
-    return value
-
-
-def _reopen(value: object) -> object:
-    try:
-        return value if value in ("always", "never") else _duration(value)
-    except ValueError:
-        raise ValueError(f"'{value}' is not a rule: write always, never, or a duration such as 14d") from None
-
-
-def _listed(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-def _filled(value: _Many) -> _Many:
-    if not value:
-        raise ValueError("must name at least one")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
-Language = Annotated[str, AfterValidator(_language)]
-Phrase = Annotated[str, AfterValidator(_phrase)]
-Glob = Annotated[str, StringConstraints(min_length=1)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Target = Annotated[Duration, AfterValidator(_positive)]
-ReopenRule = Annotated[Literal["always", "never"] | timedelta, BeforeValidator(_reopen)]
-Weight = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
-
-_any_of = BeforeValidator(_listed)
-_at_least_one = AfterValidator(_filled)
-AnyName = Annotated[tuple[Name, ...], _any_of, _at_least_one]
-AnyGlob = Annotated[tuple[Glob, ...], _any_of, _at_least_one]
-AnyPhrase = Annotated[tuple[Phrase, ...], _any_of, _at_least_one]
-AnyLanguage = Annotated[tuple[Language, ...], _any_of, _at_least_one]
-AnyChannel = Annotated[tuple[Channel, ...], _any_of, _at_least_one]
-Names = Annotated[tuple[Name, ...], _any_of]
-GlobPatterns = Annotated[tuple[Glob, ...], _any_of]
-AnyComplexity = Annotated[tuple[Complexity, ...], _any_of, _at_least_one]
 
 
 class Section(BaseModel):
@@ -188,7 +124,7 @@ class TriageSection(Section):
 
     bias: Weight = Field(description="The score of a query without any signal; below 0 such a query is simple.")
     threshold: float = Field(0.5, gt=0, lt=1, description="The probability from which a query is complex.")
-    languages: Annotated[tuple[Language, ...], _any_of] = Field(
+    languages: Languages = Field(
         (), description="The languages to recognise, by ISO 639 code; a text in another one has none. Empty: all."
     )
     signals: dict[Name, SignalSection] = Field(default_factory=dict, description="The signals, by name.")
@@ -216,24 +152,24 @@ class ThreadingSection(Section):
 class SendersSection(Section):
     """Senders who are treated specially."""
 
-    blocked: GlobPatterns = Field((), description="Patterns of addresses whose messages never become tickets.")
+    blocked: Globs = Field((), description="Patterns of addresses whose messages never become tickets.")
 
 
 class PolicySection(Section):
     """The whole file."""
 
-    teams: Annotated[dict[Name, TeamSection], _at_least_one] = Field(description="Teams by name.")
-    queues: Annotated[dict[Name, QueueSection], _at_least_one] = Field(description="Queues by name.")
-    tiers: dict[Name, GlobPatterns] = Field(
+    teams: Annotated[dict[Name, TeamSection], NotEmpty] = Field(description="Teams by name.")
+    queues: Annotated[dict[Name, QueueSection], NotEmpty] = Field(description="Queues by name.")
+    tiers: dict[Name, Globs] = Field(
         default_factory=dict,
         description="Tiers by name, each with patterns of addresses. What the customer's record says comes first.",
     )
-    routes: Annotated[tuple[RouteSection, ...], _at_least_one] = Field(
+    routes: Annotated[tuple[RouteSection, ...], NotEmpty] = Field(
         description="Asked in order; the first match decides."
     )
     triage: TriageSection = Field(description="How a query is judged simple or complex.")
     threading: ThreadingSection = Field(ThreadingSection(), description="Which messages belong together.")
     senders: SendersSection = Field(SendersSection(), description="Senders who are treated specially.")
-    own_addresses: GlobPatterns = Field(
+    own_addresses: Globs = Field(
         (), description="Patterns of our own mailboxes: what they send to us is our own notification, never a ticket."
     )
