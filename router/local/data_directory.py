@@ -1,5 +1,6 @@
-"""The directory that holds the embedded database: made, checked and never opened up. Leaves running it to others."""
+"""The directory that holds the embedded database: made, checked, locked and never opened up."""
 
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -14,7 +15,7 @@ def make(folder: Path, account: Account | None) -> None:
     The mode of a directory that exists is never changed: it may be somebody's home.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if not folder.exists():
+    if not folder.is_dir():
         folder.mkdir(mode=0o700)
         if account:
             folder.chmod(0o711)
@@ -33,16 +34,48 @@ def _require_trust(folder: Path) -> None:
         raise Misconfigured(f"FRONTDESK_DATA_DIR: everyone may write to {folder}; choose a directory below it")
 
 
-def processes_in(database: Path) -> list[int]:
-    """The PostgreSQL processes at work in that directory, oldest first; always empty where there is no /proc.
+class Lock:
+    """Holds a data directory for one Frontdesk and for the server that it starts, as long as either of them lives.
 
-    A server and everything it starts stay in their data directory, also after the server itself was killed.
+    The kernel keeps the lock until the last process that inherited `descriptor` has ended, and not a moment longer.
     """
-    return sorted(int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _works_in(entry, database))
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / "lock").open("a+")
+
+    @property
+    def descriptor(self) -> int:
+        return self._file.fileno()
+
+    def taken(self) -> bool:
+        """Try to take it; whether it is ours now."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+        return True
+
+    def holder(self) -> str:
+        """The number of the process that took it last."""
+        self._file.seek(0)
+        return self._file.read()
+
+    def close(self) -> None:
+        self._file.close()
 
 
-def _works_in(process: Path, database: Path) -> bool:
+def forget_dead_server(database: Path) -> None:
+    """Remove the lock file of a server whose process number now belongs to some other program.
+
+    PostgreSQL ignores the file of a process that is gone, but takes any living one of that number for a server.
+    """
+    lock = database / "postmaster.pid"
     try:
-        return (process / "comm").read_text() == "postgres\n" and (process / "cwd").samefile(database)
-    except OSError:  # ended meanwhile, or another account's
-        return False
+        process = Path("/proc", lock.read_text().partition("\n")[0], "comm").read_text()
+    except OSError:
+        return
+    if process != "postgres\n":
+        lock.unlink()

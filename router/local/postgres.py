@@ -53,6 +53,7 @@ class EmbeddedPostgres:
         self._log = self._folder / "postgres.log"
         self._socket = self._database
         self._server: process.Process | None = None
+        self._lock: data_directory.Lock | None = None
 
     @property
     def dsn(self) -> str:
@@ -77,40 +78,50 @@ class EmbeddedPostgres:
         wheel = installed()
         self._account = account_for(self._database)
         data_directory.make(self._folder, self._account)
+        self._lock = await self._take_lock()
         self._installation = reachable(wheel, self._account, self._folder)
         self._log.touch(mode=0o600)
-        if self._database.exists():
-            await self._take_over()
-        else:
+        if not self._database.exists():
             await self._create()
+        self._require_version()
         await self._serve()
+
+    async def _take_lock(self) -> data_directory.Lock:
+        lock = data_directory.Lock(self._folder)
+        if not await process.wait_until(lock.taken, within_s=RELEASED_WITHIN_S):
+            raise Misconfigured(
+                f"FRONTDESK_DATA_DIR: {self._folder} is already in use by process {lock.holder()}; "
+                "stop that Frontdesk or choose another directory"
+            )
+        return lock
 
     async def _create(self) -> None:
         # In a directory of its own, renamed when complete: an interrupted first start leaves nothing half-made.
         unfinished = self._own_folder("database-", self._folder)
         try:
-            await self._run_to_end([str(self._installation.program("initdb")), "-D", str(unfinished), *_INITDB])
+            await self._initialise(unfinished)
             unfinished.rename(self._database)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
-    async def _run_to_end(self, command: list[str]) -> None:
-        child = process.start(command, account=self._account, folder=self._folder, log=self._log)
+    async def _initialise(self, folder: Path) -> None:
+        child = self._run("initdb", folder, *_INITDB)
         try:
-            ended = await process.wait_until(lambda: child.poll() is not None, within_s=STARTS_WITHIN_S)
+            await process.wait_until(lambda: child.poll() is not None, within_s=STARTS_WITHIN_S)
         finally:
             if child.poll() is None:
                 await process.stop(child, orderly_s=5)
-        if not ended or child.returncode:
+        if child.returncode:
             raise Misconfigured(f"FRONTDESK_DATA_DIR: cannot make a database in {self._folder}: {self._complaint()}")
 
-    async def _take_over(self) -> None:
-        """Make sure that the database is ours alone and one that this PostgreSQL can read."""
-        if not await process.wait_until(lambda: not self._users(), within_s=RELEASED_WITHIN_S):
-            raise Misconfigured(
-                f"FRONTDESK_DATA_DIR: {self._folder} is already in use by process {self._users()[0]}; "
-                "stop that Frontdesk or choose another directory"
-            )
+    def _run(self, program: str, database: Path, *options: str) -> process.Process:
+        assert self._lock is not None
+        command = [str(self._installation.program(program)), "-D", str(database), *options]
+        return process.start(
+            command, account=self._account, folder=self._folder, log=self._log, keep=self._lock.descriptor
+        )
+
+    def _require_version(self) -> None:
         made_by = (self._database / "PG_VERSION").read_text().strip()
         if made_by != self._installation.major:
             raise Misconfigured(
@@ -118,15 +129,12 @@ class EmbeddedPostgres:
                 f"this is {self._installation.major}; move it over with pg_dump, or choose another directory"
             )
 
-    def _users(self) -> list[int]:
-        return data_directory.processes_in(self._database)
-
     async def _serve(self) -> None:
         self._socket = self._socket_folder()
         settings = _SETTINGS | {"unix_socket_directories": f'"{self._socket}"'}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        command = [str(self._installation.program("postgres")), "-D", str(self._database), *options]
-        self._server = process.start(command, account=self._account, folder=self._folder, log=self._log)
+        data_directory.forget_dead_server(self._database)
+        self._server = self._run("postgres", self._database, *options)
         await process.wait_until(lambda: self._is_ready() or self._has_ended(), within_s=STARTS_WITHIN_S)
         if not self._is_ready():
             raise Misconfigured(f"FRONTDESK_DATA_DIR: cannot serve {self._database}: {self._complaint()}")
@@ -162,6 +170,9 @@ class EmbeddedPostgres:
         if self._server is not None:
             await process.stop(self._server, orderly_s=STOPS_WITHIN_S)
             self._server = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
         if self._socket != self._database:
             shutil.rmtree(self._socket, ignore_errors=True)
             self._socket = self._database

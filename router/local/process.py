@@ -22,9 +22,10 @@ _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}  # no PG* variables, no locale that 
 Process: TypeAlias = "subprocess.Popen[bytes]"
 
 
-def start(command: Sequence[str], *, account: Account | None, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+def start(command: Sequence[str], *, account: Account | None, folder: Path, log: Path, keep: int) -> Process:
     """Start a process that is interrupted when we die, whatever kills us (Linux; elsewhere only `stop` ends it).
 
+    It inherits the descriptor `keep`, and with it the lock that this holds.
     Call it from the main thread: the kernel takes the end of the *thread* that forked for the end of the parent.
     """
     with log.open("ab") as output:
@@ -38,6 +39,7 @@ def start(command: Sequence[str], *, account: Account | None, folder: Path, log:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            pass_fds=[keep],
             start_new_session=True,  # Ctrl-C in the terminal is for us; we stop the server when its clients are done
             preexec_fn=partial(_end_with, os.getpid()),  # noqa: PLW1509  (two system calls: safe beside threads)
         )
