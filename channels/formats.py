@@ -47,7 +47,8 @@ def parse(format: str, raw: bytes, account: str | None) -> Parsed:  # noqa: A002
         return known.parse(raw, account)
     except Malformed:
         raise
-    except Exception as exc:  # noqa: BLE001 - the standard library's parsers raise far more than they document
+    # The one broad catch: the standard library's parsers raise far more than they document.
+    except Exception as exc:
         raise Malformed("body", f"cannot be read as {format} ({type(exc).__name__})") from exc
 
 

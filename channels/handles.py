@@ -11,14 +11,17 @@ from channels.message import Handle, HandleKind
 MAX_HANDLE = 320
 """Characters in a handle: 64 of local part, `@`, 255 of domain (RFC 5321, 4.5.3.1)."""
 
-_EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+", re.ASCII)
+CACHED = 8192
+"""Spellings remembered; the same few thousand people write again and again."""
+
+_EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 _E164_SHAPED = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}", re.ASCII)
 
 
 def email(value: str, field: str, *, name: str | None = None, verified: bool = False) -> Handle:
     """Return the handle of an email address; raise `Malformed` where it is none."""
-    address = email_address(value)
-    if len(address) > MAX_HANDLE or not _EMAIL.fullmatch(address):
+    address = _email(value) if len(value) <= MAX_HANDLE else None
+    if address is None:
         raise Malformed(field, "is not an email address: write it as name@domain")
     return Handle(kind=HandleKind.EMAIL, value=address, name=name or None, verified=verified)
 
@@ -48,7 +51,7 @@ def user(value: str, field: str, *, scope: str, name: str | None = None, verifie
     return Handle(kind=HandleKind.USER, value=value.strip(), scope=scope, name=name or None, verified=verified)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=CACHED)
 def e164(value: str, region: str | None = None) -> str | None:
     """Return a number as `+` and digits (ITU-T E.164), or None where it cannot be a number."""
     if not _E164_SHAPED.fullmatch(value):
@@ -68,6 +71,12 @@ def _region(account: str) -> str | None:
     return phonenumbers.region_code_for_number(phonenumbers.parse(number)) if number else None
 
 
+@lru_cache(maxsize=CACHED)
+def _email(value: str) -> str | None:
+    address = email_address(value)
+    return address if _EMAIL.fullmatch(address) else None
+
+
 def _ascii_domain(domain: str) -> str:
     if domain.isascii() or len(domain) > 255:
         return domain
@@ -77,6 +86,7 @@ def _ascii_domain(domain: str) -> str:
         return domain
 
 
+@lru_cache(maxsize=1024)
 def account(value: str) -> str:
     """Return an account in the spelling that is compared: a mailbox lower-cased, anything else as it is."""
     return email_address(value) if "@" in value else value.strip()

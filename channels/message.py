@@ -148,9 +148,9 @@ class DeliveryStatus:
 class MalformedPart:
     """One message of a payload that cannot be read while its siblings can; `raw` is the JSON of that message alone."""
 
+    raw: bytes = field(repr=False)
     field: str
     problem: str
-    raw: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

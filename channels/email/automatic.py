@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from email.message import Message
 
-from channels.email.headers import Headers
+from channels.email.headers import Headers, enclosed_headers
 from channels.message import Automatic, Handle
 
 OWN_HEADER = "X-Frontdesk-Message"
@@ -38,8 +38,8 @@ def reported_ids(message: Message) -> Iterator[str]:
 def _enclosed_ids(part: Message) -> list[str]:
     payload = part.get_payload()
     match part.get_content_type():
-        case "message/rfc822" if isinstance(payload, list) and payload:
-            return Headers.of(payload[0]).message_ids("Message-ID")
+        case "message/rfc822":
+            return enclosed_headers(part).message_ids("Message-ID")
         case "text/rfc822-headers" if isinstance(payload, str):
             return _id_in(payload)
         case _:
@@ -62,7 +62,7 @@ def _is_bounce(headers: Headers, message: Message, sender: Handle) -> bool:
 
 def _is_out_of_office(headers: Headers, message: Message, sender: Handle) -> bool:
     vacation = _VACATION.match(headers.text("Subject") or "") is not None
-    return vacation and not _word(headers, "Auto-Submitted") == "no" and not _is_list(headers, message, sender)
+    return vacation and _word(headers, "Auto-Submitted") != "no" and not _is_list(headers, message, sender)
 
 
 def _is_auto_reply(headers: Headers, _message: Message, _sender: Handle) -> bool:

@@ -6,7 +6,7 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 
 from channels.email.charset import decode
-from channels.email.headers import Headers, decoded
+from channels.email.headers import decoded, enclosed_headers
 from channels.email.limits import MAX_HEADER
 from channels.message import Attachment
 from channels.text import MAX_TEXT, from_html, sanitised, storable
@@ -78,9 +78,16 @@ def _file(part: Message) -> Attachment:
 
 def _bytes(part: Message) -> bytes:
     if part.is_multipart():
-        return b"\n".join(inner.as_bytes() for inner in part.get_payload() if isinstance(inner, Message))
+        return _enclosed(part)
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
+
+
+def _enclosed(part: Message) -> bytes:
+    try:
+        return b"\n".join(inner.as_bytes() for inner in part.get_payload() if isinstance(inner, Message))
+    except (UnicodeError, LookupError, ValueError, TypeError):
+        return b""  # the generator refuses some mails that the parser took; the raw bytes stay with the router
 
 
 def _text(part: Message) -> str:
@@ -100,7 +107,5 @@ def _name(part: Message) -> str | None:
 
 def _default_name(part: Message) -> str:
     if part.get_content_type() == "message/rfc822":
-        inner = part.get_payload()
-        subject = Headers.of(inner[0]).text("Subject") if isinstance(inner, list) and inner else None
-        return f"{(subject or 'message')[:100]}.eml"
+        return f"{(enclosed_headers(part).text('Subject') or 'message')[:100]}.eml"
     return part.get_content_type().replace("/", ".")[:_MAX_NAME]

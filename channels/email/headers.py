@@ -1,4 +1,4 @@
-"""The header of a mail as text, addresses, dates and ids. Reads what real mailers send, which is not always RFC 5322."""
+"""The header of a mail as text, addresses, dates and ids, also where real mailers stray from RFC 5322."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,17 @@ from channels.errors import Malformed
 from channels.message import Handle
 from channels.text import storable
 
+ENVELOPE = ("Delivered-To", "X-Original-To", "Envelope-To")
+"""Where mail servers note the recipient that the header may not name (Bcc, lists)."""
+
 MAX_COMMENT_DEPTH = 50
 
 _MESSAGE_ID = re.compile(r"<\s*([^<>\s]+)\s*>")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-_SPACED_FOLD = re.compile(r"[ \t]*\n[ \t]+")
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"@]+")
+_FOLD = re.compile(r"\n[ \t]+")
+# The look-behind starts at a word only, which keeps a long word without @ from being tried at each of its letters.
+_ADDRESS = re.compile(r"(?<![^\s<>()\[\],;:\"])[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"@]+")
 
 
 class Headers:
@@ -52,6 +56,10 @@ class Headers:
         """Return the addresses of all fields of that name, in order, leaving out what is none."""
         return [handle for value in self._values.get(name.lower(), ()) for handle in _addresses(value)]
 
+    def envelope_recipients(self) -> list[Handle]:
+        """Return whom the mail servers delivered to."""
+        return [handle for name in ENVELOPE for handle in self.addresses(name)]
+
     def message_ids(self, name: str) -> list[str]:
         """Return the Message-IDs in a field without angle brackets; bare ones are taken if none has brackets."""
         value = storable(self.raw(name) or "")
@@ -78,6 +86,13 @@ class Headers:
         return tuple(dict.fromkeys(local.partition("+")[2] for local in locals_ if "+" in local[:-1]))
 
 
+def enclosed_headers(part: Message) -> Headers:
+    """Return the header of the mail that a message/rfc822 part encloses; empty if it encloses none."""
+    payload = part.get_payload()
+    first = payload[0] if isinstance(payload, list) and payload else None
+    return Headers.of(first) if isinstance(first, Message) else Headers({})
+
+
 def decoded(value: str) -> str:
     """Return a header value with its encoded words (RFC 2047) decoded; broken ones stay as they are."""
     if "=?" not in value:
@@ -98,7 +113,7 @@ def _piece(part: bytes | str, charset: str | None) -> str:
 
 def _unfolded(value: object) -> str:
     text = str(value).encode("utf-8", "surrogateescape")
-    return _SPACED_FOLD.sub(" ", decode(text, None)).replace("\n", " ")
+    return _FOLD.sub(" ", decode(text, None)).replace("\n", " ")
 
 
 def _addresses(value: str) -> list[Handle]:
@@ -106,7 +121,7 @@ def _addresses(value: str) -> list[Handle]:
         value = value.replace("(", " ").replace(")", " ")
     try:
         pairs = getaddresses([value])
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         pairs = []
     found = [handle for name, address in pairs if (handle := _handle(name, address))]
     return found or [handle for address in _ADDRESS.findall(decoded(value)) if (handle := _handle("", address))]

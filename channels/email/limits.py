@@ -6,6 +6,7 @@ from email.message import Message
 from channels.errors import Malformed
 
 MAX_BYTES = 25 * 1024 * 1024
+MAX_LINES = 500_000
 MAX_HEADER_BLOCK = 256 * 1024
 MAX_HEADER = 16 * 1024
 MAX_HEADER_LINES = 2_000
@@ -15,10 +16,13 @@ MAX_ADDRESSES = 500
 
 _BLANK_LINE = re.compile(rb"\n\n|\A\n|\Z")
 _FOLD = re.compile(rb"\n(?![ \t])")
+_KNOWN_FIELD = re.compile(rb"^(?:from|to|subject|date|message-id):", re.IGNORECASE | re.MULTILINE)
+_STRAY_LINE = re.compile(rb"(?<=\n)(?![ \t]|[!-9;-~]+:)[^\n]*\n")
 _ADDRESS_HEADER = re.compile(rb"(?:to|cc|bcc|from|sender|reply-to)[ \t]*:", re.IGNORECASE)
-# Either a Content-Type header that opens a container, wherever one may stand, or a line that may be a delimiter.
+# Either a header of a part, wherever one may stand, or a line that may be a delimiter.
 _STRUCTURE = re.compile(
-    rb"^content-type:(?P<container>[^\n]*(?:\n[ \t][^\n]*)*)|^--(?P<delimiter>[^\n]+)", re.IGNORECASE | re.MULTILINE
+    rb"^content-(?P<name>[a-z-]+):(?P<value>[^\n]*(?:\n[ \t][^\n]*)*)|^--(?P<delimiter>[^\n]+)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _CONTAINER = re.compile(rb"multipart/|message/", re.IGNORECASE)
 
@@ -27,8 +31,19 @@ def check_limits(lines: bytes) -> None:
     """Raise `Malformed` for a mail that is too large, too deep or too long in any way; `lines` end with LF."""
     if len(lines) > MAX_BYTES:
         raise Malformed("body", f"is larger than {MAX_BYTES // 1024**2} MiB")
+    if lines.count(b"\n") > MAX_LINES:
+        raise Malformed("body", f"has more than {MAX_LINES:,} lines")
     _check_headers(lines)
     _check_structure(lines)
+
+
+def mended(lines: bytes) -> bytes:
+    """Return the mail without stray lines between its header fields, which would end the header for the parser."""
+    end = _BLANK_LINE.search(lines)
+    block, rest = (lines[: end.start()], lines[end.start() :]) if end else (lines, b"")
+    fields = list(_KNOWN_FIELD.finditer(block))
+    last = fields[-1].start() if fields else 0
+    return _STRAY_LINE.sub(b"", block[:last]) + block[last:] + rest
 
 
 def _check_headers(lines: bytes) -> None:
@@ -54,7 +69,7 @@ def _check_structure(lines: bytes) -> None:
     parts = 0
     for mark in _STRUCTURE.finditer(lines):
         if mark["delimiter"] is None:
-            parts += _open(mark["container"], open_containers, boundaries)
+            parts += _open(mark["name"], mark["value"], open_containers, boundaries)
         elif (boundary := _delimits(mark["delimiter"], boundaries)) is not None:
             parts += 1
             _close_inside(boundary, open_containers)
@@ -64,10 +79,12 @@ def _check_structure(lines: bytes) -> None:
             raise Malformed("body", f"has parts nested deeper than {MAX_DEPTH}")
 
 
-def _open(content_type: bytes, open_containers: list[bytes | None], boundaries: set[bytes]) -> int:
-    if not _CONTAINER.search(content_type) or len(content_type) > MAX_HEADER:
+def _open(name: bytes, value: bytes, open_containers: list[bytes | None], boundaries: set[bytes]) -> int:
+    if len(value) > MAX_HEADER:
+        raise Malformed("body", f"has a part with a header larger than {MAX_HEADER // 1024} KiB")
+    if name.lower() != b"type" or not _CONTAINER.search(value):
         return 0
-    boundary = _boundary(content_type)
+    boundary = _boundary(value)
     open_containers.append(boundary)
     if boundary is not None:
         boundaries.add(boundary)

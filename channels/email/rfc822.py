@@ -11,8 +11,8 @@ from email.parser import BytesParser
 from channels import handles
 from channels.email.automatic import automatic, reported_ids
 from channels.email.content import Content, read_content
-from channels.email.headers import Headers
-from channels.email.limits import check_limits
+from channels.email.headers import ENVELOPE, Headers
+from channels.email.limits import check_limits, mended
 from channels.email.reply import new_text
 from channels.errors import Malformed
 from channels.message import Channel, Handle, InboundMessage, Parsed, ThreadHints
@@ -21,7 +21,6 @@ PROVIDER = "email"
 MAX_REFERENCES = 100
 MAX_ID = 512
 
-_ENVELOPE = ("Delivered-To", "X-Original-To", "Envelope-To")
 _KEPT = {"Reply-To": "reply_to", "Importance": "importance", "X-Priority": "priority", "X-Mailer": "mailer"}
 
 
@@ -30,7 +29,7 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
     # The stdlib parser ends a line at any of CRLF, LF and CR, so the limits must see the lines that it sees.
     lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     check_limits(lines)
-    message: Message = BytesParser().parsebytes(lines)
+    message: Message = BytesParser().parsebytes(mended(lines))
     return Parsed(messages=(_message(message, Headers.of(message), raw, account),))
 
 
@@ -42,7 +41,7 @@ def _message(message: Message, headers: Headers, raw: bytes, account: str | None
         external_id=_external_id(headers, raw),
         channel=Channel.EMAIL,
         provider=PROVIDER,
-        account=_account(account, recipients),
+        account=_account(account, recipients or headers.envelope_recipients()),
         sender=sender,
         recipients=recipients,
         sent_at=headers.instant("Date"),
@@ -74,8 +73,8 @@ def _sender(headers: Headers) -> Handle:
 
 
 def _recipients(headers: Headers) -> tuple[Handle, ...]:
-    found = {handle.value: handle for name in ("To", "Cc") for handle in reversed(headers.addresses(name))}
-    return tuple(reversed(found.values()))
+    found = [handle for name in ("To", "Cc") for handle in headers.addresses(name)]
+    return tuple({handle.value: handle for handle in reversed(found)}.values())[::-1]
 
 
 def _account(account: str | None, recipients: Sequence[Handle]) -> str:
@@ -96,7 +95,7 @@ def _thread(message: Message, headers: Headers) -> ThreadHints:
         message_id=own[0] if own and len(own[0]) <= MAX_ID else None,
         in_reply_to=answered[0] if answered and len(answered[0]) <= MAX_ID else None,
         references=tuple(usable[-MAX_REFERENCES:]),
-        tokens=headers.plus_details("To", "Cc", *_ENVELOPE),
+        tokens=headers.plus_details("To", "Cc", *ENVELOPE),
     )
 
 

@@ -172,24 +172,17 @@ def _instant(content: Json) -> datetime | None:
 def _words(kind: str, content: Json) -> str:
     """Return what the message says, as an agent would read it; things without words are named in brackets."""
     body = content.get(kind)
-    body = body if isinstance(body, dict) else {}
-    match kind:
-        case "text":
-            return _required(body, "body", "text.body")
-        case "button":
-            return _text(body, "text") or ""
-        case "interactive":
-            return _choice(body)
-        case "reaction":
-            return f"[reaction {_text(body, 'emoji') or 'removed'}]"
-        case "location":
-            return _place(body)
-        case "contacts":
-            return _cards(content)
-        case _ if kind in MEDIA_KINDS:
-            return _text(body, "caption") or ""
-        case _:
-            return f"[{kind[:64]} message]"
+    if kind == "contacts":
+        return _cards(content)
+    if kind in _READERS and isinstance(body, dict):
+        return _READERS[kind](body)
+    if kind == "text":
+        raise Malformed("text", "must be an object" if "text" in content else "is missing")
+    return f"[{kind[:64]} message]"
+
+
+def _caption(media: Json) -> str:
+    return _text(media, "caption") or ""
 
 
 def _choice(body: Json) -> str:
@@ -204,6 +197,16 @@ def _place(body: Json) -> str:
     where = ", ".join(filter(None, (_text(body, "name"), _text(body, "address"))))
     point = f"{body.get('latitude')}, {body.get('longitude')}"[:64]
     return f"[location {point}] {where}".strip()
+
+
+_READERS: Mapping[str, Callable[[Json], str]] = {
+    "text": lambda text: _required(text, "body", "text.body"),
+    "button": lambda button: _text(button, "text") or "",
+    "interactive": _choice,
+    "reaction": lambda reaction: f"[reaction {_text(reaction, 'emoji') or 'removed'}]",
+    "location": _place,
+    **dict.fromkeys(MEDIA_KINDS, _caption),
+}
 
 
 def _cards(content: Json) -> str:
