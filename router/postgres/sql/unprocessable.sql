@@ -1,0 +1,20 @@
+-- name: newest
+-- The newest unprocessable payloads, without their bytes.
+select id, at, stage, reason, detail, format, account, octet_length(body) as size, replayed_at
+from unprocessable
+where ($2::bigint is null or id < $2) and (not $3 or replayed_at is null)
+order by id desc
+limit $1
+
+-- name: payload
+-- One unprocessable payload with its bytes.
+select
+  id, at, stage, reason, detail, format, account, octet_length(body) as size, replayed_at, routing_key, trace_id, body
+from unprocessable
+where id = $1
+
+-- name: replayed
+-- It is on the bus again.
+update unprocessable
+set replayed_at = now()
+where id = $1
