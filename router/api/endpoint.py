@@ -1,0 +1,164 @@
+"""An endpoint as data: method, path, roles, and a handler whose signature says what it takes from the request.
+
+A handler takes any of `who`, `path`, `query`, `body`, `raw` and `lease`; the models it annotates them with check the
+request and describe it in the OpenAPI document.
+"""
+
+import typing
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import to_json
+
+from channels import strict_json
+from channels.canonical import malformed
+from channels.errors import Malformed
+from channels.text import UNSTORABLE
+from router.api.access import Principals, admit
+from router.api.errors import Problem
+from router.domain.agent import Lease, Role
+from router.domain.errors import Invalid
+
+MAX_BODY = strict_json.MAX_BYTES
+_JSON = "application/json"
+_TAKES = frozenset({"who", "path", "query", "body", "raw", "lease"})
+
+
+class Model(BaseModel):
+    """A part of a request; what it does not know is refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What goes back: `content` becomes JSON, bytes go as they are."""
+
+    content: object = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = _JSON
+
+    def response(self) -> web.Response:
+        """The answer as aiohttp sends it."""
+        if self.content is None:
+            return web.Response(status=self.status, headers=self.headers)
+        body = self.content if isinstance(self.content, bytes) else to_json(self.content)
+        return web.Response(body=body, status=self.status, headers={**self.headers, "Content-Type": self.content_type})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One answer that an endpoint gives: when, and the type of its content."""
+
+    description: str
+    content: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One method on one path. No `roles` means that anybody may ask, without a token.
+
+    `raw_model` documents a body that the handler takes as `raw` and reads itself.
+    """
+
+    method: str
+    path: str
+    summary: str
+    handle: Callable[..., Awaitable[Answer]]
+    answers: Mapping[int, Outcome]
+    roles: Collection[Role] = frozenset()
+    raw_model: type[BaseModel] | None = None
+
+    def takes(self) -> Mapping[str, Any]:
+        """What the handler takes from a request, with the type of each part."""
+        hints = typing.get_type_hints(self.handle)
+        hints.pop("return", None)
+        assert hints.keys() <= _TAKES, f"{self.path}: a handler cannot take {sorted(hints.keys() - _TAKES)}"
+        return hints
+
+    def serve(self, principals: Principals) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """The endpoint as aiohttp calls it: who asks comes before what is asked."""
+        takes = self.takes()
+
+        async def serve(request: web.Request) -> web.Response:
+            given: dict[str, Any] = {}
+            if self.roles:
+                given["who"] = await admit(request, principals, self.roles)
+            given["query"] = read_query(request, takes.get("query", Model))
+            for part in takes.keys() - given.keys():
+                given[part] = await _READ[part](request, takes[part])
+            answer = await self.handle(**{part: given[part] for part in takes})
+            return answer.response()
+
+        return serve
+
+
+async def read_path(request: web.Request, model: type[BaseModel]) -> BaseModel:
+    """Return the path's parameters."""
+    return _checked(model, dict(request.match_info), "the path")
+
+
+def read_query(request: web.Request, model: type[BaseModel]) -> BaseModel:
+    """Return the query's parameters; unknown ones and repeated ones are refused."""
+    for name in request.query:
+        if len(request.query.getall(name)) > 1:
+            raise Invalid(_shown(name), "is given twice: keep one")
+    return _checked(model, dict(request.query), "the query")
+
+
+async def read_body(request: web.Request, model: type[BaseModel]) -> BaseModel:
+    """Return the JSON body; none at all is an empty object."""
+    raw = await read_raw(request) if request.body_exists else b"{}"
+    try:
+        return model.model_validate(strict_json.load(raw))
+    except ValidationError as exc:
+        raise malformed(exc, "this request") from exc
+
+
+async def read_raw(request: web.Request, _type: object = bytes) -> bytes:
+    """Return the body's bytes, of at most 1 MiB and neither compressed nor of another type than JSON."""
+    if "Content-Encoding" in request.headers:
+        raise Problem(415, "Unsupported media type", "Send the body uncompressed.", field="Content-Encoding")
+    if request.content_type != _JSON:
+        raise Problem(415, "Unsupported media type", f"Send the body as {_JSON}.", field="Content-Type")
+    return await request.read()
+
+
+async def read_lease(request: web.Request, _type: object = Lease) -> Lease:
+    """Return the lease in `If-Match`; 428 without one."""
+    given = request.headers.get("If-Match", "").strip()
+    if not given:
+        detail = (
+            'Send the lease that `next` gave you as `If-Match: "<lease>"`, so that nobody else\'s work is overwritten.'
+        )
+        raise Problem(428, "Lease missing", detail, field="If-Match")
+    try:
+        return Lease.parse(given.strip('"'))
+    except Invalid as exc:
+        raise Invalid("If-Match", 'is not a lease: send the one that `next` gave you, as "<ticket>.<epoch>"') from exc
+
+
+_READ: Mapping[str, Callable[[web.Request, Any], Awaitable[object]]] = {
+    "path": read_path,
+    "body": read_body,
+    "raw": read_raw,
+    "lease": read_lease,
+}
+
+
+def _checked(model: type[BaseModel], given: Mapping[str, str], place: str) -> BaseModel:
+    for name, value in given.items():
+        if UNSTORABLE.search(name + value):
+            raise Malformed(_shown(name), "holds a NUL or half of a surrogate pair: remove it")
+    try:
+        return model.model_validate(given)
+    except ValidationError as exc:
+        raise malformed(exc, place) from exc
+
+
+def _shown(name: str) -> str:
+    return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", name[:64])

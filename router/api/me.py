@@ -1,0 +1,60 @@
+"""An agent's own work: the next ticket, and those that they hold."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from router.api.access import PERSONS
+from router.api.endpoint import Answer, Endpoint, Model, Outcome
+from router.api.tickets import TicketList, ticket_answer
+from router.domain.agent import Principal
+from router.flow.claims import Claims
+from router.flow.reading import Reading, TicketPage, Viewer
+
+
+class Wait(Model):
+    """How long to wait for a ticket, in seconds."""
+
+    wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0
+
+
+class Me:
+    """What an agent asks for themselves."""
+
+    def __init__(self, *, claims: Claims, reading: Reading) -> None:
+        self._claims = claims
+        self._reading = reading
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="POST",
+                path="/v1/me/next",
+                summary="The ticket to answer next. Safe to repeat: one that you have not yet read comes again.",
+                handle=self.next,
+                roles=PERSONS,
+                answers={
+                    200: Outcome("It is yours, under the lease in `ETag`.", TicketPage),
+                    204: Outcome("Nothing came within the wait."),
+                },
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/me/tickets",
+                summary="The tickets that you hold, oldest first, each with its lease.",
+                handle=self.tickets,
+                roles=PERSONS,
+                answers={200: Outcome("All of them.", TicketList)},
+            ),
+        ]
+
+    async def next(self, who: Principal, query: Wait) -> Answer:
+        assert who.agent, "the endpoint is for persons"
+        assigned = await self._claims.next(who.agent.id, timedelta(seconds=query.wait))
+        page = await self._reading.ticket(Viewer.of(who), assigned.lease.ticket_id) if assigned else None
+        # the ticket may have left the agent between the claim and the reading
+        return ticket_answer(page) if page and page.lease else Answer(status=204)
+
+    async def tickets(self, who: Principal) -> Answer:
+        return Answer(content=TicketList(tickets=await self._reading.held(Viewer.of(who))))

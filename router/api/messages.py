@@ -1,0 +1,110 @@
+"""Messages from integrations over HTTP: published to the bus, answered once durable, asked about afterwards."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import quote
+from uuid import uuid4
+
+from pydantic import Field
+
+from channels import formats, handles
+from channels.canonical import MessageV1
+from channels.message import Channel, InboundMessage, MessageKey
+from router.api.access import INTEGRATIONS
+from router.api.endpoint import Answer, Endpoint, Model, Outcome
+from router.api.errors import TRY_AGAIN, Problem
+from router.domain.errors import NotFound
+from router.flow.bus import Exchange, Publication, Publisher
+from router.flow.reading import MessageStatus, Reading
+
+FORMAT = "message.v1"
+
+
+class MessagePath(Model):
+    """The key of a message; each part percent-encoded, slashes too."""
+
+    channel: Channel
+    account: Annotated[str, Field(min_length=1, max_length=255)]
+    id: Annotated[str, Field(min_length=1, max_length=512)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The message is durable; `status_url` tells what becomes of it."""
+
+    channel: str
+    account: str
+    id: str
+    status_url: str
+
+
+class Messages:
+    """At most `max_in_flight` publications wait for the bus at the same time; more are turned away, not queued."""
+
+    def __init__(self, *, publisher: Publisher, reading: Reading, max_in_flight: int) -> None:
+        self._publisher = publisher
+        self._reading = reading
+        self._room = max_in_flight
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="POST",
+                path="/v1/messages",
+                summary="Hand in a customer's message. The same id again is the same message.",
+                handle=self.publish,
+                roles=INTEGRATIONS,
+                raw_model=MessageV1,
+                answers={202: Outcome("The message is durable.", Accepted)},
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/messages/{channel}/{account}/{id}",
+                summary="What became of a message.",
+                handle=self.status,
+                roles=INTEGRATIONS,
+                answers={200: Outcome("What became of it.", MessageStatus)},
+            ),
+        ]
+
+    async def publish(self, raw: bytes) -> Answer:
+        message = formats.parse(FORMAT, raw, None).messages[0]
+        with self._in_flight():
+            await self._publisher.publish(_publication(message, raw))
+        return Answer(status=202, content=_accepted(message))
+
+    async def status(self, path: MessagePath) -> Answer:
+        key = MessageKey(path.channel, handles.account(path.account), path.id)
+        status = await self._reading.message(key)
+        if status is None:
+            raise NotFound("No message under this key has been taken in; it may still be on its way: ask again.")
+        return Answer(content=status)
+
+    @contextmanager
+    def _in_flight(self) -> Iterator[None]:
+        if self._room == 0:
+            raise Problem(429, "Too many requests", "Too many messages are on their way: try again.", headers=TRY_AGAIN)
+        self._room -= 1
+        try:
+            yield
+        finally:
+            self._room += 1
+
+
+def _publication(message: InboundMessage, raw: bytes) -> Publication:
+    return Publication(
+        exchange=Exchange.INBOUND,
+        routing_key=f"{message.channel}.{FORMAT}",
+        format=FORMAT,
+        body=raw,
+        account=message.account,
+        message_id=uuid4().hex,
+    )
+
+
+def _accepted(message: InboundMessage) -> Accepted:
+    key = message.key
+    path = "/".join(quote(part, safe="") for part in (key.channel, key.account, key.external_id))
+    return Accepted(channel=key.channel, account=key.account, id=key.external_id, status_url=f"/v1/messages/{path}")

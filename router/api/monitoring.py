@@ -1,0 +1,96 @@
+"""What operators' machines ask: is it alive, is it ready, what does it count. No token: bind it to loopback."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from router.api.endpoint import Answer, Endpoint, Outcome
+
+Check = Callable[[], Sequence[str] | Awaitable[Sequence[str]]]
+"""One line for each thing that is wrong; empty when healthy."""
+
+CHECKED_WITHIN_S = 5.0
+RENDERED_FOR_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether work can be done now; each problem is one line that says what is wrong."""
+
+    is_ready: bool
+    problems: Sequence[str] = ()
+
+
+class Monitoring:
+    """Health and metrics of this process. `checks` are asked at the same time, each with a deadline."""
+
+    def __init__(self, *, registry: CollectorRegistry, checks: Sequence[Check]) -> None:
+        self._exposition = Exposition(registry)
+        self._checks = checks
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="GET",
+                path="/health/live",
+                summary="Whether the process answers at all: restart it if not.",
+                handle=self.live,
+                answers={200: Outcome("It does.", Health)},
+            ),
+            Endpoint(
+                method="GET",
+                path="/health/ready",
+                summary="Whether database, broker and policy let it work.",
+                handle=self.ready,
+                answers={200: Outcome("They do.", Health), 503: Outcome("What is wrong, line by line.", Health)},
+            ),
+            Endpoint(
+                method="GET",
+                path="/metrics",
+                summary="The metrics of this process, in Prometheus' text format.",
+                handle=self.metrics,
+                answers={200: Outcome("All of them.")},
+            ),
+        ]
+
+    async def live(self) -> Answer:
+        return Answer(content=Health(is_ready=True))
+
+    async def ready(self) -> Answer:
+        found = await asyncio.gather(*map(_in_time, self._checks))
+        problems = [problem for problems in found for problem in problems]
+        return Answer(status=503 if problems else 200, content=Health(is_ready=not problems, problems=problems))
+
+    async def metrics(self) -> Answer:
+        text = await self._exposition.text()
+        return Answer(content=text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class Exposition:
+    """Renders the registry in a thread, at most once a second, however many ask."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._rendering = asyncio.Lock()
+        self._text = b""
+        self._fresh_until = 0.0
+
+    async def text(self) -> bytes:
+        async with self._rendering:
+            if time.monotonic() >= self._fresh_until:
+                self._text = await asyncio.to_thread(generate_latest, self._registry)
+                self._fresh_until = time.monotonic() + RENDERED_FOR_S
+            return self._text
+
+
+async def _in_time(check: Check) -> Sequence[str]:
+    try:
+        async with asyncio.timeout(CHECKED_WITHIN_S):
+            found = check()
+            return await found if isinstance(found, Awaitable) else found
+    except TimeoutError:
+        return [f"a check did not answer within {CHECKED_WITHIN_S:g} s"]

@@ -1,0 +1,42 @@
+"""How the queues stand: what waits, for how long, and how much of it past its target."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from router.api.access import READERS
+from router.api.endpoint import Answer, Endpoint, Outcome
+from router.domain.agent import Principal
+from router.flow.reading import QueueStatus, Reading, Viewer, queue_statuses
+from router.policy.model import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueList:
+    """The queues of the viewer's teams, by name."""
+
+    queues: Sequence[QueueStatus]
+
+
+class Queues:
+    """The queues of the policy, idle ones too."""
+
+    def __init__(self, *, reading: Reading, policy: Callable[[], Policy]) -> None:
+        self._reading = reading
+        self._policy = policy
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="GET",
+                path="/v1/queues",
+                summary="How the queues of your teams stand.",
+                handle=self.queues,
+                roles=READERS,
+                answers={200: Outcome("Every queue.", QueueList)},
+            )
+        ]
+
+    async def queues(self, who: Principal) -> Answer:
+        viewer = Viewer.of(who)
+        loads = await self._reading.queues(viewer)
+        return Answer(content=QueueList(queues=queue_statuses(viewer, self._policy(), loads)))

@@ -1,0 +1,153 @@
+"""The HTTP applications: the whole API for the `api` role, health and metrics alone for the others."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from http import HTTPMethod
+from importlib.metadata import version
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from pydantic_core import to_json
+
+from router.api import openapi
+from router.api.access import Principals
+from router.api.customers import Customers
+from router.api.desk import DeskEndpoints
+from router.api.endpoint import MAX_BODY, Answer, Endpoint, Outcome
+from router.api.errors import CONTENT_TYPE, Problem, problem_of
+from router.api.me import Me
+from router.api.messages import Messages
+from router.api.monitoring import Check, Monitoring
+from router.api.queues import Queues
+from router.api.tickets import Tickets
+from router.domain.agent import Principal
+from router.domain.errors import Misconfigured
+from router.flow.bus import Publisher
+from router.flow.claims import Claims
+from router.flow.desk import Desk
+from router.flow.reading import Reading
+from router.metrics import Metrics
+from router.policy.model import Policy
+
+log = structlog.get_logger(__name__)
+
+MAX_IN_FLIGHT = 1000
+SHUTDOWN_S = 5.0
+_METHODS = frozenset(HTTPMethod)
+
+
+def build(
+    *,
+    principals: Principals,
+    reading: Reading,
+    desk: Desk,
+    claims: Claims,
+    publisher: Publisher,
+    policy: Callable[[], Policy],
+    metrics: Metrics,
+    checks: Sequence[Check],
+    max_in_flight: int = MAX_IN_FLIGHT,
+) -> web.Application:
+    """Return the whole API. More than `max_in_flight` publications at the same time are answered 429."""
+    groups = (
+        Messages(publisher=publisher, reading=reading, max_in_flight=max_in_flight),
+        Me(claims=claims, reading=reading),
+        Tickets(reading=reading, desk=desk),
+        DeskEndpoints(desk),
+        Queues(reading=reading, policy=policy),
+        Customers(reading),
+        Monitoring(registry=metrics.registry, checks=checks),
+    )
+    endpoints = [endpoint for group in groups for endpoint in group.endpoints()]
+    return _application(_described(endpoints), principals, metrics)
+
+
+def build_monitoring(*, metrics: Metrics, checks: Sequence[Check]) -> web.Application:
+    """Return health and metrics alone, for the roles that serve nothing else."""
+    monitoring = Monitoring(registry=metrics.registry, checks=checks)
+    return _application(monitoring.endpoints(), _Nobody(), metrics)
+
+
+@asynccontextmanager
+async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterator[int]:
+    """Serve until the context ends and yield the port, chosen freely for 0; raises `Misconfigured` where it is taken.
+
+    What is still being answered at the end has five seconds.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as exc:
+            raise Misconfigured(f"cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+def _described(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    async def describe() -> Answer:
+        return Answer(content=text)
+
+    itself = Endpoint(
+        method="GET",
+        path="/openapi.json",
+        summary="This document.",
+        handle=describe,
+        answers={200: Outcome("OpenAPI 3.1.")},
+    )
+    described = [*endpoints, itself]
+    text = openapi.document(described, version=version("frontdesk"))
+    return described
+
+
+def _application(endpoints: Sequence[Endpoint], principals: Principals, metrics: Metrics) -> web.Application:
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_measured(metrics), _with_problems])
+    for endpoint in endpoints:
+        app.router.add_route(endpoint.method, endpoint.path, endpoint.serve(principals))
+    return app
+
+
+def _measured(metrics: Metrics) -> Middleware:
+    @web.middleware
+    async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.monotonic()
+        response = await handler(request)
+        resource = request.match_info.route.resource
+        path = resource.canonical if resource else "unmatched"
+        method = request.method if request.method in _METHODS else "other"
+        metrics.requests.labels(path, method, str(response.status)).observe(time.monotonic() - started)
+        return response
+
+    return measure
+
+
+@web.middleware
+async def _with_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Exception as exc:  # noqa: BLE001 - the outermost loop of the server: whatever it was, the client is told
+        return _refusal(problem_of(exc) or _fault(request, exc))
+
+
+def _fault(request: web.Request, exc: Exception) -> Problem:
+    resource = request.match_info.route.resource
+    log.error("request failed", endpoint=resource.canonical if resource else "unmatched", exc_info=exc)
+    return Problem(500, "Internal error", "Something went wrong on our side: it has been logged.")
+
+
+def _refusal(problem: Problem) -> web.Response:
+    body = to_json(problem.details(), exclude_none=True)
+    headers = {**problem.headers, "Content-Type": CONTENT_TYPE}
+    return web.Response(body=body, status=problem.status, headers=headers)
+
+
+class _Nobody:
+    """There are no tokens where no endpoint asks for one."""
+
+    async def principal_of(self, secret: str) -> Principal | None:
+        del secret
+        return None

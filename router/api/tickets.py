@@ -1,0 +1,99 @@
+"""Reading tickets: one with its details on hand, and lists of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from router.api.access import READERS
+from router.api.endpoint import Answer, Endpoint, Model, Outcome
+from router.domain.agent import Lease, Principal
+from router.domain.errors import NotFound
+from router.domain.ticket import TicketState
+from router.flow.desk import Desk, Hold
+from router.flow.reading import Filter, Reading, TicketLine, TicketPage, Viewer
+
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class TicketPath(Model):
+    """A ticket's number."""
+
+    id: Id
+
+
+class Search(Model):
+    """Which tickets; `q` is a ticket's number, `after` the `next` of the page before."""
+
+    customer: Id | None = None
+    handle: Annotated[str, Field(min_length=1, max_length=400)] | None = None
+    q: Id | None = None
+    state: TicketState | None = None
+    queue: Name | None = None
+    after: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketList:
+    """Tickets, newest first; `next` asks for the page after this one, None where there is none."""
+
+    tickets: Sequence[TicketLine]
+    next: int | None = None
+
+
+class Tickets:
+    """What agents, leads and admins may read of tickets."""
+
+    def __init__(self, *, reading: Reading, desk: Desk) -> None:
+        self._reading = reading
+        self._desk = desk
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="GET",
+                path="/v1/tickets",
+                summary="Search tickets by customer, handle, number, state or queue; newest first.",
+                handle=self.search,
+                roles=READERS,
+                answers={200: Outcome("A page of tickets.", TicketList)},
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/tickets/{id}",
+                summary="A ticket with its details on hand; when its holder reads it, `next` moves on.",
+                handle=self.ticket,
+                roles=READERS,
+                answers={200: Outcome("The ticket; for its holder `ETag` is the lease.", TicketPage)},
+            ),
+        ]
+
+    async def search(self, who: Principal, query: Search) -> Answer:
+        wanted = Filter(
+            customer_id=query.customer,
+            handle=query.handle,
+            number=query.q,
+            state=query.state,
+            queue=query.queue,
+            before=query.after,
+            limit=query.limit + 1,
+        )
+        found = await self._reading.tickets(Viewer.of(who), wanted)
+        shown = found[: query.limit]
+        return Answer(content=TicketList(tickets=shown, next=shown[-1].id if len(found) > len(shown) else None))
+
+    async def ticket(self, who: Principal, path: TicketPath) -> Answer:
+        page = await self._reading.ticket(Viewer.of(who), path.id)
+        if page is None:
+            raise NotFound(f"There is no ticket {path.id} in your teams.")
+        if page.lease and who.agent:
+            await self._desk.see(Hold(agent=who.agent, lease=Lease.parse(page.lease)))
+        return ticket_answer(page)
+
+
+def ticket_answer(page: TicketPage) -> Answer:
+    """A ticket's page; its lease, if the reader holds it, is the ETag to send back with every write."""
+    return Answer(content=page, headers={"ETag": f'"{page.lease}"'} if page.lease else {})

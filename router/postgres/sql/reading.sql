@@ -1,0 +1,134 @@
+-- name: become_agent
+-- From here to the end of the transaction row-level security shows what this agent may see.
+select set_config('app.agent_id', $1, true), set_config('role', 'frontdesk_agent', true)
+
+-- name: ticket
+-- One ticket with what triage and route decided.
+select
+  id, customer_id, channel, subject, state, queue, team, complexity, probability, reasons, language, route,
+  policy_version, skills, target_s, enqueued_at, due_at, assigned_to, lease_epoch, created_at, resolved_at
+from ticket
+where id = $1
+  and ($2::text[] is null or team = any ($2))
+
+-- name: tickets
+-- A page of tickets, newest first.
+select
+  id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
+  resolved_at
+from ticket
+where ($1::text[] is null or team = any ($1))
+  and ($2::text is null or state = $2)
+  and ($3::text is null or queue = $3)
+  and ($4::bigint is null or id < $4)
+  and ($6::bigint is null or id = $6)
+order by id desc
+limit $5
+
+-- name: tickets_of_customers
+-- A page of some customers' tickets, newest first.
+select
+  id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
+  resolved_at
+from ticket
+where ($1::text[] is null or team = any ($1))
+  and ($2::text is null or state = $2)
+  and ($3::text is null or queue = $3)
+  and ($4::bigint is null or id < $4)
+  and ($6::bigint is null or id = $6)
+  and customer_id = any ($7::bigint[])
+order by id desc
+limit $5
+
+-- name: tickets_held
+-- What an agent holds, oldest assignment first.
+select
+  id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, lease_epoch,
+  created_at, resolved_at
+from ticket
+where assigned_to = $2
+  and ($1::text[] is null or team = any ($1))
+order by assigned_at, id
+
+-- name: tickets_at_hand
+-- A customer's open tickets, and those that the digest of contacts names.
+select
+  id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
+  resolved_at
+from ticket
+where customer_id = $1
+  and ($2::text[] is null or team = any ($2))
+  and (state not in ('resolved', 'abandoned') or id = any ($3::bigint[]))
+order by id desc
+limit 200
+
+-- name: customer
+-- A customer's row.
+select id, name, tier, language, is_blocked, contacts, merged_into, created_at
+from customer
+where id = $1
+
+-- name: may_see_customer
+-- Whether some ticket of the customer belongs to one of the teams.
+select exists (
+  select from ticket
+  where customer_id = $1
+    and ($2::text[] is null or team = any ($2)))
+
+-- name: handles
+-- A customer's addresses, oldest first.
+select kind, value, scope, name, verified
+from handle
+where customer_id = $1
+order by created_at, key
+
+-- name: customers_by_handle
+-- Whose handle this is.
+select customer_id
+from handle
+where key = $1
+
+-- name: conversations
+-- The conversations that a ticket holds.
+select id, channel, provider, account, reply_to, subject, is_open
+from conversation
+where ticket_id = $1
+order by id
+
+-- name: transcript
+-- The last messages of a ticket, latest first.
+select
+  id, conversation_id, direction, channel, author, agent_id, subject, text, html, attachments, automatic, sent_at
+from message
+where ticket_id = $1
+order by sent_at desc, id desc
+limit $2
+
+-- name: queues
+-- How many tickets wait in each queue, for how long, and how many are past their target.
+select
+  queue, team, count(*) as waiting, count(*) filter (where due_at < now()) as overdue,
+  greatest(extract(epoch from now() - min(enqueued_at)), 0)::float8 as longest_wait_s
+from ticket
+where state = 'queued'
+  and ($1::text[] is null or team = any ($1))
+group by queue, team
+
+-- name: received
+-- What became of a message that was taken in.
+select received_at, outcome, ticket_id
+from received
+where account = $1
+  and external_id = $2
+  and channel = $3
+
+-- name: unprocessable
+-- Why the latest payload under this key could not be processed, unless it has been replayed since.
+select at, stage, reason, detail
+from unprocessable
+where channel = $1
+  and account = $2
+  and external_id = $3
+  and replayed_at is null
+order by id desc
+limit 1
