@@ -58,7 +58,7 @@ class EmbeddedPostgres:
     @property
     def dsn(self) -> str:
         """Where to connect, as libpq and asyncpg read it."""
-        return f"postgresql://frontdesk@/postgres?host={quote(str(self._socket), safe='')}&port={_PORT}"
+        return _dsn(self._socket, _PORT)
 
     async def __aenter__(self) -> Self:
         try:
@@ -176,3 +176,20 @@ class EmbeddedPostgres:
         if self._socket != self._database:
             shutil.rmtree(self._socket, ignore_errors=True)
             self._socket = self._database
+
+
+def served_elsewhere(data_dir: Path) -> str | None:
+    """Where to connect to the server that another Frontdesk runs in `data_dir` now; None if there is none.
+
+    Lines 1, 4, 5 and 8 of PostgreSQL's lock file are its process, port, socket directory and state.
+    """
+    try:
+        lines = (data_dir.absolute() / "database" / "postmaster.pid").read_text().splitlines()
+        os.kill(int(lines[0]), 0)
+    except (OSError, ValueError, IndexError):
+        return None
+    return _dsn(lines[4], lines[3]) if lines[7:8] == ["ready   "] else None
+
+
+def _dsn(socket_folder: str | Path, port: str | int) -> str:
+    return f"postgresql://frontdesk@/postgres?host={quote(str(socket_folder), safe='')}&port={port}"

@@ -7,6 +7,7 @@ from pathlib import Path
 import asyncpg
 
 from router.domain.errors import Misconfigured
+from router.postgres.database import Connection, Database
 
 _LOCK = 0x46524F4E54  # "FRONT": one migrator at a time for each database
 _UP = re.compile(r"^-- migrate:up(?P<options>[^\n]*)\n(?P<body>.*?)(?=^-- migrate:down|\Z)", re.DOTALL | re.MULTILINE)
@@ -56,7 +57,7 @@ async def migrate(dsn: str, folder: Path | None = None) -> list[str]:
         await connection.close()
 
 
-async def pending(connection: asyncpg.Connection, folder: Path | None = None) -> list[str]:
+async def pending(connection: Connection, folder: Path | None = None) -> list[str]:
     """The names of the migrations that the database does not have yet."""
     if await connection.fetchval("select to_regclass('schema_migrations')") is None:
         applied = set[str]()
@@ -83,3 +84,11 @@ async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
     async with connection.transaction():
         await connection.execute(migration.sql)
         await connection.execute(record, migration.version)
+
+
+async def require_current(database: Database) -> None:
+    """Raise `Misconfigured` if the database lacks migrations that this program needs."""
+    async with database.transaction("migrate", read_only=True) as connection:
+        missing = await pending(connection)
+    if missing:
+        raise Misconfigured(f"the database lacks {', '.join(missing)}: run `frontdesk migrate` first")

@@ -1,0 +1,291 @@
+"""The composition root: the only module that knows every concretion."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from channels.formats import parse
+from router.api.server import build, build_monitoring, serving
+from router.decide.language import load_languages
+from router.domain.errors import Misconfigured
+from router.flow.bus import Consumer, Delivery, Publisher
+from router.flow.claims import Claims
+from router.flow.desk import Desk, MailIdentity
+from router.flow.live_policy import LivePolicy
+from router.flow.outbox import Relay
+from router.flow.receive import Isolate, Receiver
+from router.flow.switch import Switch
+from router.flow.timers import MAINTAIN_EVERY_S, QueueGauges, every
+from router.local.child import Child
+from router.local.postgres import EmbeddedPostgres, served_elsewhere
+from router.metrics import Metrics
+from router.postgres.bus import PostgresConsumer, PostgresPublisher
+from router.postgres.claims import PostgresClaims
+from router.postgres.customers import PostgresCustomers
+from router.postgres.database import Database, connected
+from router.postgres.desk import PostgresDesk
+from router.postgres.hints import Hints
+from router.postgres.intake import PostgresIntake
+from router.postgres.migrate import migrate, require_current
+from router.postgres.operations import PostgresOperations
+from router.postgres.outbox import PostgresOutbox
+from router.postgres.reading import PostgresReading
+from router.postgres.retention import Retention, maintain
+from router.postgres.tokens import Tokens
+from router.postgres.unprocessable import PostgresUnprocessable
+from router.rabbit import connection as rabbit
+from router.rabbit.consumer import RabbitConsumer
+from router.rabbit.publisher import rabbit_publisher
+from router.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+MAIL_SECRET = "mail token"  # noqa: S105 - the name of the secret
+INTAKE = "intake"
+
+
+class Role(StrEnum):
+    """What a process does; `up` is all of them in one."""
+
+    API = "api"
+    INTAKE = "intake"
+    TIMERS = "timers"
+    DELIVER = "deliver"
+
+
+EVERYTHING = frozenset(Role)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What every process of a deployment needs, whatever its role."""
+
+    settings: Settings
+    dsn: str
+    metrics: Metrics
+    database: Database
+    operations: PostgresOperations
+    hints: Hints
+
+    @property
+    def tokens(self) -> Tokens:
+        return Tokens(self.database)
+
+    @property
+    def customers(self) -> PostgresCustomers:
+        return PostgresCustomers(self.database)
+
+    @property
+    def unprocessable(self) -> PostgresUnprocessable:
+        return PostgresUnprocessable(self.database)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A process at work: where it answers, and its deployment."""
+
+    address: str
+    deployment: Deployment
+    publisher: Publisher
+    policy: LivePolicy
+
+
+@asynccontextmanager
+async def deployment(settings: Settings, *, name: str, join: bool = True) -> AsyncIterator[Deployment]:
+    """Connect to the deployment's database, starting and migrating the embedded one where no other is named.
+
+    With `join`, an embedded one that another Frontdesk runs is used; without, that is an error.
+    """
+    async with AsyncExitStack() as stack:
+        dsn = settings.database_url or (served_elsewhere(settings.data_dir) if join else None)
+        if dsn is None:
+            dsn = (await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))).dsn
+            await migrate(dsn)
+        metrics = Metrics(CollectorRegistry())
+        database = await stack.enter_async_context(
+            connected(dsn, metrics, size=settings.database_connections, name=name)
+        )
+        await require_current(database)
+        yield Deployment(
+            settings=settings,
+            dsn=dsn,
+            metrics=metrics,
+            database=database,
+            operations=PostgresOperations(database),
+            hints=Hints(dsn),
+        )
+
+
+@asynccontextmanager
+async def publishing(shared: Deployment) -> AsyncIterator[Publisher]:
+    """Connect to the deployment's bus for publishing."""
+    url = shared.settings.amqp_url
+    if url is None:
+        yield PostgresPublisher(shared.database, shared.metrics)
+        return
+    await rabbit.check(url)
+    async with rabbit_publisher(url, shared.metrics) as publisher:
+        yield publisher
+
+
+@asynccontextmanager
+async def running(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[Running]:
+    """Run the roles until the context ends.
+
+    One straight line, because each step stands on the ones before it: what is entered last is left first, also when
+    the start fails half-way. A loop that fails ends the whole process: its supervisor starts it anew.
+    """
+    async with AsyncExitStack() as stack:
+        shared = await stack.enter_async_context(deployment(settings, name="+".join(sorted(roles)), join=False))
+        metrics, database, operations = shared.metrics, shared.database, shared.operations
+        policy = _load_policy(shared)
+        publisher = await stack.enter_async_context(publishing(shared))
+        secret = await operations.secret(MAIL_SECRET)
+        loops = await stack.enter_async_context(_looping())
+        checks: list[Callable[[], Any]] = [database.problems, policy.problems]
+        loops.start("policy", policy.run())
+
+        if Role.INTAKE in roles:
+            await asyncio.to_thread(load_languages)
+            consumer = _consumer(shared)
+            receiver = make_receiver(shared, policy, secret, isolate=Child().settle)
+            switch = Switch(partial(operations.is_on, INTAKE))
+            loops.start("intake", switch.run(partial(consumer.run, receiver.take)))
+            checks.append(lambda: consumer.problems() if switch.is_on else ["intake is switched off"])
+        if Role.DELIVER in roles:
+            relay = Relay(store=PostgresOutbox(database), publisher=publisher, metrics=metrics)
+            loops.start("outbox", relay.run())
+        if Role.TIMERS in roles:
+            gauges = QueueGauges(gauges=operations, policy=policy.current, holder=_holder(), metrics=metrics)
+            stack.push_async_callback(gauges.close)
+            loops.start("gauges", every(2.0, "gauges", gauges.measure, metrics))
+            retention = _retention(settings)
+            loops.start(
+                "maintenance", every(MAINTAIN_EVERY_S, "maintenance", partial(maintain, database, retention), metrics)
+            )
+        if roles & {Role.API, Role.DELIVER}:
+            checks.append(publisher.problems)
+        if Role.API in roles:
+            claims = Claims(PostgresClaims(database), metrics)
+            loops.start("claims", claims.run())
+            loops.start("wake", _wake(claims, shared.hints.subscribe("frontdesk_queued")))
+            app = build(
+                principals=shared.tokens,
+                reading=PostgresReading(database),
+                desk=Desk(
+                    store=PostgresDesk(database),
+                    policy=policy.current,
+                    mail=MailIdentity(secret=secret, domain=settings.mail_domain),
+                    metrics=metrics,
+                ),
+                claims=claims,
+                publisher=publisher,
+                policy=policy.current,
+                metrics=metrics,
+                checks=checks,
+                max_in_flight=settings.max_in_flight,
+            )
+        else:
+            app = build_monitoring(metrics=metrics, checks=checks)
+        loops.start("hints", shared.hints.run())
+        port = await stack.enter_async_context(serving(app, host=settings.http_host, port=settings.http_port))
+        log.info("running", roles=sorted(roles), host=settings.http_host, port=port)
+        yield Running(
+            address=f"http://{settings.http_host}:{port}", deployment=shared, publisher=publisher, policy=policy
+        )
+
+
+def make_receiver(shared: Deployment, policy: LivePolicy, secret: bytes, *, isolate: Isolate) -> Receiver:
+    """The `take` of intake; `isolate` settles suspects."""
+    return Receiver(
+        store=PostgresIntake(shared.database),
+        policy=policy.current,
+        parse=parse,
+        secret=secret,
+        metrics=shared.metrics,
+        isolate=isolate,
+    )
+
+
+async def settle_alone(settings: Settings, delivery: Delivery) -> None:
+    """Take in one suspect delivery; what it does to this process is done to no other."""
+    async with deployment(settings, name="isolate") as shared:
+        policy = _load_policy(shared)
+        secret = await shared.operations.secret(MAIL_SECRET)
+        await make_receiver(shared, policy, secret, isolate=_never).take([delivery])
+
+
+async def _never(_: Delivery) -> bool:
+    return False
+
+
+def _consumer(shared: Deployment) -> Consumer:
+    settings = shared.settings
+    if settings.amqp_url is None:
+        return PostgresConsumer(shared.database, shared.metrics, shared.hints, batch=settings.batch_cap)
+    return RabbitConsumer(settings.amqp_url, shared.metrics, batch=settings.batch_cap)
+
+
+def _load_policy(shared: Deployment) -> LivePolicy:
+    path = shared.settings.policy_path
+    try:
+        return LivePolicy(path.read_text, shared.operations.remember_policy, shared.metrics)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise Misconfigured(f"FRONTDESK_POLICY_PATH: cannot read {path}: {exc}") from exc
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(
+        messages=timedelta(days=settings.retention_messages_days),
+        raw=timedelta(days=settings.retention_raw_days),
+        events=timedelta(days=settings.retention_events_days),
+        received=timedelta(days=settings.retention_received_days),
+        unprocessable=timedelta(days=settings.retention_unprocessable_days),
+    )
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+async def _wake(claims: Claims, queued: asyncio.Event) -> None:
+    while True:
+        await queued.wait()
+        queued.clear()
+        claims.wake()
+
+
+class _Loops:
+    """The background loops of a process, each with a name."""
+
+    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+        self._tasks = tasks
+        self.started: list[asyncio.Task[None]] = []
+
+    def start(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
+        self.started.append(self._tasks.create_task(loop, name=name))
+
+
+@asynccontextmanager
+async def _looping() -> AsyncIterator[_Loops]:
+    async with asyncio.TaskGroup() as tasks:
+        loops = _Loops(tasks)
+        try:
+            yield loops
+        finally:
+            _cancel(loops.started)
+
+
+def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
