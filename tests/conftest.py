@@ -1,15 +1,17 @@
 """Fixtures for tests on real servers: a fresh database and a fresh broker for each test that asks."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
+import aiormq
 import asyncpg
 import pytest
 
 from router.postgres.migrate import migrate
+from router.rabbit.topology import DEAD, INTAKE, OUTBOUND
 from tests.rabbit_node import create_vhost, delete_vhost
 from tests.services import AMQP_URL, DATABASE_URL, RABBIT_API_URL
 
@@ -48,10 +50,14 @@ def broker_url() -> str:
 
 
 @pytest.fixture
-def vhost(broker_url: str) -> Iterator[str]:
-    """An empty virtual host of the test's own, or the one that FRONTDESK_TEST_AMQP_URL names if it is not our node."""
+async def vhost(broker_url: str) -> AsyncIterator[str]:
+    """A virtual host without our queues: one of the test's own, or the one that FRONTDESK_TEST_AMQP_URL names.
+
+    A broker that this run did not start may lack the management plugin, which makes virtual hosts.
+    """
     api_url = os.environ.get(RABBIT_API_URL)
     if api_url is None:
+        await _forget_queues(broker_url)
         yield urlsplit(broker_url).path.removeprefix("/")
         return
     name = f"test-{uuid4().hex[:12]}"
@@ -77,6 +83,16 @@ def _service(variable: str) -> str:
 
 def _with_path(url: str, path: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{path}"))
+
+
+async def _forget_queues(url: str) -> None:
+    connection = await aiormq.connect(url)
+    try:
+        amqp_channel = await connection.channel()
+        for broker_queue in (INTAKE, DEAD, OUTBOUND):
+            await amqp_channel.queue_delete(broker_queue)
+    finally:
+        await connection.close()
 
 
 async def _administer(url: str, statement: str) -> None:

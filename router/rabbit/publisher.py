@@ -46,8 +46,8 @@ class _Session:
 class RabbitPublisher:
     """Implements `router.flow.bus.Publisher`.
 
-    `publish` waits at most `READY_S` for a connection that is not blocked, and `CONFIRM_S` for the confirm. After any
-    failure the connection is in doubt: it is dropped, and with the next one the topology is declared anew.
+    `publish` waits at most `READY_S` for a connection that is not blocked, and `CONFIRM_S` for the confirm. After a
+    failure on one that is not blocked it is in doubt: it is dropped, and the next one declares the topology anew.
     """
 
     def __init__(self, url: str, metrics: Metrics) -> None:
@@ -71,7 +71,8 @@ class RabbitPublisher:
                 async with within(CONFIRM_S, f"publishing to {publication.exchange}"):
                     await self._send(session.amqp_channel, publication)
         except BusUnavailable as exc:
-            session.doubt(exc)
+            if not is_blocked(session.connection):  # a new connection would not know why, until it had failed as well
+                session.doubt(exc)
             raise
 
     def problems(self) -> Sequence[str]:
