@@ -1,0 +1,123 @@
+"""The API on a real database and a free loopback port, asked with tokens of several people."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
+
+from router.api import server
+from router.domain.agent import Agent, Lease, Role
+from router.flow.bus import Publisher
+from router.flow.claims import Claims
+from router.flow.desk import Desk, MailIdentity
+from router.metrics import Metrics
+from router.policy.parse import parse_policy
+from router.postgres.bus import PostgresPublisher
+from router.postgres.claims import PostgresClaims
+from router.postgres.database import Database, connected
+from router.postgres.desk import PostgresDesk
+from router.postgres.reading import PostgresReading
+from router.postgres.tokens import Tokens
+from tests.builders import a_token
+
+SECRET = b"a sample secret"
+POLICY = """
+teams:
+  frontline: {takes: simple}
+  specialists: {takes: complex}
+queues:
+  general: {team: frontline}
+  expert: {team: specialists}
+routes:
+  - {name: complex, when: {complexity: complex}, queue: expert, target: 8h}
+  - {name: rest, queue: general, target: 4h}
+triage: {bias: -1}
+"""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the API answered."""
+
+    status: int
+    headers: Any
+    json: Any
+
+
+class Caller:
+    """Somebody with a token, or nobody without one."""
+
+    def __init__(self, client: "TestClient[Any, Any]", secret: str | None) -> None:
+        self._client = client
+        self._headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+
+    async def get(self, path: str, **given: Any) -> Reply:
+        return await self._ask("GET", path, **given)
+
+    async def post(self, path: str, *, lease: Lease | str | None = None, **given: Any) -> Reply:
+        headers = {"If-Match": f'"{lease}"'} if lease else {}
+        return await self._ask("POST", path, headers=headers, **given)
+
+    async def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **given: Any) -> Reply:
+        async with self._client.request(method, path, headers={**self._headers, **(headers or {})}, **given) as answer:
+            is_json = answer.content_type.endswith("json")
+            return Reply(answer.status, answer.headers, await answer.json(content_type=None) if is_json else None)
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running API; `database` is for arranging."""
+
+    database: Database
+    metrics: Metrics
+    client: "TestClient[Any, Any]"
+    desk: Desk
+    reading: PostgresReading
+
+    async def caller(self, role: Role, agent: Agent | None = None) -> Caller:
+        return Caller(self.client, await a_token(self.database, role, agent=agent))
+
+    async def agent(self, agent: Agent) -> Caller:
+        return await self.caller(Role.AGENT, agent)
+
+    def nobody(self) -> Caller:
+        return Caller(self.client, None)
+
+    @property
+    def session(self) -> ClientSession:
+        return self.client.session
+
+    def counted(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0
+
+
+@asynccontextmanager
+async def running_api(database_url: str, publisher: Publisher | None = None) -> AsyncIterator[Api]:
+    metrics = Metrics(CollectorRegistry())
+    policy = parse_policy(POLICY)
+    async with connected(database_url, metrics, size=6, name="test") as database:
+        reading = PostgresReading(database)
+        mail = MailIdentity(secret=SECRET, domain="mail.acme.example")
+        desk = Desk(store=PostgresDesk(database), policy=lambda: policy, mail=mail, metrics=metrics)
+        claims = Claims(PostgresClaims(database), metrics)
+        app = server.build(
+            principals=Tokens(database),
+            reading=reading,
+            desk=desk,
+            claims=claims,
+            publisher=publisher or PostgresPublisher(database, metrics),
+            policy=lambda: policy,
+            metrics=metrics,
+            checks=[database.problems],
+        )
+        serving = asyncio.create_task(claims.run())
+        async with TestClient(TestServer(app)) as client:
+            yield Api(database, metrics, client, desk, reading)
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
