@@ -23,7 +23,7 @@ MAX_COMMENT_DEPTH = 50
 _MESSAGE_ID = re.compile(r"<\s*([^<>\s]+)\s*>")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-_FOLD = re.compile(r"\n[ \t]+")
+_FOLD = re.compile(r"(?:\n[ \t]+)+")
 # The look-behind starts at a word only, which keeps a long word without @ from being tried at each of its letters.
 _ADDRESS = re.compile(r"(?<![^\s<>()\[\],;:\"])[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"@]+")
 
@@ -61,8 +61,8 @@ class Headers:
         return [handle for name in ENVELOPE for handle in self.addresses(name)]
 
     def message_ids(self, name: str) -> list[str]:
-        """Return the Message-IDs in a field without angle brackets; bare ones are taken if none has brackets."""
-        value = storable(self.raw(name) or "")
+        """Return the Message-IDs of all fields of that name without brackets; bare ones count if none has brackets."""
+        value = storable(" ".join(self._values.get(name.lower(), ())))
         return _MESSAGE_ID.findall(value) or [word.strip("<>") for word in value.split() if "@" in word.strip("<>@")]
 
     def instant(self, name: str) -> datetime | None:

@@ -1,0 +1,143 @@
+"""Twilio, WhatsApp Cloud and our own web chat: payloads as their documentation shows them."""
+
+import base64
+import hashlib
+import hmac
+import json
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from channels import formats
+from channels.errors import Malformed
+from channels.message import InboundMessage
+from channels.sms import twilio
+from channels.social import whatsapp
+
+PAYLOADS = Path(__file__).parents[2] / "payloads"
+
+
+def one(format_name: str, raw: bytes, account: str | None = None) -> InboundMessage:
+    (message,) = formats.parse(format_name, raw, account).messages
+    return message
+
+
+def sample(name: str) -> bytes:
+    return (PAYLOADS / name).read_bytes()
+
+
+def test_a_text_message_through_twilio():
+    message = one("sms.twilio", sample("sms.twilio/text.form"))
+    assert message.key.external_id == "SM0123456789abcdef0123456789abcdef"
+    assert (message.channel, message.account) == ("sms", "+493012345678")
+    assert (message.sender.key, message.sender.verified) == ("phone:+4915112345678", True)
+    assert message.text == "Where is my order? 😀"
+
+
+def test_whatsapp_through_twilio_is_social_and_brings_its_media():
+    message = one("sms.twilio", sample("sms.twilio/whatsapp_media.form"))
+    assert (message.channel, message.provider, message.sender.name) == ("social", "twilio", "Ada")
+    assert [(file.url, file.content_type) for file in message.attachments] == [
+        ("https://api.example.com/Media/ME01", "image/jpeg")
+    ]
+
+
+def test_a_sender_that_is_no_number_is_a_user_of_twilio():
+    raw = urlencode({"MessageSid": "SM1", "From": "ACME", "To": "+493012345678", "Body": "x"}).encode()
+    assert one("sms.twilio", raw).sender.key == "user:twilio:ACME"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"MessageSid": ""}, "MessageSid"),
+        ({"From": ""}, "From"),
+        ({"To": ""}, "To"),
+        ({"Body": ""}, "Body"),
+        ({"NumMedia": "many"}, "NumMedia"),
+        ({"NumMedia": "1"}, "MediaUrl0"),
+        ({f"x{i}": "1" for i in range(300)}, "body"),
+        ({"Body": "x" * 300_000}, "body"),
+    ],
+)
+def test_a_wrong_twilio_field_is_named(change: dict[str, str], field: str):
+    form = {"MessageSid": "SM1", "From": "+4915112345678", "To": "+493012345678", "Body": "x"} | change
+    with pytest.raises(Malformed) as refused:
+        one("sms.twilio", urlencode(form).encode())
+    assert refused.value.field == field
+
+
+def test_twilios_signature_covers_the_url_and_the_sorted_form():
+    url, raw = "https://desk.example/hook", b"b=2&a=1&a=1&a=0"
+    digest = hmac.new(b"sample-token", f"{url}a0a1b2".encode(), hashlib.sha1).digest()
+    headers = {"X-Twilio-Signature": base64.b64encode(digest).decode()}
+    assert twilio.verify(headers, url, raw, "sample-token")
+    assert not twilio.verify(headers, url + "/", raw, "sample-token")
+    assert not twilio.verify(headers, url, raw + b"&c=3", "sample-token")
+    assert not twilio.verify({}, url, raw, "sample-token")
+
+
+def test_one_webhook_of_whatsapp_holds_messages_statuses_and_one_that_cannot_be_read():
+    parsed = formats.parse("social.whatsapp", sample("social.whatsapp/several.json"), None)
+    assert [(m.external_id, m.account, m.sender.key, m.text) for m in parsed.messages] == [
+        ("wamid.A1", "2001", "phone:+4915112345678", "Hello"),
+        ("wamid.A3", "2001", "phone:+4915112345678", "broken"),
+        ("wamid.B1", "2002", "user:whatsapp:DE.77aa", "[location 52.5, 13.4] Shop"),
+    ]
+    assert parsed.messages[0].thread.in_reply_to == "wamid.OURS"
+    assert parsed.messages[0].sender.name == "Ada"
+    assert parsed.messages[1].attachments[0].url == "whatsapp-media:9001"
+    assert [(s.external_id, s.status, s.problem) for s in parsed.statuses] == [
+        ("wamid.OURS", "read", None),
+        ("wamid.OURS2", "failed", "Re-engagement message"),
+    ]
+    (bad,) = parsed.malformed
+    assert bad.field == "entry.0.changes.0.value.messages.1.text"
+    assert json.loads(bad.raw)["id"] == "wamid.A2"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({"type": "button", "button": {"text": "Yes", "payload": "y"}}, "Yes"),
+        (
+            {"type": "interactive", "interactive": {"list_reply": {"id": "1", "title": "A", "description": "B"}}},
+            "A - B",
+        ),
+        ({"type": "reaction", "reaction": {"message_id": "wamid.X", "emoji": "👍"}}, "[reaction 👍]"),
+        (
+            {"type": "contacts", "contacts": [{"name": {"formatted_name": "Bo"}, "phones": [{"phone": "+47 1"}]}]},
+            "[contact] Bo +47 1",
+        ),
+        ({"type": "unsupported", "errors": [{"code": 131051}]}, "[unsupported message]"),
+        ({"type": "sticker", "sticker": {"id": "5"}}, ""),
+    ],
+)
+def test_every_kind_of_whatsapp_message_becomes_words(content: dict[str, object], text: str):
+    message = {"from": "4915112345678", "id": "wamid.1", "timestamp": "1772357400"} | content
+    value = {"metadata": {"phone_number_id": "2001"}, "messages": [message]}
+    payload = {"object": "whatsapp_business_account", "entry": [{"changes": [{"field": "messages", "value": value}]}]}
+    assert one("social.whatsapp", json.dumps(payload).encode()).text == text
+
+
+def test_metas_signature_covers_the_raw_bytes():
+    raw = sample("social.whatsapp/several.json")
+    signature = "sha256=" + hmac.new(b"sample-secret", raw, hashlib.sha256).hexdigest()
+    assert whatsapp.verify({"X-Hub-Signature-256": signature}, raw, "sample-secret")
+    assert not whatsapp.verify({"X-Hub-Signature-256": signature}, raw + b" ", "sample-secret")
+    assert not whatsapp.verify({}, raw, "sample-secret")
+
+
+def test_a_visitor_of_the_web_chat_brings_further_handles():
+    message = one("chat.webchat", sample("chat.webchat/question.json"))
+    assert (message.account, message.thread.key) == ("shop.example", "s-9")
+    assert message.sender.key == "user:webchat:v-5"
+    assert [handle.key for handle in message.also] == ["email:ada@example.com", "phone:+4915112345678"]
+    assert message.attributes == {"page": "https://shop.example/shipping"}
+
+
+def test_a_web_chat_message_without_words_is_malformed():
+    payload = json.loads(sample("chat.webchat/question.json")) | {"text": " "}
+    with pytest.raises(Malformed, match=r"^text: "):
+        one("chat.webchat", json.dumps(payload).encode())
