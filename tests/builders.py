@@ -34,7 +34,9 @@ async def a_customer(
     database: Database, *handles: Handle, name: str = "Ada Example", contacts: Sequence[Contact] = ()
 ) -> int:
     insert_customer = """
-        insert into customer (id, name, contacts, created_at) values (nextval('customer_ids'), $1, $2, $3) returning id"""
+        insert into customer (id, name, contacts, created_at)
+        values (nextval('customer_ids'), $1, $2, $3)
+        returning id"""
     insert_handle = """
         insert into handle (key, kind, value, scope, customer_id, verified, created_at)
         values ($1, $2, $3, $4, $5, $6, $7)"""

@@ -65,7 +65,6 @@ _OURS: tuple[tuple[type[errors.FrontdeskError], int, str], ...] = (
 )
 
 _SENTENCES = {
-    403: "This is not allowed.",
     404: "There is nothing under this path: see /openapi.json for what there is.",
     405: "This path does not answer to this method: see /openapi.json for those that it does.",
     413: "The body is larger than 1 MiB: send attachments by url.",
@@ -101,7 +100,8 @@ def _from_table(error: errors.FrontdeskError) -> Problem | None:
 def _from_aiohttp(error: web.HTTPException) -> Problem:
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     title = HTTPStatus(error.status).phrase.capitalize()
-    return Problem(error.status, title, _SENTENCES.get(error.status, _sentence(error.reason)), headers=headers)
+    sentence = _SENTENCES.get(error.status, _sentence(error.reason))
+    return Problem(error.status, title, sentence, field="body" if error.status == 413 else None, headers=headers)
 
 
 def _sentence(text: str) -> str:

@@ -23,7 +23,7 @@ def document(endpoints: Sequence[Endpoint], *, version: str) -> bytes:
         "paths": _paths(endpoints, schemas),
         "components": {"schemas": schemas.components, "securitySchemes": _SECURITY},
     }
-    return OpenAPI.model_validate(spec).model_dump_json(by_alias=True, exclude_none=True, indent=1).encode()
+    return OpenAPI.model_validate(spec).model_dump_json(by_alias=True, exclude_unset=True, indent=1).encode()
 
 
 class _Schemas:

@@ -1,0 +1,66 @@
+"""The API without a database: enough of its collaborators to ask what needs none."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
+
+from router.api import server
+from router.api.monitoring import Check
+from router.domain.agent import Principal, Role, TokenId
+from router.domain.errors import StoreUnavailable
+from router.flow.bus import Publication, Publisher
+from router.metrics import Metrics
+
+INTEGRATION = "sample-integration"
+ADMIN = "sample-admin"
+
+
+class KnownTokens:
+    """Two tokens, and an outage where one asks for it."""
+
+    _roles: Mapping[str, Role] = {INTEGRATION: Role.INTEGRATION, ADMIN: Role.ADMIN}
+
+    async def principal_of(self, secret: str) -> Principal | None:
+        if secret == "sample-outage":
+            raise StoreUnavailable("the database does not answer")
+        role = self._roles.get(secret)
+        return Principal(token_id=TokenId(1), role=role) if role else None
+
+
+class Accepting:
+    """A bus that takes everything at once and remembers it."""
+
+    def __init__(self) -> None:
+        self.published: list[Publication] = []
+
+    async def publish(self, publication: Publication) -> None:
+        self.published.append(publication)
+
+    def problems(self) -> Sequence[str]:
+        return []
+
+
+@asynccontextmanager
+async def an_app(
+    publisher: Publisher | None = None,
+    *,
+    metrics: Metrics | None = None,
+    checks: Sequence[Check] = (),
+    max_in_flight: int = 10,
+) -> AsyncIterator["TestClient[Any, Any]"]:
+    app = server.build(
+        principals=KnownTokens(),
+        reading=None,
+        desk=None,
+        claims=None,
+        publisher=publisher or Accepting(),
+        policy=None,
+        metrics=metrics or Metrics(CollectorRegistry()),
+        checks=checks,
+        max_in_flight=max_in_flight,
+    )
+    async with TestClient(TestServer(app)) as client:
+        yield client

@@ -1,0 +1,72 @@
+"""Messages over HTTP: accepted once durable, turned away when too many are on their way."""
+
+import asyncio
+import json
+
+from channels.schema import EXAMPLE
+from router.domain.errors import BusUnavailable
+from router.flow.bus import Exchange, Publication
+from tests.unit.api.doubles import INTEGRATION, Accepting, an_app
+
+HEADERS = {"Authorization": f"Bearer {INTEGRATION}", "Content-Type": "application/json; charset=utf-8"}
+DEADLINE_S = 10
+
+
+def message(**changed: object) -> bytes:
+    return json.dumps(EXAMPLE | changed).encode()
+
+
+class Unreachable(Accepting):
+    async def publish(self, publication: Publication) -> None:
+        raise BusUnavailable("the broker did not confirm within 10 s")
+
+
+class Slow(Accepting):
+    """Confirms nothing until told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.confirm = asyncio.Event()
+
+    async def publish(self, publication: Publication) -> None:
+        self.asked.set()
+        await self.confirm.wait()
+
+
+async def test_message_is_published_as_it_came():
+    publisher = Accepting()
+    async with an_app(publisher) as client, client.post("/v1/messages", data=message(), headers=HEADERS) as answer:
+        assert answer.status == 202
+        assert await answer.json() == {
+            "channel": "email",
+            "account": "support@acme.example",
+            "id": "c7f3-0001",
+            "status_url": "/v1/messages/email/support%40acme.example/c7f3-0001",
+        }
+    [published] = publisher.published
+    assert (published.exchange, published.routing_key, published.format, published.account, published.body) == (
+        Exchange.INBOUND,
+        "email.message.v1",
+        "message.v1",
+        "support@acme.example",
+        message(),
+    )
+
+
+async def test_message_that_the_bus_did_not_confirm_is_not_accepted():
+    async with an_app(Unreachable()) as client, client.post("/v1/messages", data=message(), headers=HEADERS) as answer:
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+
+
+async def test_message_is_turned_away_while_too_many_are_on_their_way():
+    publisher = Slow()
+    async with an_app(publisher, max_in_flight=1) as client, asyncio.timeout(DEADLINE_S):
+        first = asyncio.create_task(client.post("/v1/messages", data=message(), headers=HEADERS))
+        await publisher.asked.wait()
+        async with client.post("/v1/messages", data=message(), headers=HEADERS) as turned_away:
+            assert (turned_away.status, turned_away.headers["Retry-After"]) == (429, "1")
+        publisher.confirm.set()
+        assert (await first).status == 202
+        async with client.post("/v1/messages", data=message(), headers=HEADERS) as answer:
+            assert answer.status == 202
