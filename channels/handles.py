@@ -51,11 +51,13 @@ def user(value: str, field: str, *, scope: str, name: str | None = None, verifie
     return Handle(kind=HandleKind.USER, value=value.strip(), scope=scope, name=name or None, verified=verified)
 
 
-@lru_cache(maxsize=CACHED)
 def e164(value: str, region: str | None = None) -> str | None:
     """Return a number as `+` and digits (ITU-T E.164), or None where it cannot be a number."""
-    if not _E164_SHAPED.fullmatch(value):
-        return None
+    return _e164(value, region) if _E164_SHAPED.fullmatch(value) else None
+
+
+@lru_cache(maxsize=CACHED)
+def _e164(value: str, region: str | None) -> str | None:
     try:
         number = phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException:

@@ -56,7 +56,7 @@ def verify(headers: Mapping[str, str], url: str, raw: bytes, secret: str) -> boo
     signed = url + "".join(key + value for key in sorted(form) for value in sorted(set(form[key])))
     digest = hmac.new(secret.encode(), signed.encode(), hashlib.sha1).digest()
     given = headers.get("X-Twilio-Signature", "")
-    return hmac.compare_digest(base64.b64encode(digest), given.encode())
+    return hmac.compare_digest(base64.b64encode(digest), given.encode(errors="replace"))
 
 
 def _form(raw: bytes) -> dict[str, str]:

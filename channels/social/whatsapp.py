@@ -26,6 +26,7 @@ from channels.text import MAX_TEXT
 
 PROVIDER = "whatsapp"
 MEDIA_KINDS = ("image", "document", "audio", "video", "sticker")
+MAX_ID = 512
 STATUSES = frozenset({"sent", "delivered", "read", "failed"})
 
 Json = Mapping[str, Any]
@@ -61,7 +62,7 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
 def verify(headers: Mapping[str, str], raw: bytes, secret: str) -> bool:
     """Tell whether Meta signed the raw bytes: `X-Hub-Signature-256: sha256=<hex HMAC>`, header looked up as given."""
     expected = "sha256=" + hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), headers.get("X-Hub-Signature-256", "").encode())
+    return hmac.compare_digest(expected.encode(), headers.get("X-Hub-Signature-256", "").encode(errors="replace"))
 
 
 def _changes(payload: Json) -> Iterator[tuple[str, Json]]:
@@ -98,7 +99,7 @@ def _message(part: _Part, account: str | None) -> InboundMessage:
     kind = _text(content, "type") or "unsupported"
     context = content.get("context")
     return InboundMessage(
-        external_id=_required(content, "id"),
+        external_id=_identifier(content),
         channel=Channel.SOCIAL,
         provider=PROVIDER,
         account=_account(part.value, account),
@@ -117,7 +118,7 @@ def _status(part: _Part, account: str | None) -> DeliveryStatus:
     errors = content.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     return DeliveryStatus(
-        external_id=_required(content, "id"),
+        external_id=_identifier(content),
         account=_account(part.value, account),
         status=_required(content, "status"),
         at=_instant(content),
@@ -155,7 +156,7 @@ def _sender(value: Json, content: Json) -> Handle:
 def _profile_name(value: Json, ids: set[str | None]) -> str | None:
     contacts = value.get("contacts")
     for contact in contacts if isinstance(contacts, list) else ():
-        if isinstance(contact, dict) and ({contact.get("wa_id"), contact.get("user_id")} & ids):
+        if isinstance(contact, dict) and ({_text(contact, "wa_id"), _text(contact, "user_id")} & ids):
             profile = contact.get("profile")
             name = _text(profile, "name") if isinstance(profile, dict) else None
             return name[:255] if name else None
@@ -252,6 +253,13 @@ def _items(value: Json, key: str, path: str) -> list[Any]:
 def _text(value: Json, key: str) -> str | None:
     text = value.get(key)
     return text if isinstance(text, str) and text else None
+
+
+def _identifier(content: Json) -> str:
+    identifier = _required(content, "id")
+    if len(identifier) > MAX_ID:
+        raise Malformed("id", f"is longer than {MAX_ID}")
+    return identifier
 
 
 def _required(value: Json, key: str, path: str = "") -> str:

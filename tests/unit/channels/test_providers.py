@@ -121,6 +121,14 @@ def test_every_kind_of_whatsapp_message_becomes_words(content: dict[str, object]
     assert one("social.whatsapp", json.dumps(payload).encode()).text == text
 
 
+@pytest.mark.parametrize("contacts", [[{"wa_id": {}}], [7], "x", [{"wa_id": "4915112345678", "profile": 3}]])
+def test_a_broken_profile_costs_no_message(contacts: object):
+    message = {"from": "4915112345678", "id": "wamid.1", "type": "text", "text": {"body": "Hello"}}
+    value = {"metadata": {"phone_number_id": "2001"}, "contacts": contacts, "messages": [message]}
+    payload = {"object": "whatsapp_business_account", "entry": [{"changes": [{"field": "messages", "value": value}]}]}
+    assert one("social.whatsapp", json.dumps(payload).encode()).text == "Hello"
+
+
 def test_metas_signature_covers_the_raw_bytes():
     raw = sample("social.whatsapp/several.json")
     signature = "sha256=" + hmac.new(b"sample-secret", raw, hashlib.sha256).hexdigest()
