@@ -63,7 +63,7 @@ async def test_groups_asked_for_at_the_same_time_are_made_once(database: Databas
 
 
 async def test_a_group_whose_transaction_failed_is_made_by_the_next(database: Database):
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError):  # noqa: PT012 - the transaction is what must fail
         async with database.transaction("test") as connection:
             await groups.ensure(connection, [a_requirement()])
             raise RuntimeError

@@ -1,0 +1,70 @@
+"""Claims on PostgreSQL: locks, reads and the guarded update of a round. Leaves who is given what to `decide.offer`."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from router.decide.offer import Asking, Line, Match
+from router.domain.agent import Lease
+from router.domain.customer import AgentId
+from router.flow.claims import Assignment
+from router.postgres.database import Connection, Database
+from router.postgres.statements import load
+
+SQL = load("claims")
+
+
+class PostgresClaims:
+    """A round is one transaction; `claims.sql` says what each statement of it must be careful about."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def round(self, agents: Collection[AgentId]) -> AsyncIterator["PostgresRound"]:
+        async with self._database.transaction("claim") as connection:
+            # Lock first, read in the next statement: only that one sees what the last holder did.
+            await connection.execute(SQL["lock_agents"], list(agents))
+            yield PostgresRound(connection, list(agents))
+
+
+class PostgresRound:
+    """The statements between the agents' locks and the commit."""
+
+    def __init__(self, connection: Connection, agents: list[AgentId]) -> None:
+        self._connection = connection
+        self._agents = agents
+
+    async def unseen(self) -> list[Assignment]:
+        rows = await self._connection.fetch(SQL["unseen"], self._agents)
+        return [_assignment(row) for row in rows]
+
+    async def waiting(self, agents: Sequence[AgentId]) -> tuple[list[Asking], list[Line]]:
+        rows = await self._connection.fetch(SQL["eligible_groups"], list(agents))
+        groups: dict[AgentId, list[int]] = {row["agent_id"]: row["groups"] for row in rows}
+        asking = [Asking(agent_id, groups[agent_id]) for agent_id in agents if agent_id in groups]
+        return asking, await self._lines(asking)
+
+    async def take(self, matches: Sequence[Match]) -> list[Assignment]:
+        tickets = [match.ticket_id for match in matches]
+        rows = await self._connection.fetch(SQL["take"], tickets, [match.agent_id for match in matches])
+        return [_assignment(row) for row in rows]
+
+    async def _lines(self, asking: Sequence[Asking]) -> list[Line]:
+        depths = Counter(group for agent in asking for group in agent.groups)
+        rows = await self._connection.fetch(SQL["claim_heads"], list(depths), list(depths.values()))
+        return [Line(row["group_id"], list(zip(row["due_at"], row["tickets"], strict=True))) for row in rows]
+
+
+def _assignment(row: asyncpg.Record) -> Assignment:
+    return Assignment(
+        agent_id=row["assigned_to"],
+        lease=Lease(row["id"], row["lease_epoch"]),
+        queue=row["queue"],
+        channel=row["channel"],
+        enqueued_at=row["enqueued_at"],
+        due_at=row["due_at"],
+        assigned_at=row["assigned_at"],
+    )

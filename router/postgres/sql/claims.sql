@@ -1,0 +1,81 @@
+-- name: lock_agents
+-- Whoever gives or takes something of these agents does so one after another; in id order, so that nobody deadlocks.
+select id
+from agent
+where id = any ($1::bigint[])
+order by id
+for no key update
+
+-- name: unseen
+-- The oldest ticket of each agent that was assigned and never seen.
+select distinct on (assigned_to)
+  id, lease_epoch, assigned_to, queue, channel, enqueued_at, due_at, assigned_at
+from ticket
+where assigned_to = any ($1::bigint[])
+  and state = 'assigned'
+  and not is_seen
+order by assigned_to, assigned_at, id
+
+-- name: eligible_groups
+-- The groups of each agent.
+select agent_id, array_agg(group_id) as groups
+from agent_group
+where agent_id = any ($1::bigint[])
+group by agent_id
+
+-- name: claim_heads
+-- The tickets due first of each group, as many as agents ask for; reads no more of the index, however many wait.
+-- Takes no locks: most of what is read here goes to nobody in this round.
+select
+  asked.group_id,
+  array_agg(head.due_at order by head.due_at, head.id) as due_at,
+  array_agg(head.id order by head.due_at, head.id) as tickets
+from unnest($1::bigint[], $2::integer[]) as asked (group_id, depth)
+cross join lateral (
+  select ticket.id, ticket.due_at
+  from ticket
+  where ticket.group_id = asked.group_id
+    and ticket.state = 'queued'
+  order by ticket.due_at, ticket.id
+  limit asked.depth
+) as head
+group by asked.group_id
+
+-- name: take
+-- Assigns the tickets that are still queued and writes the event of each.
+-- MATERIALIZED: a planner that re-ran the locking would skip nothing, SKIP LOCKED does not skip one's own locks.
+-- No key update: intake's key share lock on a ticket that gets a conversation is no reason to pass it over.
+-- Not now(): the transaction may have begun, and waited for an agent, before the ticket was queued.
+with matched as (
+  select *
+  from unnest($1::bigint[], $2::bigint[]) as matched (ticket_id, agent_id)
+), chosen as materialized (
+  select ticket.id, matched.agent_id
+  from matched
+  join ticket on ticket.id = matched.ticket_id
+  where ticket.state = 'queued'
+  for no key update of ticket skip locked
+), taken as (
+  update ticket
+  set
+    state = 'assigned',
+    assigned_to = chosen.agent_id,
+    assigned_at = statement_timestamp(),
+    lease_epoch = ticket.lease_epoch + 1,
+    is_seen = false
+  from chosen
+  where ticket.id = chosen.id
+  returning
+    ticket.id, ticket.lease_epoch, ticket.assigned_to, ticket.queue, ticket.channel, ticket.enqueued_at, ticket.due_at,
+    ticket.assigned_at, ticket.group_id, ticket.policy_version
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, assigned_at, 'accept', 'assigned', 'agent:' || assigned_to,
+    jsonb_build_object(
+      'queue', queue, 'group', group_id, 'due_at', due_at, 'lease_epoch', lease_epoch,
+      'waited_s', extract(epoch from assigned_at - enqueued_at), 'policy_version', policy_version)
+  from taken
+)
+select id, lease_epoch, assigned_to, queue, channel, enqueued_at, due_at, assigned_at
+from taken
