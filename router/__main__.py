@@ -1,8 +1,24 @@
-"""The command line."""
+"""The command line: `frontdesk`, or `python -m router`."""
+
+import typer
+
+from router.command import integrate, operate, serve
+
+cli = typer.Typer(
+    name="frontdesk",
+    help="Omnichannel contact-center ticket router. Settings are environment variables: see docs/settings.md.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for part in (serve, integrate, operate):
+    cli.add_typer(part.commands)
 
 
 def main() -> None:
     """Run the command that the arguments name."""
+    cli(prog_name="frontdesk")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+"""Commands for people who write channel integrations: send a payload as one would, or see what is wrong with it."""
+
+from typing import Annotated
+
+import typer
+
+from channels.errors import Malformed
+from channels.formats import FORMATS, parse, validate
+from router.app import deployment, publishing
+from router.command.running import give_up, run, settings
+from router.domain.errors import Invalid
+from router.flow.bus import Exchange, Publication
+
+commands = typer.Typer()
+
+File = Annotated[typer.FileBinaryRead, typer.Argument(metavar="FILE", help="The payload; - is standard input.")]
+Format = Annotated[str, typer.Option(help=f"One of {', '.join(FORMATS)}.")]
+Account = Annotated[str | None, typer.Option(help="Our side of the channel, where the payload does not say it.")]
+
+
+@commands.command()
+def send(file: File, format: Format = "message.v1", account: Account = None) -> None:  # noqa: A002
+    """Publish a payload as an integration would; it is durable when this returns."""
+    _known(format)
+    run(_publish(file.read(), format, account))
+    typer.echo("confirmed")
+
+
+@commands.command("validate")
+def validate_(file: File, format: Format = "message.v1", account: Account = None) -> None:  # noqa: A002
+    """Say what is wrong with a payload, or what it would come in as. Needs no server."""
+    _known(format)
+    raw = file.read()
+    problems = validate(format, raw, account)
+    for problem in problems:
+        typer.echo(problem)
+    if problems:
+        raise typer.Exit(1)
+    parsed = parse(format, raw, account)
+    for message in parsed.messages:
+        typer.echo(f"{message.channel} {message.account} {message.external_id} from {message.sender.key}")
+    for status in parsed.statuses:
+        typer.echo(f"status {status.status} of {status.external_id}")
+
+
+def _known(format_: str) -> None:
+    if format_ not in FORMATS:
+        give_up(Invalid("--format", f"'{format_}' is not known: choose one of {', '.join(FORMATS)}"))
+
+
+async def _publish(body: bytes, format_: str, account: str | None) -> None:
+    async with deployment(settings(), name="send") as shared, publishing(shared) as publisher:
+        await publisher.publish(
+            Publication(
+                exchange=Exchange.INBOUND,
+                routing_key=f"{_channel(format_, body, account)}.{format_.partition('.')[2] or format_}",
+                format=format_,
+                body=body,
+                account=account,
+            )
+        )
+
+
+def _channel(format_: str, body: bytes, account: str | None) -> str:
+    """The channel for the routing key; a payload that cannot be read is sent all the same, to be kept as it is."""
+    known = FORMATS[format_].channel
+    if known:
+        return known
+    try:
+        return str(next(iter(parse(format_, body, account).messages)).channel)
+    except (Malformed, StopIteration):
+        return "unknown"

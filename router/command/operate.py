@@ -1,0 +1,188 @@
+"""Commands for operators: tokens, unprocessable payloads, customers, the intake switch, the policy file."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from router.app import INTAKE, Deployment, deployment, publishing
+from router.command.running import give_up, run, settings
+from router.domain.agent import Role
+from router.domain.customer import CustomerId
+from router.domain.errors import NotFound
+from router.flow.unprocessable import replay as replay_one
+from router.policy.parse import PolicyError, parse_policy
+
+commands = typer.Typer()
+token = typer.Typer(help="Who may use the API.", no_args_is_help=True)
+unprocessable = typer.Typer(help="Payloads that became no message.", no_args_is_help=True)
+customer = typer.Typer(help="Block a customer, or erase one.", no_args_is_help=True)
+intake_switch = typer.Typer(help="Stop taking messages in: they stay in the broker.", no_args_is_help=True)
+policy = typer.Typer(help="The policy file.", no_args_is_help=True)
+commands.add_typer(token, name="token")
+commands.add_typer(unprocessable, name="unprocessable")
+commands.add_typer(customer, name="customer")
+commands.add_typer(intake_switch, name="switch")
+commands.add_typer(policy, name="policy")
+
+T = TypeVar("T")
+Id = Annotated[int, typer.Argument(metavar="ID", help="As `frontdesk unprocessable list` shows it.")]
+CustomerArgument = Annotated[int, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
+
+
+@token.command()
+def create(  # noqa: PLR0917 - typer reads options from parameters
+    name: Annotated[str, typer.Argument(help="What the token is for; used once.")],
+    role: Annotated[Role, typer.Option(help="What it may do.")],
+    agent: Annotated[str | None, typer.Option(help="The person, for agents and leads.")] = None,
+    team: Annotated[list[str] | None, typer.Option(help="A team of the person; may be repeated.")] = None,
+    skill: Annotated[list[str] | None, typer.Option(help="A skill of the person; may be repeated.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; without, never.")] = None,
+) -> None:
+    """Make a token and print its secret, which is shown this once."""
+    expires_in = timedelta(days=days) if days else None
+    secret = _with_deployment(
+        lambda shared: shared.tokens.create(
+            name, role, agent_name=agent, teams=team, skills=skill, expires_in=expires_in
+        )
+    )
+    typer.echo(secret)
+
+
+@token.command("list")
+def list_tokens() -> None:
+    """Every token ever made; the secrets are kept nowhere."""
+    rows = [
+        (t.name, t.role, t.agent or "", _day(t.created_at), _day(t.expires_at), _day(t.revoked_at))
+        for t in _with_deployment(lambda shared: shared.tokens.list())
+    ]
+    _print_table(("name", "role", "agent", "made", "expires", "revoked"), rows)
+
+
+@token.command()
+def revoke(name: str) -> None:
+    """End a token; every process refuses it within five seconds."""
+    _with_deployment(lambda shared: shared.tokens.revoke(name))
+    typer.echo(f"revoked {name}")
+
+
+@unprocessable.command("list")
+def list_unprocessable(
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    before: Annotated[int | None, typer.Option(help="Only those with a lower id: the next page.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Those that were replayed, too.")] = False,
+) -> None:
+    """The newest ones, with the stage that refused them and why."""
+    kept = _with_deployment(lambda shared: shared.unprocessable.newest(limit, before=before, pending=not everything))
+    rows = [(str(k.id), f"{k.at:%m-%d %H:%M}", k.format, k.account or "", k.stage, k.detail) for k in kept]
+    _print_table(("id", "when", "format", "account", "stage", "why"), rows)
+
+
+@unprocessable.command()
+def show(id: Id, raw: Annotated[bool, typer.Option(help="Only the bytes, as they came.")] = False) -> None:  # noqa: A002
+    """One payload: why it was refused, and its bytes."""
+    found = _with_deployment(lambda shared: shared.unprocessable.payload(id))
+    if found is None:
+        give_up(NotFound(f"There is no unprocessable payload {id}."))
+    kept, delivery = found
+    if not raw:
+        for field in ("id", "at", "format", "account", "stage", "reason", "detail", "size", "replayed_at"):
+            typer.echo(f"{field:12} {getattr(kept, field)}")
+        typer.echo()
+    typer.get_binary_stream("stdout").write(delivery.body)
+
+
+@unprocessable.command()
+def replay(ids: Annotated[list[int], typer.Argument(metavar="ID...")]) -> None:
+    """Send payloads through again, after what refused them has been mended."""
+
+    async def work(shared: Deployment) -> None:
+        async with publishing(shared) as publisher:
+            for id_ in ids:
+                await replay_one(id_, shared.unprocessable, publisher)
+                typer.echo(f"replayed {id_}")
+
+    _with_deployment(work)
+
+
+@customer.command()
+def block(customer_id: CustomerArgument) -> None:
+    """Keep what this customer writes, but make no tickets of it."""
+    _with_deployment(lambda shared: shared.customers.set_blocked(CustomerId(customer_id), blocked=True))
+    typer.echo(f"blocked {customer_id}")
+
+
+@customer.command()
+def unblock(customer_id: CustomerArgument) -> None:
+    """Make tickets again of what this customer writes."""
+    _with_deployment(lambda shared: shared.customers.set_blocked(CustomerId(customer_id), blocked=False))
+    typer.echo(f"unblocked {customer_id}")
+
+
+@customer.command()
+def erase(
+    customer_id: CustomerArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove this customer's words, addresses, raw bytes and attachments for good; ids and times stay."""
+    if not yes:
+        typer.confirm(f"Erase customer {customer_id}? This cannot be undone", abort=True)
+    erased = _with_deployment(lambda shared: shared.customers.erase(CustomerId(customer_id)))
+    typer.echo(f"erased {erased.handles} handles and the words of {erased.messages} messages")
+
+
+@intake_switch.command()
+def off() -> None:
+    """Stop intake within seconds, in every process."""
+    _with_deployment(lambda shared: shared.operations.turn(INTAKE, on=False))
+    typer.echo("intake is off: messages stay in the broker")
+
+
+@intake_switch.command()
+def on() -> None:
+    """Let intake go on."""
+    _with_deployment(lambda shared: shared.operations.turn(INTAKE, on=True))
+    typer.echo("intake is on")
+
+
+@intake_switch.command()
+def status() -> None:
+    """Whether intake is on."""
+    is_on = _with_deployment(lambda shared: shared.operations.is_on(INTAKE))
+    typer.echo(f"intake is {'on' if is_on else 'off'}")
+
+
+@policy.command()
+def check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Say what is wrong with a policy file, line by line; needs no server."""
+    try:
+        parsed = parse_policy(file.read_text())
+    except PolicyError as exc:
+        for problem in exc.problems:
+            typer.echo(problem)
+        raise typer.Exit(1) from exc
+    typer.echo(f"version {parsed.version}: {len(parsed.queues)} queues, {len(parsed.routes)} routes")
+
+
+def _with_deployment(work: Callable[[Deployment], Awaitable[T]]) -> T:
+    async def connected() -> T:
+        async with deployment(settings(), name="command") as shared:
+            return await work(shared)
+
+    return run(connected())
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _day(moment: object) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else ""

@@ -1,0 +1,59 @@
+"""Runs a coroutine for a command: SIGINT and SIGTERM end it cleanly, what is wrong becomes one line."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any, NoReturn, TypeVar
+
+import typer
+import uvloop
+
+from router.command import logs
+from router.domain.errors import FrontdeskError
+from router.settings import Settings, load_settings
+
+T = TypeVar("T")
+
+
+def settings() -> Settings:
+    """The settings of the environment, with the log set up as they say; a wrong one ends the program."""
+    try:
+        loaded = load_settings()
+    except FrontdeskError as exc:
+        give_up(exc)
+    logs.configure(level=loaded.log_level, format=loaded.log_format)
+    return loaded
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end and return the result; ends the program on a signal (exit 0) or on an error (exit 1)."""
+    try:
+        return uvloop.run(_until_signalled(work))
+    except asyncio.CancelledError:
+        raise typer.Exit(0) from None
+    except FrontdeskError as exc:
+        give_up(exc)
+    except BaseExceptionGroup as group:  # what went wrong beside the loops of a process
+        known = group.subgroup(FrontdeskError)
+        if known is None:
+            raise
+        give_up(_first(known))
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+async def _until_signalled(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.ensure_future(work)
+    for signal_ in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signal_, task.cancel)
+    return await task
+
+
+def give_up(exc: BaseException) -> NoReturn:
+    """Say in one line what is wrong, and end with status 1."""
+    sys.stderr.write(f"frontdesk: {exc}\n")
+    raise typer.Exit(1)

@@ -1,0 +1,66 @@
+"""Commands that keep running: the roles, each alone or all in one process; and what prepares or isolates them."""
+
+import asyncio
+import sys
+
+import typer
+
+from router.app import EVERYTHING, Role, running, settle_alone
+from router.command.running import run, settings
+from router.local import child
+from router.postgres.migrate import migrate as apply_migrations
+
+commands = typer.Typer()
+
+
+@commands.command()
+def up() -> None:
+    """Serve everything in one process, on the embedded defaults unless FRONTDESK_DATABASE_URL is set."""
+    run(_serve(EVERYTHING))
+
+
+@commands.command()
+def api() -> None:
+    """Serve the HTTP API: messages in, tickets to agents."""
+    run(_serve(frozenset({Role.API})))
+
+
+@commands.command()
+def intake() -> None:
+    """Take messages from the bus to tickets."""
+    run(_serve(frozenset({Role.INTAKE})))
+
+
+@commands.command()
+def timers() -> None:
+    """Measure the queues, make partitions, enforce retention."""
+    run(_serve(frozenset({Role.TIMERS})))
+
+
+@commands.command()
+def deliver() -> None:
+    """Hand agents' replies to the bus."""
+    run(_serve(frozenset({Role.DELIVER})))
+
+
+@commands.command()
+def migrate() -> None:
+    """Bring the database's schema up to date; safe to run from many places at once."""
+    loaded = settings()
+    if loaded.database_url is None:
+        typer.echo("The embedded database migrates itself when it starts.")
+        return
+    applied = run(apply_migrations(loaded.database_url))
+    typer.echo("\n".join(f"applied {name}" for name in applied) or "up to date")
+
+
+@commands.command(hidden=True)
+def isolate() -> None:
+    """Settle the one delivery on standard input; intake does this with payloads that may kill their process."""
+    run(settle_alone(settings(), child.read(sys.stdin.buffer.read())))
+
+
+async def _serve(roles: frozenset[Role]) -> None:
+    async with running(settings(), roles) as process:
+        typer.echo(f"Frontdesk answers on {process.address} (Ctrl-C ends it)", err=True)
+        await asyncio.get_running_loop().create_future()
