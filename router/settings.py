@@ -1,0 +1,153 @@
+"""The environment as Settings: every variable, its default, and one line for whatever is wrong with it.
+
+`python -m router.settings` prints the table of docs/settings.md. Connecting and opening files is left to others.
+"""
+
+import difflib
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from router.domain.errors import Misconfigured
+
+PREFIX = "FRONTDESK_"
+_ROOT = Path(__file__).parents[1]
+# What Kubernetes puts into every pod beside a service whose name begins with "frontdesk", and what the tests read.
+_NOT_OURS = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_\w+)|{PREFIX}PORT|{PREFIX}TEST_\w+")
+
+
+def default_data_dir() -> Path:
+    """Where the embedded database lives: /var/lib for root, else the state directory of the XDG base directories."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/frontdesk")
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "frontdesk"
+
+
+def default_policy_path() -> Path:
+    """The policy beside the sources, or the copy that an installed package ships."""
+    beside = _ROOT / "deploy" / "policy.yaml"
+    return beside if beside.is_file() else _ROOT / "router" / "shipped" / "policy.yaml"
+
+
+class Settings(BaseSettings):
+    """Field `http_port` is variable FRONTDESK_HTTP_PORT; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    database_url: str | None = Field(
+        None,
+        repr=False,
+        description="PostgreSQL to keep everything in, `postgresql://user@host/name`. Unset: an embedded one.",
+    )
+    amqp_url: str | None = Field(
+        None,
+        repr=False,
+        description="RabbitMQ to take messages from, `amqp://user@host/vhost`. Unset: a table in PostgreSQL.",
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Directory of the embedded PostgreSQL; made if missing, never opened up to others.",
+    )
+    policy_path: Path = Field(
+        default_factory=default_policy_path, description="The policy file: queues, routes, targets, signals."
+    )
+    http_host: str = Field("127.0.0.1", description="Address to serve the API, webhooks, health and metrics on.")
+    http_port: int = Field(8080, ge=0, le=65535, description="Port to serve them on; 0 takes any free one.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity to log.")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="`json` for collectors, `console` for people; `auto` looks whether a terminal reads."
+    )
+    mail_domain: str = Field(
+        "frontdesk.invalid",
+        pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
+        description="Domain of the Message-IDs that we give to replies; one that you own.",
+    )
+    database_connections: int = Field(10, ge=2, le=200, description="Most connections of one process to PostgreSQL.")
+    batch_cap: int = Field(200, ge=1, le=1000, description="Most messages that intake records in one transaction.")
+    max_in_flight: int = Field(
+        200, ge=1, le=10000, description="Publications over HTTP under way in one process before it answers 429."
+    )
+    retention_messages_days: int = Field(730, ge=1, description="Days to keep what was written.")
+    retention_raw_days: int = Field(90, ge=1, description="Days to keep the raw bytes of messages.")
+    retention_events_days: int = Field(730, ge=1, description="Days to keep the history of tickets.")
+    retention_received_days: int = Field(90, ge=1, description="Days in which a repeated message is recognised.")
+    retention_unprocessable_days: int = Field(90, ge=1, description="Days to keep what could not be processed.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_postgres(cls, url: str | None) -> str | None:
+        return _with_scheme(url, "postgresql", "postgres")
+
+    @field_validator("amqp_url")
+    @classmethod
+    def _names_rabbit(cls, url: str | None) -> str | None:
+        return _with_scheme(url, "amqp", "amqps")
+
+
+def _with_scheme(url: str | None, *schemes: str) -> str | None:
+    if url is not None and urlsplit(url).scheme not in schemes:
+        raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    return url
+
+
+def load_settings() -> Settings:
+    """Read the environment; raise `Misconfigured` with one line that names each variable at fault."""
+    if problems := _unknown_variables():
+        raise Misconfigured("; ".join(problems))
+    try:
+        return Settings()
+    except ValidationError as exc:
+        raise Misconfigured("; ".join(_problem(error) for error in exc.errors())) from exc
+
+
+def _unknown_variables() -> list[str]:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    ours = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
+    return [
+        f"{name} is not a setting; did you mean {difflib.get_close_matches(name, known, n=1, cutoff=0)[0]}?"
+        for name in sorted(ours.difference(known))
+        if not _NOT_OURS.fullmatch(name)
+    ]
+
+
+_SENTENCES = {
+    "int_parsing": "{input!r} is not a whole number",
+    "int_from_float": "{input!r} is not a whole number",
+    "greater_than_equal": "{input} is too small, the least is {ge}",
+    "less_than_equal": "{input} is too large, the most is {le}",
+    "literal_error": "{input!r} is none of {expected}",
+    "string_pattern_mismatch": "{input!r} is not a domain such as support.example.com",
+    "value_error": "{error}",  # our own words, which leave out the value: it may hold a password
+}
+
+
+def _problem(error: Any) -> str:
+    variable = PREFIX + str(error["loc"][0]).upper()
+    sentence = _SENTENCES.get(error["type"], "is not valid")
+    return f"{variable}: {sentence.format(input=error['input'], **error.get('ctx', {}))}"
+
+
+def table() -> str:
+    """Every variable with its default and meaning, as the Markdown table of docs/settings.md."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = _DEFAULTS_IN_WORDS.get(name) or (f"`{field.default}`" if field.default is not None else "unset")
+        rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+_DEFAULTS_IN_WORDS = {
+    "data_dir": "`/var/lib/frontdesk` for root, else `~/.local/state/frontdesk`",
+    "policy_path": "the one that is shipped, `deploy/policy.yaml`",
+}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())
