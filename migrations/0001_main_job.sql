@@ -376,11 +376,16 @@ begin
     loop
       partition := format('%s_%s', parent, to_char(month, 'YYYY_MM'));
       if to_regclass(partition) is null then
-        execute format(
-          'create table %I partition of %I for values from (%L) to (%L)', partition, parent,
-          to_char(month, 'YYYY-MM-DD') || 'T00:00:00Z',
-          to_char(month + interval '1 month', 'YYYY-MM-DD') || 'T00:00:00Z');
-        return next partition;
+        begin
+          execute format(
+            'create table %I partition of %I for values from (%L) to (%L)', partition, parent,
+            to_char(month, 'YYYY-MM-DD') || 'T00:00:00Z',
+            to_char(month + interval '1 month', 'YYYY-MM-DD') || 'T00:00:00Z');
+          return next partition;
+        exception
+          -- another process was faster, or the default partition holds rows of this month already and keeps them
+          when duplicate_table or check_violation then null;
+        end;
       end if;
     end loop;
   end loop;
