@@ -78,7 +78,7 @@ class EmbeddedPostgres:
         wheel = installed()
         self._account = account_for(self._database)
         data_directory.make(self._folder, self._account)
-        self._lock = await self._take_lock()
+        await self._take_lock()
         self._installation = reachable(wheel, self._account, self._folder)
         self._log.touch(mode=0o600)
         if not self._database.exists():
@@ -86,14 +86,13 @@ class EmbeddedPostgres:
         self._require_version()
         await self._serve()
 
-    async def _take_lock(self) -> data_directory.Lock:
-        lock = data_directory.Lock(self._folder)
-        if not await process.wait_until(lock.taken, within_s=RELEASED_WITHIN_S):
+    async def _take_lock(self) -> None:
+        self._lock = data_directory.Lock(self._folder)
+        if not await process.wait_until(self._lock.taken, within_s=RELEASED_WITHIN_S):
             raise Misconfigured(
-                f"FRONTDESK_DATA_DIR: {self._folder} is already in use by process {lock.holder()}; "
+                f"FRONTDESK_DATA_DIR: {self._folder} is already in use by process {self._lock.holder()}; "
                 "stop that Frontdesk or choose another directory"
             )
-        return lock
 
     async def _create(self) -> None:
         # In a directory of its own, renamed when complete: an interrupted first start leaves nothing half-made.
