@@ -1,5 +1,6 @@
 """The body of a mail: its text, its HTML made safe, and its files. Leaves quoted mail to `reply`."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
@@ -15,6 +16,7 @@ MAX_INLINE = 256 * 1024
 """Bytes of a file that is handed on with the message; larger ones stay in the raw mail."""
 
 _MAX_NAME = 255
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,63}/[\w.+-]{1,63}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +72,15 @@ def _file(part: Message) -> Attachment:
     content = _bytes(part)
     return Attachment(
         name=_name(part) or _default_name(part),
-        content_type=part.get_content_type()[:127],
+        content_type=_content_type(part),
         size=len(content),
         content=content if len(content) <= MAX_INLINE else None,
     )
+
+
+def _content_type(part: Message) -> str:
+    claimed = part.get_content_type()
+    return claimed if _MEDIA_TYPE.fullmatch(claimed) else "application/octet-stream"
 
 
 def _bytes(part: Message) -> bytes:
@@ -108,4 +115,4 @@ def _name(part: Message) -> str | None:
 def _default_name(part: Message) -> str:
     if part.get_content_type() == "message/rfc822":
         return f"{(enclosed_headers(part).text('Subject') or 'message')[:100]}.eml"
-    return part.get_content_type().replace("/", ".")[:_MAX_NAME]
+    return _content_type(part).replace("/", ".")

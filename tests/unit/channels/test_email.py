@@ -212,6 +212,13 @@ def test_html_nested_without_end_is_left_out_and_its_text_kept():
     assert (message.html, message.text) == (None, "the point")
 
 
+@pytest.mark.parametrize("claimed", [b"\x00 application/pdf", b"application/\xff", b"a" * 200 + b"/b"])
+def test_a_file_of_no_valid_type_is_bytes(claimed: bytes):
+    line = b"Content-Type: " + claimed + b"\r\nContent-Disposition: attachment"
+    (file,) = read(with_header(line)).attachments
+    assert file.content_type in ("application/octet-stream", "text/plain")
+
+
 def test_references_come_from_every_field_and_keep_the_newest_hundred():
     fields = b"References: <a@x.example>\r\nReferences: " + b"\r\n ".join(b"<%d@x.example>" % i for i in range(150))
     references = read(with_header(fields)).thread.references
