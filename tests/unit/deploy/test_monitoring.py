@@ -1,0 +1,146 @@
+"""Prometheus' configuration, the alerts and the dashboard: they speak of metrics, labels and services that exist."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
+
+from router.metrics import Metrics
+
+ROOT = Path(__file__).parents[3]
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+GRAFANA = ROOT / "deploy" / "grafana"
+CONFIG: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
+SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+ALERTS = [
+    rule for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"] for rule in group["rules"]
+]
+DASHBOARD: dict[str, Any] = json.loads((GRAFANA / "dashboards" / "queues-and-waits.json").read_text())
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+EXPRESSIONS = [target["expr"] for panel in PANELS for target in panel["targets"]] + [rule["expr"] for rule in ALERTS]
+PROMETHEUS_OWN = {"instance", "job"}
+
+
+def _metrics() -> Iterator[MetricWrapperBase]:
+    return (metric for metric in vars(Metrics(CollectorRegistry())).values() if isinstance(metric, MetricWrapperBase))
+
+
+def _series() -> dict[str, set[str]]:
+    """Every series that Frontdesk exports, with its labels."""
+    series = {}
+    for metric in _metrics():
+        labels = {*metric._labelnames, *PROMETHEUS_OWN}
+        suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}[metric._type]
+        series |= {metric._name + suffix: labels | ({"le"} if suffix == "_bucket" else set()) for suffix in suffixes}
+    return series
+
+
+def _promtool(*arguments: str | Path) -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
+    done = subprocess.run(["promtool", *arguments], check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_expressions_name_series_and_labels_that_exist(expression):
+    series = _series()
+    named = set(re.findall(r"router_\w+", expression))
+    labels = {
+        label.strip() for labels in re.findall(r"by \(([^)]*)\)", expression) for label in labels.split(",")
+    } | set(re.findall(r"[{,](\w+)[=!]", expression))
+
+    assert named <= set(series)
+    assert all(labels <= series[name] for name in named)
+
+
+def test_the_dashboard_shows_every_metric():
+    shown = " ".join(target["expr"] for panel in PANELS for target in panel["targets"])
+
+    assert [metric._name for metric in _metrics() if metric._name not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("legend", "expression"), [(t["legendFormat"], t["expr"]) for p in PANELS for t in p["targets"]]
+)
+def test_legends_use_labels_that_the_expression_keeps(legend, expression):
+    kept = re.findall(r"by \(([^)]*)\)", expression) or [" ,".join({"loop", *PROMETHEUS_OWN})]
+
+    assert all(re.search(rf"\b{label}\b", " ".join(kept)) for label in re.findall(r"{{(\w+)}}", legend))
+
+
+def test_the_dashboard_is_what_its_source_writes(tmp_path):
+    copy = tmp_path / "dashboard.py"
+    shutil.copy(GRAFANA / "dashboard.py", copy)
+    (tmp_path / "dashboards").mkdir()
+
+    subprocess.run([sys.executable, copy], check=True, timeout=60)
+
+    assert json.loads((tmp_path / "dashboards" / "queues-and-waits.json").read_text()) == DASHBOARD
+
+
+def test_panels_fill_the_page_without_overlap():
+    cells = [
+        (x, y)
+        for panel in DASHBOARD["panels"]
+        for place in [panel["gridPos"]]
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+
+    assert len(cells) == len(set(cells)) == 24 * (1 + max(y for _, y in cells))
+
+
+def test_every_scrape_target_is_a_service_or_prometheus_itself():
+    named = [
+        name.partition(":")[0]
+        for job in CONFIG["scrape_configs"]
+        for source in [*job.get("dns_sd_configs", []), *job.get("static_configs", [])]
+        for name in source.get("names", source.get("targets"))
+    ]
+
+    assert set(named) - {"localhost"} <= set(SERVICES)
+
+
+def test_grafana_finds_the_data_source_and_the_dashboard():
+    sources = yaml.safe_load((GRAFANA / "provisioning" / "datasources" / "prometheus.yml").read_text())["datasources"]
+    providers = yaml.safe_load((GRAFANA / "provisioning" / "dashboards" / "frontdesk.yml").read_text())["providers"]
+
+    assert {panel["datasource"]["uid"] for panel in PANELS} == {source["uid"] for source in sources}
+    assert any(
+        volume.split(":")[:2] == ["./deploy/grafana/dashboards", providers[0]["options"]["path"]]
+        for volume in SERVICES["grafana"]["volumes"]
+    )
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_the_manual_says_what_to_do_about_every_alert(rule):
+    assert f"`{rule['alert']}`" in (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_prometheus_accepts_the_configuration():
+    _promtool("check", "config", PROMETHEUS / "prometheus.yml")
+
+
+def test_alerts_fire_when_they_should_and_only_then():
+    _promtool("test", "rules", Path(__file__).parent / "alerts_test.yml")
+
+
+def test_prometheus_can_read_every_expression_of_the_dashboard(tmp_path):
+    rules = [
+        {"record": f"panel:{number}", "expr": expression.replace("$__rate_interval", "1m")}
+        for number, expression in enumerate(EXPRESSIONS)
+    ]
+    file = tmp_path / "panels.yml"
+    file.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
+
+    _promtool("check", "rules", file)
