@@ -119,7 +119,7 @@ async def _customers(connection: Connection, wanted: Filter) -> list[int] | None
 
 
 async def _visible_card(connection: Connection, viewer: Viewer, customer_id: int) -> CustomerCard | None:
-    if viewer.teams is not None and not await connection.fetchval(SQL["may_see_customer"], customer_id, _teams(viewer)):
+    if viewer.agent_id is not None and not await connection.fetchval(SQL["may_see_customer"], customer_id, _teams(viewer)):
         return None
     return await _card(connection, viewer, customer_id)
 

@@ -1,0 +1,136 @@
+"""The desk over HTTP: leases, bodies, and the answers to what cannot be."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from router.domain.agent import Lease, Role
+from tests.api_client import Api, Caller, running_api
+from tests.builders import a_conversation, a_ticket, an_agent
+
+WRITES: list[tuple[str, dict[str, Any]]] = [
+    ("reply", {"text": "Hello."}),
+    ("note", {"text": "Hello."}),
+    ("transfer", {"queue": "expert"}),
+    ("resolve", {}),
+]
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with running_api(database_url) as api:
+        yield api
+
+
+@pytest.fixture
+async def grace(api: Api) -> Caller:
+    return await api.agent(await an_agent(api.database))
+
+
+@pytest.fixture
+async def held(api: Api, grace: Caller) -> Lease:
+    """A ticket that Grace holds, with a conversation."""
+    lease = await a_ticket(api.database, held_by=await an_agent(api.database))
+    await a_conversation(api.database, lease)
+    return lease
+
+
+@pytest.mark.parametrize(("write", "body"), WRITES)
+async def test_holder_writes_under_the_lease(grace: Caller, held: Lease, write: str, body: dict[str, Any]):
+    answer = await grace.post(f"/v1/tickets/{held.ticket_id}/{write}", lease=held, json=body)
+    assert answer.status in {201, 204}
+
+
+@pytest.mark.parametrize(("write", "body"), WRITES)
+async def test_write_without_a_lease_is_428(grace: Caller, held: Lease, write: str, body: dict[str, Any]):
+    answer = await grace.post(f"/v1/tickets/{held.ticket_id}/{write}", json=body)
+    assert (answer.status, answer.json["field"]) == (428, "If-Match")
+
+
+@pytest.mark.parametrize(("write", "body"), WRITES)
+async def test_write_under_a_stale_lease_is_409(grace: Caller, held: Lease, write: str, body: dict[str, Any]):
+    stale = Lease(held.ticket_id, held.epoch + 1)
+    answer = await grace.post(f"/v1/tickets/{held.ticket_id}/{write}", lease=stale, json=body)
+    assert (answer.status, answer.json["title"]) == (409, "Conflict")
+
+
+@pytest.mark.parametrize(("write", "body"), WRITES)
+async def test_write_by_somebody_else_is_409(api: Api, held: Lease, write: str, body: dict[str, Any]):
+    alan = await api.agent(await an_agent(api.database, "Alan"))
+    answer = await alan.post(f"/v1/tickets/{held.ticket_id}/{write}", lease=held, json=body)
+    assert answer.status == 409
+
+
+@pytest.mark.parametrize(("write", "body"), WRITES)
+async def test_write_to_another_teams_ticket_is_like_one_to_none(
+    api: Api, held: Lease, write: str, body: dict[str, Any]
+):
+    alan = await api.agent(await an_agent(api.database, "Alan", teams=["specialists"]))
+    missing = Lease(held.ticket_id + 1000, 1)
+    other, none = [
+        await alan.post(f"/v1/tickets/{lease.ticket_id}/{write}", lease=lease, json=body) for lease in (held, missing)
+    ]
+    assert other.status == none.status == 404
+    assert other.json["detail"].replace(str(held.ticket_id), "N") == none.json["detail"].replace(
+        str(missing.ticket_id), "N"
+    )
+
+
+@pytest.mark.parametrize(("write", "body"), WRITES)
+async def test_admins_and_integrations_do_not_work_tickets(api: Api, held: Lease, write: str, body: dict[str, Any]):
+    for role in (Role.ADMIN, Role.INTEGRATION):
+        caller = await api.caller(role)
+        answer = await caller.post(f"/v1/tickets/{held.ticket_id}/{write}", lease=held, json=body)
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize("lease", ["*", "7", "x.y", "0.1", "1.99999999999", "1.1.1"])
+async def test_lease_that_cannot_be_one_is_refused_by_name(grace: Caller, held: Lease, lease: str):
+    answer = await grace.post(f"/v1/tickets/{held.ticket_id}/resolve", lease=lease)
+    assert (answer.status, answer.json["field"]) == (422, "If-Match")
+
+
+async def test_lease_of_another_ticket_is_409(api: Api, grace: Caller, held: Lease):
+    answer = await grace.post(f"/v1/tickets/{held.ticket_id + 1}/resolve", lease=held)
+    assert answer.status == 409
+
+
+async def test_resolve_needs_no_body(grace: Caller, held: Lease):
+    assert (await grace.post(f"/v1/tickets/{held.ticket_id}/resolve", lease=held)).status == 204
+
+
+@pytest.mark.parametrize(
+    ("write", "body", "field"),
+    [
+        ("reply", {}, "text"),
+        ("reply", {"text": ""}, "text"),
+        ("reply", {"text": " \n"}, "text"),
+        ("reply", {"text": 7}, "text"),
+        ("reply", {"text": "a\x00b"}, "text"),
+        ("reply", {"text": "\ud800"}, "text"),
+        ("reply", {"text": "x" * 300_000}, "text"),
+        ("reply", {"text": "Hello.", "conversation": 2**63}, "conversation"),
+        ("reply", {"text": "Hello.", "conversation": 4_000_000_000}, "conversation"),
+        ("reply", {"text": "Hello.", "read_up_to": "soon"}, "read_up_to"),
+        ("note", {"text": "Hello.", "colour": "red"}, "colour"),
+        ("transfer", {"queue": "nowhere"}, "queue"),
+        ("transfer", {"queue": "expert", "note": ""}, "note"),
+        ("resolve", {"why": "done"}, "why"),
+    ],
+)
+async def test_bad_body_is_refused_by_field(grace: Caller, held: Lease, write: str, body: dict[str, Any], field: str):
+    answer = await grace.post(f"/v1/tickets/{held.ticket_id}/{write}", lease=held, json=body)
+    assert (answer.status, answer.json["field"]) == (422, field)
+
+
+async def test_reply_tells_the_message_and_whether_something_is_unread(grace: Caller, held: Lease):
+    answer = await grace.post(f"/v1/tickets/{held.ticket_id}/reply", lease=held, json={"text": "Hello."})
+    assert answer.status == 201
+    assert set(answer.json) == {"message_id", "conversation_id", "customer_wrote_since_read"}
+    assert answer.json["customer_wrote_since_read"] is False
+
+
+async def test_transfer_to_an_unknown_queue_names_those_that_are_known(grace: Caller, held: Lease):
+    answer = await grace.post(f"/v1/tickets/{held.ticket_id}/transfer", lease=held, json={"queue": "nowhere"})
+    assert answer.json["detail"] == "queue is not known: choose one of expert, general."

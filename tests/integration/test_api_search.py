@@ -1,0 +1,123 @@
+"""Finding tickets, customers and queues over HTTP."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from channels.message import Handle, HandleKind
+from router.domain.agent import Role
+from tests.api_client import Api, Caller, running_api
+from tests.builders import ADA, a_customer, a_ticket, an_agent
+
+PHONE = Handle(kind=HandleKind.PHONE, value="+493012345678")
+USER = Handle(kind=HandleKind.USER, value="77", scope="whatsapp")
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    async with running_api(database_url) as api:
+        yield api
+
+
+@pytest.fixture
+async def grace(api: Api) -> Caller:
+    return await api.agent(await an_agent(api.database))
+
+
+async def found(caller: Caller, query: str) -> list[int]:
+    return [line["id"] for line in (await caller.get(f"/v1/tickets?{query}")).json["tickets"]]
+
+
+async def test_pages_follow_each_other_newest_first_without_gap(api: Api, grace: Caller):
+    made = [(await a_ticket(api.database)).ticket_id for _ in range(5)]
+    pages, query = [], "limit=2"
+    while query:
+        page = (await grace.get(f"/v1/tickets?{query}")).json
+        pages.append([line["id"] for line in page["tickets"]])
+        query = page["next"] and f"limit=2&after={page['next']}"
+    newest_first = made[::-1]
+    assert pages == [newest_first[:2], newest_first[2:4], newest_first[4:]]
+
+
+async def test_ticket_that_comes_while_paging_does_not_shift_the_pages(api: Api, grace: Caller):
+    made = [(await a_ticket(api.database)).ticket_id for _ in range(4)]
+    first = (await grace.get("/v1/tickets?limit=2")).json
+    await a_ticket(api.database)
+    assert await found(grace, f"limit=2&after={first['next']}") == [made[1], made[0]]
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        ADA.value,
+        "ADA@example.com",
+        "email:ada@example.com",
+        "%2B49 30 12345678",
+        "phone:%2B493012345678",
+        "user:whatsapp:77",
+    ],
+)
+async def test_tickets_and_customers_are_found_by_handle_as_people_write_it(api: Api, grace: Caller, handle: str):
+    customer = await a_customer(api.database, ADA, PHONE, USER)
+    theirs = (await a_ticket(api.database, customer_id=customer)).ticket_id
+    await a_ticket(api.database)
+    assert await found(grace, f"handle={handle}") == [theirs]
+    customers = (await grace.get(f"/v1/customers?handle={handle}")).json["customers"]
+    assert [card["id"] for card in customers] == [customer]
+
+
+async def test_tickets_are_found_by_number_state_queue_and_customer(api: Api, grace: Caller):
+    waiting, resolved = await a_ticket(api.database), await a_ticket(api.database, state="resolved")
+    customer = (await grace.get(f"/v1/tickets/{resolved.ticket_id}")).json["customer"]["id"]
+    assert await found(grace, f"q={waiting.ticket_id}") == [waiting.ticket_id]
+    assert await found(grace, "q=4000000000") == []
+    assert await found(grace, "state=resolved") == [resolved.ticket_id]
+    assert await found(grace, f"customer={customer}") == [resolved.ticket_id]
+    assert await found(grace, f"customer={customer}&state=queued") == []
+    assert await found(grace, "queue=expert") == []
+    assert await found(grace, "handle=nobody@example.com") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("after=-1", "after"),
+        ("after=99999999999999999999", "after"),
+        ("state=gone", "state"),
+        ("q=seven", "q"),
+        ("handle=", "handle"),
+        ("handle=%00", "handle"),
+        ("colour=red", "colour"),
+        ("limit=1&limit=2", "limit"),
+        ("%00=1", "\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+async def test_bad_query_is_refused_by_name(grace: Caller, query: str, field: str):
+    answer = await grace.get(f"/v1/tickets?{query}")
+    assert (answer.status, answer.json["field"]) == (422, field)
+
+
+async def test_queues_show_what_waits_and_the_idle_ones_too(api: Api):
+    await a_ticket(api.database)
+    await a_ticket(api.database)
+    queues = (await (await api.caller(Role.ADMIN)).get("/v1/queues")).json["queues"]
+    assert [(q["queue"], q["team"], q["waiting"], q["overdue"], q["target_s"]) for q in queues] == [
+        ("expert", "specialists", 0, 0, 28800),
+        ("general", "frontline", 2, 2, 14400),
+    ]
+    assert queues[1]["longest_wait_s"] > 0
+
+
+async def test_resolved_ticket_does_not_wait(api: Api, grace: Caller):
+    await a_ticket(api.database, state="resolved")
+    assert (await grace.get("/v1/queues")).json["queues"][0]["waiting"] == 0
+
+
+async def test_ticket_shows_its_lease_to_its_holder_only(api: Api, grace: Caller):
+    held = await a_ticket(api.database, held_by=await an_agent(api.database))
+    alan = await api.agent(await an_agent(api.database, "Alan"))
+    own, other = [await caller.get(f"/v1/tickets/{held.ticket_id}") for caller in (grace, alan)]
+    assert (own.headers.get("ETag"), own.json["lease"]) == (f'"{held}"', str(held))
+    assert (other.headers.get("ETag"), other.json["lease"]) == (None, None)
