@@ -147,6 +147,8 @@ create index ticket_waiting on ticket (group_id, due_at, id) include (enqueued_a
 create index ticket_held on ticket (assigned_to, assigned_at) where assigned_to is not null;
 -- serves: a customer's tickets, newest first
 create index ticket_of_customer on ticket (customer_id, id desc);
+-- serves: intake, which looks at a customer's latest open tickets however many have ended
+create index ticket_open_of_customer on ticket (customer_id, id desc) where state not in ('resolved', 'abandoned');
 
 create table conversation (
   id bigint primary key,

@@ -32,7 +32,7 @@ def identify(message: InboundMessage, known: Mapping[str, KnownHandle]) -> Ident
     mine = (message.sender, *vouched)
     return Identity(
         customer_id=owner.customer_id if owner else None,
-        adopt=tuple(handle for handle in mine if _is_news(handle, known.get(handle.key))),
+        adopt=tuple(handle for handle in mine if _is_news(handle, known.get(handle.key), owner)),
         same_as=_others(owner, vouched, known),
         because=f"{owner.key.partition(':')[0]} handle is known" if owner else "no handle is known",
     )
@@ -43,8 +43,10 @@ def _owner(sender: Handle, vouched: tuple[Handle, ...], known: Mapping[str, Know
     return next((handle for handle in candidates if handle), None)
 
 
-def _is_news(handle: Handle, known: KnownHandle | None) -> bool:
-    return known is None or (handle.verified and not known.verified)
+def _is_news(handle: Handle, known: KnownHandle | None, owner: KnownHandle | None) -> bool:
+    if known is None or owner is None:
+        return known is None
+    return known.customer_id == owner.customer_id and handle.verified and not known.verified
 
 
 def _others(

@@ -1,7 +1,7 @@
 """Where does a message belong? Finds its conversation by the strongest evidence, and the ticket that it continues."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -35,7 +35,7 @@ class Candidates:
     referenced: Sequence[Conversation] = ()
     keyed: Conversation | None = None
     open_here: Conversation | None = None
-    numbered: Conversation | None = None
+    numbered: Sequence[Conversation] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +66,19 @@ def find_thread(
     def takes_part(conversation: Conversation) -> bool:
         return conversation.customer_id == customer_id or message.sender.key in conversation.participants
 
-    for conversation in found.referenced:
-        if takes_part(conversation):
-            return Thread(conversation=conversation, evidence=Evidence.REFERENCE)
-    if found.keyed and takes_part(found.keyed) and _lasts(found.keyed, threading, now):
-        return Thread(conversation=found.keyed, evidence=Evidence.THREAD_KEY)
-    if found.open_here and _lasts(found.open_here, threading, now):
-        return Thread(conversation=found.open_here, evidence=Evidence.OPEN_CONVERSATION)
-    if found.numbered and takes_part(found.numbered):
-        return Thread(conversation=found.numbered, evidence=Evidence.TICKET_NUMBER)
+    for conversation, evidence in _weaker_evidence(found):
+        if takes_part(conversation) and _lasts(conversation, threading, now):
+            return Thread(conversation=conversation, evidence=evidence)
     return Thread()
+
+
+def _weaker_evidence(found: Candidates) -> Iterator[tuple[Conversation, Evidence]]:
+    yield from ((conversation, Evidence.REFERENCE) for conversation in found.referenced)
+    if found.keyed:
+        yield found.keyed, Evidence.THREAD_KEY
+    if found.open_here:
+        yield found.open_here, Evidence.OPEN_CONVERSATION
+    yield from ((conversation, Evidence.TICKET_NUMBER) for conversation in found.numbered)
 
 
 def _lasts(conversation: Conversation, threading: Threading, now: datetime) -> bool:

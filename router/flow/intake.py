@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from channels.message import InboundMessage
+from channels.message import Automatic, InboundMessage
 from router.decide.classify import classify
 from router.decide.identify import identify
 from router.decide.route import route
@@ -40,6 +40,7 @@ def tokened_conversation(message: InboundMessage, secret: bytes) -> Conversation
 def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
     """Decide one message and change the world accordingly."""
     message = arrival.message
+    world.advance()
     earlier = world.received(message.key)
     if earlier:
         return _again(arrival, earlier, world)
@@ -108,7 +109,8 @@ def _set_aside(arrival: Arrival, thread: Thread, otherwise: Outcome, world: Worl
     customer_id = conversation.customer_id if conversation else None
     message_id = world.put_message(arrival.message, arrival.delivery, customer_id, conversation, ticket)
     if ticket:
-        world.put_ticket(ticket, "receive", {"message": message_id, "automatic": str(arrival.message.automatic)})
+        automatic = arrival.message.automatic or Automatic.OWN_NOTIFICATION
+        world.put_ticket(ticket, "receive", {"message": message_id, "automatic": automatic.value})
     return _received(arrival, outcome, ticket, message_id, world)
 
 
@@ -122,9 +124,9 @@ def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Ou
     reopened = replace(
         _wait(ticket, matter.customer, policy, world), reopened_count=ticket.reopened_count + 1, resolved_at=None
     )
-    owner = world.customer(ticket.customer_id)
+    owner = world.customer(matter.conversation.customer_id)
     world.put_customer(replace(owner, reopened_count=owner.reopened_count + 1))
-    world.add_contact(ticket.customer_id, matter.arrival.message.channel, reopened)
+    world.add_contact(owner.id, matter.arrival.message.channel, reopened)
     return _record(matter.decided(reason="reopened"), reopened, "queue", Outcome.REOPENED, world)
 
 

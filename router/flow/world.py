@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from channels.message import Channel, InboundMessage, MessageKey
@@ -13,6 +13,9 @@ from router.domain.customer import Contact, Customer, CustomerId, KnownHandle
 from router.domain.ticket import Ticket, TicketId
 from router.flow.bus import Delivery
 from router.flow.changes import Changes, Event, NewHandle, Received, StoredMessage
+
+_OPEN_TICKETS_KNOWN = 20
+_MESSAGE_LASTS = timedelta(microseconds=1)
 
 
 class Ids(Protocol):
@@ -56,13 +59,21 @@ class World:
         self._tickets = {ticket.id: ticket for ticket in snapshot.tickets}
         self._references = dict(snapshot.references)
         self._received = {received.key: received for received in snapshot.received}
-        self._keyed = {(c.account, c.thread_key): c.id for c in snapshot.conversations if c.thread_key}
+        self._rooted = {
+            (c.account, c.thread_key): c.id
+            for c in snapshot.conversations
+            if c.thread_key and c.channel is Channel.EMAIL
+        }
         self._open_here = {
             _pair(c): c.id for c in snapshot.conversations if c.is_open and c.channel is not Channel.EMAIL
         }
         self._tickets_of: dict[CustomerId, list[TicketId]] = {}
         for ticket in snapshot.tickets:
             self._tickets_of.setdefault(ticket.customer_id, []).append(ticket.id)
+
+    def advance(self) -> None:
+        """Let the next message be later than the last: what was said last is then the same as if it came alone."""
+        self.now += _MESSAGE_LASTS
 
     def received(self, key: MessageKey) -> Received | None:
         return self._received.get(key)
@@ -78,22 +89,30 @@ class World:
         return self._tickets.get(conversation.ticket_id) if conversation.ticket_id else None
 
     def open_tickets_of(self, customer_id: CustomerId) -> list[Ticket]:
-        tickets = (self._tickets[ticket_id] for ticket_id in self._tickets_of.get(customer_id, ()))
-        return [ticket for ticket in tickets if ticket.is_open]
+        """The latest twenty, which is as many as a snapshot is sure to hold."""
+        latest_first = sorted(self._tickets_of.get(customer_id, ()), reverse=True)
+        tickets = (self._tickets[ticket_id] for ticket_id in latest_first)
+        return [ticket for ticket in tickets if ticket.is_open][:_OPEN_TICKETS_KNOWN]
 
     def candidates(
         self, message: InboundMessage, tokened: ConversationId | None, customer_id: CustomerId | None
     ) -> Candidates:
         """The conversations that this message's evidence points to."""
-        key = thread_root(message) or message.thread.key
         here = customer_id and (customer_id, message.channel, message.account)
+        open_here = self._get(self._open_here.get(here)) if here else None
         return Candidates(
             tokened=self._get(tokened),
             referenced=tuple(self._referenced(message)),
-            keyed=self._get(self._keyed.get((message.account, key))) if key else None,
-            open_here=self._get(self._open_here.get(here)) if here else None,
-            numbered=self._numbered(message),
+            keyed=self._keyed(message, open_here),
+            open_here=open_here,
+            numbered=tuple(self._numbered(message)),
         )
+
+    def _keyed(self, message: InboundMessage, open_here: Conversation | None) -> Conversation | None:
+        if root := thread_root(message):
+            return self._get(self._rooted.get((message.account, root)))
+        has_key = open_here and open_here.thread_key and open_here.thread_key == message.thread.key
+        return open_here if has_key else None
 
     def _get(self, conversation_id: ConversationId | None) -> Conversation | None:
         return self._conversations.get(conversation_id) if conversation_id else None
@@ -104,17 +123,12 @@ class World:
             if conversation:
                 yield conversation
 
-    def _numbered(self, message: InboundMessage) -> Conversation | None:
+    def _numbered(self, message: InboundMessage) -> Iterator[Conversation]:
         number = ticket_number(message.subject)
-        if number is None:
-            return None
-        here = (
-            conversation
-            for conversation in self._conversations.values()
-            if conversation.ticket_id == number
-            and (conversation.channel, conversation.account) == (message.channel, message.account)
-        )
-        return next(here, None)
+        for _, conversation in sorted(self._conversations.items() if number else ()):
+            here = (conversation.channel, conversation.account) == (message.channel, message.account)
+            if here and conversation.ticket_id == number:
+                yield conversation
 
     def welcome(self, message: InboundMessage, identity: Identity) -> Customer:
         """The customer that identify found, or a new one, with the handles that are theirs from now on."""
@@ -155,18 +169,16 @@ class World:
             if silent:
                 self._put_conversation(replace(silent, is_open=False))
             self._open_here[_pair(conversation)] = conversation.id
-        if conversation.thread_key:
-            self._keyed[conversation.account, conversation.thread_key] = conversation.id
+        elif conversation.thread_key:
+            self._rooted[conversation.account, conversation.thread_key] = conversation.id
         return conversation
 
     def _free_thread_key(self, message: InboundMessage) -> str | None:
-        """The mail's thread root, or its own id where somebody else's thread has that root."""
-        if message.channel is not Channel.EMAIL:
-            return message.thread.key
+        """The provider's key or the mail's thread root; none where that root is the thread of somebody else."""
         root = thread_root(message)
-        if root and (message.account, root) not in self._keyed:
-            return root
-        return message.external_id
+        if root is None:
+            return message.thread.key
+        return None if (message.account, root) in self._rooted else root
 
     def put_message(
         self,
@@ -210,10 +222,10 @@ class World:
         self.changes.conversations[conversation.id] = conversation
 
     def _refer(self, message: InboundMessage, conversation: Conversation) -> None:
-        message_id = message.thread.message_id
-        if message.channel is Channel.EMAIL and message_id and (message.account, message_id) not in self._references:
-            self._references[message.account, message_id] = conversation.id
-            self.changes.references.append((message.account, message_id, conversation.id))
+        reference = message.account, _own_id(message)
+        if message.channel is Channel.EMAIL and reference not in self._references:
+            self._references[reference] = conversation.id
+            self.changes.references.append((*reference, conversation.id))
 
     def put_ticket(self, ticket: Ticket, kind: str, data: Mapping[str, object]) -> None:
         """Record a ticket as it is now, with the line of its history that says why."""
@@ -238,11 +250,15 @@ def mail_references(message: InboundMessage) -> tuple[str, ...]:
 
 
 def thread_root(message: InboundMessage) -> str | None:
-    """The Message-ID that a mail thread began with, as far as the mail says; None on other channels."""
+    """What all mails of a thread share: the provider's key, or the Message-ID it began with; None on other channels."""
     if message.channel is not Channel.EMAIL:
         return None
     hints = message.thread
-    return next(iter(hints.references), None) or hints.in_reply_to or hints.message_id
+    return hints.key or next(iter(hints.references), None) or hints.in_reply_to or _own_id(message)
+
+
+def _own_id(message: InboundMessage) -> str:
+    return message.thread.message_id or message.external_id.strip("<>")
 
 
 def _pair(conversation: Conversation) -> tuple[CustomerId, Channel, str]:

@@ -256,15 +256,20 @@ def unprocessable(refused: Unprocessable) -> Sequence[object]:
     return (
         refused.stage,
         refused.reason,
-        refused.detail.replace("\x00", "\N{SYMBOL FOR NULL}"),
-        delivery.format,
-        key.account if key else delivery.account,
+        _storable(refused.detail),
+        _storable(delivery.format),
+        _storable(key.account if key else delivery.account),
         key.channel if key else None,
         key.external_id if key else None,
-        delivery.routing_key,
-        delivery.trace_id,
+        _storable(delivery.routing_key),
+        _storable(delivery.trace_id),
         delivery.body,
     )
+
+
+def _storable(text: str | None) -> str | None:
+    """Text that came with a bad payload may be as bad; PostgreSQL takes neither NUL nor half a surrogate pair."""
+    return text and text.replace("\x00", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
 
 
 def handle_to_json(handle: Handle) -> str:

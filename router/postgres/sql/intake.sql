@@ -66,7 +66,7 @@ order by conversation.id
 for no key update of conversation
 
 -- name: lock_tickets
--- The tickets of these conversations, and the latest twenty of each customer where they are open.
+-- The tickets of these conversations, and the latest twenty open ones of each customer.
 select
   id, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability, language,
   skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at, reopened_count,
@@ -79,13 +79,12 @@ where id in (
   select latest.id
   from unnest($2::bigint[]) as wanted (customer_id)
   cross join lateral (
-    select mine.id, mine.state
+    select mine.id
     from ticket as mine
-    where mine.customer_id = wanted.customer_id
+    where mine.customer_id = wanted.customer_id and mine.state not in ('resolved', 'abandoned')
     order by mine.id desc
     limit 20
   ) as latest
-  where latest.state not in ('resolved', 'abandoned')
 )
 order by id
 for no key update
