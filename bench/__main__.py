@@ -1,0 +1,39 @@
+"""`python -m bench [NAME…]` runs the benchmarks, prints one table and writes `bench/latest.json`."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from bench import claims
+from bench.row import Row, Services
+
+BENCHMARKS: dict[str, Callable[[Services], Awaitable[list[Row]]]] = {"claims": claims.run}
+LATEST = Path(__file__).parent / "latest.json"
+
+
+async def main(names: list[str]) -> None:
+    services = Services(
+        database_url=os.environ["FRONTDESK_TEST_DATABASE_URL"], amqp_url=os.environ.get("FRONTDESK_TEST_AMQP_URL")
+    )
+    rows = [row for name in names for row in await BENCHMARKS[name](services)]
+    LATEST.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    Console().print(table(rows))
+
+
+def table(rows: list[Row]) -> Table:
+    shown = Table("benchmark", "ours", "reference", "ratio", "unit")
+    for row in rows:
+        shown.add_row(row.name, f"{row.ours:,}", f"{row.reference:,}", f"{row.ratio:.2f}×", row.unit)
+    return shown
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1:] or list(BENCHMARKS)))

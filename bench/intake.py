@@ -1,0 +1,175 @@
+"""Taking messages in: the product's worker beside a consumer that handles one message a transaction.
+
+Both drain a prefilled broker queue of 1 KB messages in turns, then run at half of what they just did, where the time
+from publishing to the committed ticket is measured. Broker, database, publisher and worker share the machine.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from statistics import median
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+from prometheus_client import CollectorRegistry
+
+from bench.row import Row, Services, faster
+from bench.traffic import messages
+from router.flow.bus import Exchange, Publication
+from router.metrics import Metrics
+from router.postgres.migrate import migrate
+from router.rabbit.publisher import RabbitPublisher, rabbit_publisher
+
+ROUNDS = 3
+PACED_S = 6.0
+ENDS_WITHIN_S = 120.0
+PUBLISHED_AT_ONCE = 500
+WORKER_STARTS_S = 4.0
+"""When the paced load begins: a worker that is still starting would find a backlog."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two consumers, and how many messages it drains in a round."""
+
+    kind: str
+    messages: int
+
+
+OURS = Side("batch", 16_000)
+REFERENCE = Side("per-message", 2_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker printed."""
+
+    messages: float
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def rate(self) -> float:
+        return self.messages / self.seconds
+
+
+async def run(services: Services) -> list[Row]:
+    """Return the rows of this benchmark; none without a broker."""
+    if services.amqp_url is None:
+        return []
+    drained: dict[Side, list[Report]] = {OURS: [], REFERENCE: []}
+    paced: dict[Side, list[Report]] = {OURS: [], REFERENCE: []}
+    metrics = Metrics(CollectorRegistry())
+    async with rabbit_publisher(services.amqp_url, metrics) as publisher:
+        for _ in range(ROUNDS):
+            for side in (OURS, REFERENCE):
+                report = await _drain(services, publisher, side)
+                drained[side].append(report)
+                paced[side].append(await _pace(services, publisher, side, report.rate / 2))
+    return [
+        faster("intake_vs_per_message", *([r.rate for r in drained[side]] for side in (OURS, REFERENCE)), "msg/s"),
+        _quicker("intake_p50_at_half_load", *([r.p50_ms for r in paced[side]] for side in (OURS, REFERENCE))),
+        _quicker("intake_p99_at_half_load", *([r.p99_ms for r in paced[side]] for side in (OURS, REFERENCE))),
+    ]
+
+
+def _quicker(name: str, ours: list[float], reference: list[float]) -> Row:
+    """Compare durations, where less is better, by their medians."""
+    return Row(
+        name=name,
+        ours=round(median(ours), 1),
+        reference=round(median(reference), 1),
+        ratio=round(median(reference) / median(ours), 2),
+        unit="ms",
+    )
+
+
+async def _drain(services: Services, publisher: RabbitPublisher, side: Side) -> Report:
+    await _publish(publisher, messages(side.messages))
+    async with _database(services.database_url) as database_url:
+        return await _work(services, database_url, side, side.messages)
+
+
+async def _pace(services: Services, publisher: RabbitPublisher, side: Side, rate: float) -> Report:
+    """Let the worker run at `rate` messages a second, published on time whether it keeps up or not."""
+    count = int(rate * PACED_S)
+    async with _database(services.database_url) as database_url:
+        publishing = asyncio.ensure_future(_publish_paced(publisher, messages(count, start=1_000_000), rate))
+        report = await _work(services, database_url, side, count)
+        await publishing
+        return report
+
+
+async def _publish(publisher: RabbitPublisher, bodies: Iterable[bytes]) -> None:
+    places = asyncio.Semaphore(PUBLISHED_AT_ONCE)
+
+    async def one(body: bytes) -> None:
+        async with places:
+            await publisher.publish(_publication(body))
+
+    await asyncio.gather(*map(one, bodies))
+
+
+async def _publish_paced(publisher: RabbitPublisher, bodies: Iterable[bytes], rate: float) -> None:
+    await asyncio.sleep(WORKER_STARTS_S)
+    begun = time.monotonic()
+    async with asyncio.TaskGroup() as tasks:
+        for number, body in enumerate(bodies):
+            await asyncio.sleep(begun + number / rate - time.monotonic())
+            tasks.create_task(publisher.publish(_publication(body)))
+
+
+def _publication(body: bytes) -> Publication:
+    return Publication(
+        exchange=Exchange.INBOUND,
+        routing_key="load.message.v1",
+        format="message.v1",
+        body=body,
+        message_id=repr(time.time()),
+    )
+
+
+async def _work(services: Services, database_url: str, side: Side, count: int) -> Report:
+    """Run a worker until so many messages are in the database."""
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.intake_worker", side.kind,
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"FRONTDESK_DATABASE_URL": database_url, "FRONTDESK_AMQP_URL": services.amqp_url or ""},
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            await _until_received(database_url, count)
+    finally:
+        worker.terminate()
+        printed, _ = await worker.communicate()
+    return Report(**json.loads(printed))
+
+
+async def _until_received(database_url: str, count: int) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        while await connection.fetchval("select count(*) from received") < count:
+            await asyncio.sleep(0.2)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _database(server_url: str) -> AsyncIterator[str]:
+    name = f"bench_{uuid4().hex}"
+    server = await asyncpg.connect(server_url)
+    await server.execute(f"create database {name}")
+    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+    try:
+        await migrate(url)
+        yield url
+    finally:
+        await server.execute(f"drop database {name} with (force)")
+        await server.close()

@@ -1,0 +1,105 @@
+"""The two consumers that the intake benchmark compares, each as the only worker of its process.
+
+`batch` is the product's own consumer and receiver. `per-message` is the usual way: aio-pika hands over one delivery at
+a time, ten in flight, each with a transaction of its own, doing the same SQL work through the same code.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import quantiles
+
+import aio_pika
+import uvloop
+
+from router.app import deployment, make_receiver
+from router.command import logs
+from router.flow.bus import Delivery
+from router.flow.live_policy import LivePolicy
+from router.flow.receive import Receiver
+from router.rabbit.consumer import RabbitConsumer
+from router.rabbit.topology import INTAKE
+from router.settings import load_settings
+
+IN_FLIGHT = 10
+
+
+@dataclass(slots=True)
+class Log:
+    """When the first delivery was taken, when the last was committed, and how old each was by then."""
+
+    begun: float = 0.0
+    ended: float = 0.0
+    ages: list[float] = field(default_factory=list)
+
+    async def through(self, receiver: Receiver, deliveries: Sequence[Delivery]) -> None:
+        self.begun = self.begun or time.time()
+        await receiver.take(deliveries)
+        self.ended = time.time()
+        self.ages.extend(self.ended - float(delivery.trace_id or 0) for delivery in deliveries)
+
+    def report(self) -> dict[str, float]:
+        cuts = quantiles(self.ages, n=100) if len(self.ages) > 1 else [0.0] * 99
+        return {
+            "messages": len(self.ages),
+            "seconds": self.ended - self.begun,
+            "p50_ms": 1000 * cuts[49],
+            "p99_ms": 1000 * cuts[98],
+        }
+
+
+async def work(kind: str) -> None:
+    """Consume until SIGTERM, then print the report."""
+    log, settings = Log(), load_settings()
+    logs.configure(level="error", format="json")
+    async with deployment(settings, name=f"bench {kind}") as shared:
+        policy = LivePolicy(settings.policy_path.read_text, shared.operations.remember_policy, shared.metrics)
+
+        async def never(_: Delivery) -> bool:
+            return False
+
+        def receiver() -> Receiver:
+            return make_receiver(shared, policy, b"bench", isolate=never)
+
+        url = settings.amqp_url or ""
+        if kind == "batch":
+            one = receiver()
+            consumer = RabbitConsumer(url, shared.metrics, batch=settings.batch_cap)
+            consuming = consumer.run(lambda deliveries: log.through(one, deliveries))
+        else:
+            consuming = _per_message(url, [receiver() for _ in range(IN_FLIGHT)], log)
+        task: asyncio.Task[None] = asyncio.create_task(consuming)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        await asyncio.wait({task})
+    sys.stdout.write(json.dumps(log.report()))
+
+
+async def _per_message(url: str, receivers: list[Receiver], log: Log) -> None:
+    free: asyncio.Queue[Receiver] = asyncio.Queue()
+    for receiver in receivers:
+        free.put_nowait(receiver)
+
+    async def on_message(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        receiver = await free.get()
+        await log.through(receiver, [_delivery(message)])
+        free.put_nowait(receiver)
+        await message.ack()
+
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        await channel.set_qos(prefetch_count=IN_FLIGHT)
+        queue = await channel.get_queue(INTAKE)
+        await queue.consume(on_message)
+        await asyncio.get_running_loop().create_future()
+
+
+def _delivery(message: aio_pika.abc.AbstractIncomingMessage) -> Delivery:
+    return Delivery(body=message.body, format=message.type or "", account=message.app_id, trace_id=message.message_id)
+
+
+if __name__ == "__main__":
+    uvloop.run(work(sys.argv[1]))

@@ -1,0 +1,178 @@
+"""Claims on a real PostgreSQL: several lanes side by side, and what the statements cost."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from router.domain.agent import Agent
+from router.domain.customer import AgentId
+from router.domain.ticket import Requirement
+from router.flow.claims import Assignment, Claims
+from router.metrics import Metrics
+from router.postgres.agents import Agents
+from router.postgres.claims import PostgresClaims
+from router.postgres.database import Database, connected
+from router.postgres.statements import load
+from tests.tickets import a_requirement, queue_ticket, queue_tickets
+
+DEADLINE_S = 30
+LONG = timedelta(minutes=1)
+NO_WAIT = timedelta(0)
+SEE = "update ticket set is_seen = true where id = $1 and assigned_to = $2 and lease_epoch = $3"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with connected(database_url, Metrics(CollectorRegistry()), size=4, name="test") as database:
+        yield database
+
+
+@asynccontextmanager
+async def lanes(url: str, count: int, *, poll_s: float = 1.0) -> AsyncIterator[list[Claims]]:
+    """As many lanes as there would be processes, each with connections of its own."""
+    metrics = Metrics(CollectorRegistry())
+    async with AsyncExitStack() as stack, asyncio.timeout(DEADLINE_S):
+        databases = [
+            await stack.enter_async_context(connected(url, metrics, size=2, name="test")) for _ in range(count)
+        ]
+        lanes = [Claims(PostgresClaims(database), metrics, poll_s=poll_s) for database in databases]
+        running = [asyncio.create_task(lane.run()) for lane in lanes]
+        try:
+            yield lanes
+        finally:
+            for lane in running:
+                lane.cancel()
+            await asyncio.wait(running)
+
+
+async def take_all(lane: Claims, agent_id: AgentId, database: Database) -> list[Assignment]:
+    """Ask again and again, seeing each ticket, until nothing is left."""
+    taken = []
+    while assignment := await lane.next(agent_id, NO_WAIT):
+        taken.append(assignment)
+        await database.execute("test", SEE, assignment.lease.ticket_id, agent_id, assignment.lease.epoch)
+    return taken
+
+
+TEAMS = ("simple", "complex")
+SKILLS = ((), ("de",), ("vip",), ("de", "vip"))
+
+
+async def staff(database: Database) -> list[Agent]:
+    agents = Agents(database)
+    return [
+        await agents.save(f"{team} {skills} {n}", teams=[team], skills=skills)
+        for team in TEAMS
+        for skills in SKILLS
+        for n in range(2)
+    ]
+
+
+async def backlog(database: Database, *, each: int) -> dict[int, Requirement]:
+    requirements = [a_requirement(team=team, skills=skills) for team in TEAMS for skills in SKILLS]
+    return {
+        ticket_id: requirement
+        for requirement in requirements
+        for ticket_id in await queue_tickets(database, requirement, count=each)
+    }
+
+
+async def test_two_processes_give_every_ticket_once_and_to_whom_it_may_go(database_url: str, database: Database):
+    agents, tickets = await staff(database), await backlog(database, each=15)
+    async with lanes(database_url, 2) as pair:
+        taken = await asyncio.gather(
+            *(take_all(pair[n % 2], agent.id, database) for n, agent in enumerate(agents)),
+        )
+    given = Counter(assignment.lease.ticket_id for mine in taken for assignment in mine)
+    assert given == Counter(tickets.keys())
+    for agent, mine in zip(agents, taken, strict=True):
+        assert all(agent.may_take(tickets[assignment.lease.ticket_id]) for assignment in mine)
+
+
+async def test_two_processes_asked_by_one_agent_give_one_ticket(database_url: str, database: Database):
+    ada = await Agents(database).save("ada", teams=["simple"], skills=[])
+    await queue_tickets(database, count=5)
+    async with lanes(database_url, 2) as pair:
+        for _ in range(10):
+            one, other = await asyncio.gather(*(lane.next(ada.id, NO_WAIT) for lane in pair))
+            assert one == other
+            assert one is not None
+
+
+async def test_each_agent_gets_tickets_in_the_order_they_are_due(database_url: str, database: Database):
+    agents, _ = await staff(database), await backlog(database, each=5)
+    async with lanes(database_url, 1) as [lane]:
+        for agent in agents:
+            due = [assignment.due_at for assignment in await take_all(lane, agent.id, database)]
+            assert due == sorted(due)
+
+
+async def test_every_assignment_has_its_line_of_history(database_url: str, database: Database):
+    ada = await Agents(database).save("ada", teams=["simple"], skills=[])
+    ticket_id = await queue_ticket(database, a_requirement(queue="billing"))
+    async with lanes(database_url, 1) as [lane]:
+        assignment = await lane.next(ada.id, NO_WAIT)
+        await lane.next(ada.id, NO_WAIT)
+    assert assignment
+    [event] = await database.fetch("test", "select * from ticket_event")
+    assert (event["ticket_id"], event["kind"], event["state"]) == (ticket_id, "accept", "assigned")
+    assert (event["actor"], event["at"]) == (f"agent:{ada.id}", assignment.assigned_at)
+    data = json.loads(event["data"])
+    assert (data["queue"], data["lease_epoch"], data["policy_version"]) == ("billing", 1, "v1")
+    assert data["waited_s"] == pytest.approx(assignment.waited.total_seconds())
+
+
+async def test_nobody_waits_for_ever_while_tickets_come(database_url: str, database: Database):
+    agents = await staff(database)
+    async with lanes(database_url, 2, poll_s=0.05) as pair:
+        asking = [asyncio.create_task(pair[n % 2].next(agent.id, LONG)) for n, agent in enumerate(agents)]
+        for _ in agents:
+            for team in TEAMS:
+                await queue_ticket(database, a_requirement(team=team))
+        assert None not in await asyncio.gather(*asking)
+
+
+async def test_a_ticket_that_somebody_works_on_does_not_hold_up_the_others(database_url: str, database: Database):
+    ada = await Agents(database).save("ada", teams=["simple"], skills=[])
+    busy = await queue_ticket(database, due_in=timedelta(hours=1))
+    async with lanes(database_url, 1) as [lane]:
+        async with database.transaction("test") as connection:
+            await connection.execute("select from ticket where id = $1 for update", busy)
+            asking = asyncio.create_task(lane.next(ada.id, LONG))
+            free = await queue_ticket(database, due_in=timedelta(minutes=30))
+            assignment = await asking
+        assert assignment
+        assert assignment.lease.ticket_id == free
+
+
+async def test_an_agent_whose_skills_change_is_given_by_the_new_ones(database_url: str, database: Database):
+    agents = Agents(database)
+    ada = await agents.save("ada", teams=["simple"], skills=["de"])
+    await queue_ticket(database, a_requirement(skills=("fr",)))
+    async with lanes(database_url, 1, poll_s=0.05) as [lane]:
+        assert await lane.next(ada.id, NO_WAIT) is None
+        asking = asyncio.create_task(lane.next(ada.id, LONG))
+        await agents.save("ada", teams=["simple"], skills=["fr"])
+        assert await asking
+
+
+async def test_a_round_reads_as_many_tickets_as_agents_ask_for_however_many_wait(database: Database):
+    await queue_tickets(database, count=50_000)
+    await database.execute("test", "analyze ticket")
+    [(group_id,)] = await database.fetch("test", "select id from skill_group")
+    explain = f"explain (analyze, format json) {load('claims')['claim_heads']}"
+    [(text,)] = await database.fetch("test", explain, [group_id], [20])
+    scans = [node for node in nodes(json.loads(text)[0]["Plan"]) if node.get("Relation Name") == "ticket"]
+    assert [scan.get("Index Name") for scan in scans] == ["ticket_waiting"]
+    assert sum(scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in scans) <= 20
+
+
+def nodes(plan: dict) -> list[dict]:
+    """A plan and all plans below it."""
+    return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]

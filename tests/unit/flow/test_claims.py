@@ -1,0 +1,262 @@
+"""The lane that serves waiting agents together, on a store in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from router.domain.errors import StoreUnavailable
+from router.flow.claims import Claims
+from router.metrics import Metrics
+from tests.fake_claims import FakeClaims
+from tests.tickets import a_requirement
+
+NO_WAIT = timedelta(0)
+LONG = timedelta(minutes=1)
+NEVER_S = 3600.0
+DEADLINE_S = 5
+
+
+@asynccontextmanager
+async def serving(
+    store: FakeClaims, *, poll_s: float = NEVER_S, registry: CollectorRegistry | None = None
+) -> AsyncIterator[Claims]:
+    claims = Claims(store, Metrics(registry or CollectorRegistry()), poll_s=poll_s)
+    async with asyncio.timeout(DEADLINE_S):
+        lane = asyncio.create_task(claims.run())
+        try:
+            yield claims
+        finally:
+            lane.cancel()
+            await asyncio.wait([lane])
+
+
+async def until_rounds(store: FakeClaims, count: int) -> None:
+    """Return once that many rounds have begun."""
+    async with asyncio.timeout(DEADLINE_S):
+        while len(store.rounds) < count:
+            await asyncio.sleep(0)
+
+
+async def parked(claims: Claims, store: FakeClaims, agent_id: int) -> asyncio.Task:
+    """Ask, and return once a round has found nothing."""
+    rounds = len(store.rounds)
+    asking = asyncio.create_task(claims.next(agent_id, LONG))
+    await until_rounds(store, rounds + 1)
+    await until_idle()
+    assert not asking.done()
+    return asking
+
+
+async def until_idle() -> None:
+    """Let everything run that waits for nothing outside: the store in memory needs a few turns of the loop."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def test_an_agent_gets_the_ticket_that_waits():
+    store = FakeClaims()
+    ada, ticket_id = await store.agent(), await store.queue(a_requirement())
+    async with serving(store) as claims:
+        assignment = await claims.next(ada, NO_WAIT)
+    assert assignment
+    assert (assignment.agent_id, assignment.lease.ticket_id) == (ada, ticket_id)
+
+
+async def test_without_wait_the_answer_is_nothing_at_once():
+    store = FakeClaims()
+    ada = await store.agent()
+    async with serving(store) as claims:
+        assert await claims.next(ada, NO_WAIT) is None
+
+
+async def test_a_wait_ends_with_nothing():
+    store = FakeClaims()
+    ada = await store.agent()
+    async with serving(store, poll_s=0.01) as claims:
+        assert await claims.next(ada, timedelta(milliseconds=30)) is None
+
+
+async def test_a_ticket_that_comes_later_is_given_to_who_waits():
+    store = FakeClaims()
+    ada = await store.agent()
+    async with serving(store) as claims:
+        asking = await parked(claims, store, ada)
+        ticket_id = await store.queue(a_requirement())
+        claims.wake()
+        assert (await asking).lease.ticket_id == ticket_id
+
+
+async def test_a_ticket_is_found_without_any_hint():
+    store = FakeClaims()
+    ada = await store.agent()
+    async with serving(store, poll_s=0.01) as claims:
+        asking = await parked(claims, store, ada)
+        ticket_id = await store.queue(a_requirement())
+        assert (await asking).lease.ticket_id == ticket_id
+
+
+async def test_a_hint_during_a_round_that_has_read_already_is_not_missed():
+    store = FakeClaims()
+    ada = await store.agent()
+    async with serving(store) as claims:
+        store.gate = asyncio.Event()
+        asking = asyncio.create_task(claims.next(ada, LONG))
+        await until_rounds(store, 1)
+        claims.wake()
+        store.gate.set()
+        await until_rounds(store, 2)
+        asking.cancel()
+
+
+async def test_who_waits_longest_is_served_first():
+    store = FakeClaims()
+    agents = [await store.agent() for _ in range(3)]
+    async with serving(store) as claims:
+        waiting = [await parked(claims, store, agent_id) for agent_id in reversed(agents)]
+        tickets = [await store.queue(a_requirement(), due_in=timedelta(hours=n)) for n in range(1, 4)]
+        claims.wake()
+        assert [assignment.lease.ticket_id for assignment in await asyncio.gather(*waiting)] == tickets
+
+
+async def test_all_who_ask_during_a_round_share_the_next():
+    store = FakeClaims()
+    agents = [await store.agent() for _ in range(20)]
+    for _ in agents:
+        await store.queue(a_requirement())
+    store.gate = asyncio.Event()
+    async with serving(store) as claims:
+        asking = [asyncio.create_task(claims.next(agent_id, LONG)) for agent_id in agents[:1]]
+        await until_rounds(store, 1)
+        asking += [asyncio.create_task(claims.next(agent_id, LONG)) for agent_id in agents[1:]]
+        await until_idle()
+        store.gate.set()
+        given = {assignment.lease.ticket_id for assignment in await asyncio.gather(*asking)}
+    assert given == set(store.tickets)
+    assert store.rounds == [agents[:1], agents[1:]]
+
+
+async def test_a_lost_answer_comes_again_under_the_same_lease():
+    store = FakeClaims()
+    ada = await store.agent()
+    for _ in range(2):
+        await store.queue(a_requirement())
+    async with serving(store) as claims:
+        first = await claims.next(ada, NO_WAIT)
+        again = await claims.next(ada, NO_WAIT)
+        assert first is not None
+        assert again is not None
+        assert again.lease == first.lease
+        await store.see(first.lease.ticket_id)
+        assert (await claims.next(ada, NO_WAIT)).lease != first.lease
+
+
+async def test_a_client_that_goes_away_during_a_round_loses_nothing():
+    store = FakeClaims()
+    ada, ticket_id = await store.agent(), await store.queue(a_requirement())
+    store.gate = asyncio.Event()
+    async with serving(store) as claims:
+        asking = asyncio.create_task(claims.next(ada, LONG))
+        await until_rounds(store, 1)
+        asking.cancel()
+        await asyncio.wait([asking])
+        store.gate.set()
+        await until_idle()
+        assert (await claims.next(ada, NO_WAIT)).lease.ticket_id == ticket_id
+
+
+async def test_a_client_that_goes_away_while_parked_is_given_nothing():
+    store = FakeClaims()
+    ada, grace = await store.agent(), await store.agent()
+    async with serving(store) as claims:
+        gone = await parked(claims, store, ada)
+        gone.cancel()
+        await asyncio.wait([gone])
+        asking = await parked(claims, store, grace)
+        ticket_id = await store.queue(a_requirement())
+        claims.wake()
+        assert (await asking).lease.ticket_id == ticket_id
+
+
+async def test_two_clients_of_one_agent_get_the_same_answer():
+    store = FakeClaims()
+    ada = await store.agent()
+    for _ in range(2):
+        await store.queue(a_requirement())
+    async with serving(store) as claims:
+        one, other = await asyncio.gather(claims.next(ada, LONG), claims.next(ada, LONG))
+    assert one == other
+
+
+async def test_one_client_that_goes_away_does_not_take_the_answer_from_the_other():
+    store = FakeClaims()
+    ada = await store.agent()
+    async with serving(store) as claims:
+        one, other = await parked(claims, store, ada), await parked(claims, store, ada)
+        one.cancel()
+        ticket_id = await store.queue(a_requirement())
+        claims.wake()
+        assert (await other).lease.ticket_id == ticket_id
+
+
+async def test_an_outage_is_told_to_everybody_who_waits_and_the_lane_goes_on():
+    store = FakeClaims()
+    ada, grace = await store.agent(), await store.agent()
+    async with serving(store) as claims:
+        waiting = [await parked(claims, store, ada), await parked(claims, store, grace)]
+        store.is_down = True
+        claims.wake()
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable, StoreUnavailable]
+        store.is_down = False
+        ticket_id = await store.queue(a_requirement())
+        assert (await claims.next(ada, NO_WAIT)).lease.ticket_id == ticket_id
+
+
+async def test_who_lost_a_ticket_to_another_process_gets_the_next():
+    store = FakeClaims()
+    ada = await store.agent()
+    contested = await store.queue(a_requirement(), due_in=timedelta(hours=1))
+    async with serving(store) as claims:
+        store.tickets[contested].is_locked = True
+        asking = asyncio.create_task(claims.next(ada, NO_WAIT))
+        await until_rounds(store, 2)
+        del store.tickets[contested]
+        free = await store.queue(a_requirement(), due_in=timedelta(hours=2))
+        assert (await asking).lease.ticket_id == free
+
+
+async def test_when_the_lane_stops_whoever_waits_gets_nothing():
+    store = FakeClaims()
+    ada = await store.agent()
+    async with serving(store) as claims:
+        asking = await parked(claims, store, ada)
+    assert await asking is None
+
+
+async def test_assignments_are_counted_once_with_their_wait():
+    store = FakeClaims()
+    ada = await store.agent()
+    await store.queue(a_requirement(queue="billing"), due_in=timedelta(hours=1))
+    registry = CollectorRegistry()
+    async with serving(store, registry=registry) as claims:
+        await claims.next(ada, NO_WAIT)
+        await claims.next(ada, NO_WAIT)
+    where = {"queue": "billing", "channel": "email"}
+    assert registry.get_sample_value("router_tickets_answered_total", {**where, "within_target": "true"}) == 1
+    assert registry.get_sample_value("router_queue_wait_seconds_sum", where) == 1800
+
+
+@pytest.mark.parametrize(("due_after_min", "within_target"), [(31, "true"), (29, "false")])
+async def test_an_assignment_after_its_due_time_missed_the_target(due_after_min: int, within_target: str):
+    store = FakeClaims()
+    ada = await store.agent()
+    await store.queue(a_requirement(queue="billing"), due_in=timedelta(minutes=due_after_min))
+    registry = CollectorRegistry()
+    async with serving(store, registry=registry) as claims:
+        await claims.next(ada, NO_WAIT)
+    labels = {"queue": "billing", "channel": "email", "within_target": within_target}
+    assert registry.get_sample_value("router_tickets_answered_total", labels) == 1
