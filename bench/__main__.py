@@ -1,6 +1,5 @@
 """`python -m bench [NAME…]` runs the benchmarks, prints one table and writes `bench/latest.json`."""
 
-import asyncio
 import json
 import os
 import sys
@@ -31,7 +30,7 @@ async def main(names: list[str]) -> None:
 def table(rows: list[Row]) -> Table:
     shown = Table("benchmark", "ours", "reference", "ratio", "unit")
     for row in rows:
-        shown.add_row(row.name, f"{row.ours:,}", f"{row.reference:,}", f"{row.ratio:.2f}×", row.unit)
+        shown.add_row(row.name, f"{row.ours:,}", f"{row.reference:,}", f"{row.ratio:.2f}x", row.unit)
     return shown
 
 
