@@ -110,7 +110,7 @@ def translated() -> Iterator[None]:
         yield
     except asyncpg.PostgresError as exc:
         raise _ours(exc) from exc
-    except (OSError, TimeoutError, asyncpg.InterfaceError) as exc:
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as exc:
         if isinstance(exc, ValueError):  # asyncpg could not encode an argument
             raise DataError(_first_line(exc)) from exc
         raise StoreUnavailable(f"the database does not answer: {_first_line(exc)}") from exc
