@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
@@ -41,7 +40,7 @@ triage: {bias: -1}
 
 
 @dataclass(frozen=True)
-class Reply:
+class Answered:
     """What the API answered."""
 
     status: int
@@ -56,17 +55,17 @@ class Caller:
         self._client = client
         self._headers = {"Authorization": f"Bearer {secret}"} if secret else {}
 
-    async def get(self, path: str, **given: Any) -> Reply:
+    async def get(self, path: str, **given: Any) -> Answered:
         return await self._ask("GET", path, **given)
 
-    async def post(self, path: str, *, lease: Lease | str | None = None, **given: Any) -> Reply:
+    async def post(self, path: str, *, lease: Lease | str | None = None, **given: Any) -> Answered:
         headers = {"If-Match": f'"{lease}"'} if lease else {}
         return await self._ask("POST", path, headers=headers, **given)
 
-    async def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **given: Any) -> Reply:
+    async def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **given: Any) -> Answered:
         async with self._client.request(method, path, headers={**self._headers, **(headers or {})}, **given) as answer:
             is_json = answer.content_type.endswith("json")
-            return Reply(answer.status, answer.headers, await answer.json(content_type=None) if is_json else None)
+            return Answered(answer.status, answer.headers, await answer.json(content_type=None) if is_json else None)
 
 
 @dataclass(frozen=True)
@@ -87,10 +86,6 @@ class Api:
 
     def nobody(self) -> Caller:
         return Caller(self.client, None)
-
-    @property
-    def session(self) -> ClientSession:
-        return self.client.session
 
     def counted(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0

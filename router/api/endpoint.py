@@ -1,7 +1,7 @@
 """An endpoint as data: method, path, roles, and a handler whose signature says what it takes from the request.
 
-A handler takes any of `who`, `path`, `query`, `body`, `raw` and `lease`; the models it annotates them with check the
-request and describe it in the OpenAPI document.
+A handler takes any of `who`, `path`, `query`, `body`, `raw` and `lease`, read in the order of its signature; the models
+it annotates them with check the request and describe it in the OpenAPI document.
 """
 
 import typing
@@ -89,8 +89,9 @@ class Endpoint:
             if self.roles:
                 given["who"] = await admit(request, principals, self.roles)
             given["query"] = read_query(request, takes.get("query", Model))
-            for part in takes.keys() - given.keys():
-                given[part] = await _READ[part](request, takes[part])
+            for part, kind in takes.items():
+                if part not in given:
+                    given[part] = await _READ[part](request, kind)
             answer = await self.handle(**{part: given[part] for part in takes})
             return answer.response()
 

@@ -12,7 +12,7 @@ from router.domain.agent import Lease, Principal
 from router.domain.errors import NotFound
 from router.domain.ticket import TicketState
 from router.flow.desk import Desk, Hold
-from router.flow.reading import Filter, Reading, TicketLine, TicketPage, Viewer
+from router.flow.reading import Filter, Happening, Reading, TicketLine, TicketPage, Viewer
 
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
@@ -44,6 +44,13 @@ class TicketList:
     next: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What happened to a ticket, oldest first, each with its reasons."""
+
+    events: Sequence[Happening]
+
+
 class Tickets:
     """What agents, leads and admins may read of tickets."""
 
@@ -69,6 +76,14 @@ class Tickets:
                 roles=READERS,
                 answers={200: Outcome("The ticket; for its holder `ETag` is the lease.", TicketPage)},
             ),
+            Endpoint(
+                method="GET",
+                path="/v1/tickets/{id}/history",
+                summary="Everything that happened to a ticket, and why.",
+                handle=self.history,
+                roles=READERS,
+                answers={200: Outcome("Its history, oldest first.", History)},
+            ),
         ]
 
     async def search(self, who: Principal, query: Search) -> Answer:
@@ -92,6 +107,12 @@ class Tickets:
         if page.lease and who.agent:
             await self._desk.see(Hold(agent=who.agent, lease=Lease.parse(page.lease)))
         return ticket_answer(page)
+
+    async def history(self, who: Principal, path: TicketPath) -> Answer:
+        events = await self._reading.history(Viewer.of(who), path.id)
+        if not events:
+            raise NotFound(f"There is no ticket {path.id} in your teams.")
+        return Answer(content=History(events=events))
 
 
 def ticket_answer(page: TicketPage) -> Answer:

@@ -139,7 +139,7 @@ class Desk:
             held = await _held(work, hold)
             addressed = await work.conversation(hold, conversation_id)
             if addressed is None:
-                raise Invalid("conversation", "is not one of this ticket's: leave it out to answer the latest")
+                raise Invalid("conversation", "is not one of this ticket's: see `conversations` on its page")
             answer = compose(addressed, text, self._mail)
             replied = await work.reply(hold, held, answer, read_up_to=read_up_to)
         if replied.first_reply_after_s is not None:

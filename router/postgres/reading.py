@@ -16,6 +16,7 @@ from router.flow.reading import (
     Decision,
     Entry,
     Filter,
+    Happening,
     MessageStatus,
     PastContact,
     QueueLoad,
@@ -44,6 +45,11 @@ class PostgresReading:
         async with self._eyes(viewer) as connection:
             row = await connection.fetchrow(SQL["ticket"], ticket_id, _teams(viewer))
             return None if row is None else await _page(connection, viewer, row)
+
+    async def history(self, viewer: Viewer, ticket_id: int) -> Sequence[Happening]:
+        async with self._eyes(viewer) as connection:
+            rows = await connection.fetch(SQL["history"], ticket_id, _teams(viewer))
+        return [_happening(row) for row in rows]
 
     async def tickets(self, viewer: Viewer, wanted: Filter) -> Sequence[TicketLine]:
         """A page of tickets, newest first, of at most `wanted.limit`."""
@@ -119,7 +125,9 @@ async def _customers(connection: Connection, wanted: Filter) -> list[int] | None
 
 
 async def _visible_card(connection: Connection, viewer: Viewer, customer_id: int) -> CustomerCard | None:
-    if viewer.agent_id is not None and not await connection.fetchval(SQL["may_see_customer"], customer_id, _teams(viewer)):
+    if viewer.agent_id is not None and not await connection.fetchval(
+        SQL["may_see_customer"], customer_id, _teams(viewer)
+    ):
         return None
     return await _card(connection, viewer, customer_id)
 
@@ -209,6 +217,10 @@ def _thread(row: asyncpg.Record) -> Thread:
 
 def _entry(row: asyncpg.Record) -> Entry:
     return Entry(**{**row, "attachments": json.loads(row["attachments"] or "[]")})
+
+
+def _happening(row: asyncpg.Record) -> Happening:
+    return Happening(**{**row, "state": TicketState(row["state"]), "data": json.loads(row["data"])})
 
 
 def _teams(viewer: Viewer) -> list[str] | None:

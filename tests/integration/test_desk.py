@@ -21,7 +21,7 @@ from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_t
 
 REPLY_V1 = TypeAdapter(OutboundMessage)
 PHONE = Handle(kind=HandleKind.PHONE, value="+493012345678")
-LEAD = Viewer(teams=None)
+EVERYBODY = Viewer(teams=None)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ async def a_hold(api: Api, agent: Agent, **ticket: Any) -> Hold:
 
 
 async def page(api: Api, hold: Hold) -> TicketPage:
-    found = await api.reading.ticket(LEAD, hold.lease.ticket_id)
+    found = await api.reading.ticket(EVERYBODY, hold.lease.ticket_id)
     assert found is not None
     return found
 

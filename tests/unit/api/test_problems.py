@@ -99,6 +99,18 @@ async def test_endpoint_is_closed_to_those_it_is_not_for(authorization: str | No
         assert ("WWW-Authenticate" in answer.headers) == (status == 401)
 
 
+async def test_nothing_but_monitoring_and_the_document_is_open_to_everybody():
+    async with an_app() as client:
+        paths = {route.resource.canonical for route in client.server.app.router.routes()}
+        open_paths = set()
+        for path in paths:
+            filled = path.replace("{channel}", "email").replace("{account}", "a").replace("{id}", "1")
+            answers = [await client.request(method, filled) for method in ("GET", "POST")]
+            if any(answer.status not in {401, 405} for answer in answers):
+                open_paths.add(path)
+    assert open_paths == {"/health/live", "/health/ready", "/metrics", "/openapi.json"}
+
+
 async def test_who_asks_comes_before_what_is_asked():
     async with an_app() as client, client.get("/v1/tickets/seven?colour=red") as answer:
         assert answer.status == 401
