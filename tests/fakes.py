@@ -64,8 +64,8 @@ class MemoryIntake:
     unprocessable: list[Unprocessable] = field(default_factory=list)
     begun: Counter[bytes] = field(default_factory=Counter)
     failures: list[Exception] = field(default_factory=list)
-    transactions: int = 0
-    ids: CountedIds = field(default_factory=CountedIds)
+    transactions: int = field(default=0, compare=False)
+    ids: CountedIds = field(default_factory=CountedIds, compare=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["MemoryTransaction"]:

@@ -1,0 +1,173 @@
+"""Hypothesis strategies for adversarial sequences of messages, and what a store has made of one, comparable."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from channels.message import Automatic, Channel, Handle, InboundMessage
+from router.domain.mail_token import make_token
+from router.domain.ticket import TicketState
+from router.flow.bus import Delivery
+from router.flow.receive import Receiver
+from router.metrics import Metrics
+from router.policy.parse import parse_policy
+from tests.fakes import MemoryIntake
+from tests.messages import Mailroom, a_message, a_phone, a_user, an_email
+
+SECRET = b"sample secret"
+MAILROOM = Mailroom()
+METRICS = Metrics(CollectorRegistry())
+
+POLICY = parse_policy("""
+teams:
+  frontline: {takes: simple}
+  specialists: {takes: complex}
+queues:
+  general: {team: frontline, reopen: 1h, sticky_for: 10m}
+  expert: {team: specialists, reopen: never}
+  chats: {team: frontline, reopen: always}
+routes:
+  - {name: complex, when: {complexity: complex}, queue: expert, target: 8h}
+  - {name: chats, when: {channel: chat}, queue: chats, target: 1m}
+  - {name: returning, when: {returning: true}, queue: general, target: 1h}
+  - {name: rest, queue: general, target: 4h}
+triage:
+  bias: -1
+  languages: [en, de]
+  signals:
+    legal: {weight: 2, words: [lawyer]}
+    busy: {weight: 2, measure: open_tickets, at_least: 3}
+threading: {join_channels_within: 4h}
+senders: {blocked: ["spam@*"]}
+own_addresses: ["support@acme.example"]
+""")
+
+
+def handles_of(person: str) -> dict[Channel, Handle]:
+    """One person's handle on each channel; SMS and social share the number."""
+    number = f"+4915155500{ord(person[0]) % 10}"
+    return {
+        Channel.EMAIL: an_email(f"{person}@example.com"),
+        Channel.CHAT: a_user(person),
+        Channel.SMS: a_phone(number),
+        Channel.SOCIAL: a_phone(number),
+    }
+
+
+def correspondence(people: Sequence[str], *, at_most: int = 12) -> st.SearchStrategy[list[InboundMessage]]:
+    """What these people write: in threads and out of them, under equal ids, naming handles, numbers and tokens."""
+    return st.lists(_messages(people), min_size=1, max_size=at_most)
+
+
+@st.composite
+def _messages(draw: st.DrawFn, people: Sequence[str]) -> InboundMessage:
+    person = draw(st.sampled_from(people))
+    channel = draw(st.sampled_from(Channel))
+    ids = st.sampled_from([f"{person}-{number}" for person in people for number in range(3)])
+    others = st.sampled_from([handle for person in people for handle in handles_of(person).values()])
+    return a_message(
+        handles_of(person)[channel],
+        draw(st.sampled_from(["Hello", "My lawyer will write"])),
+        channel=channel,
+        external_id=f"{person}-{draw(st.integers(0, 5))}",
+        subject=draw(st.sampled_from([None, None, "Re: [#1] Hello", "Re: [#3] Hello"])),
+        references=draw(st.lists(ids, max_size=2)),
+        in_reply_to=draw(st.none() | ids),
+        key=draw(st.none() | st.sampled_from([f"{people[0]}-thread", f"{people[-1]}-thread"])),
+        tokens=draw(st.just(()) | st.integers(1, 4).map(lambda n: (make_token(SECRET, n, 1),))),
+        also=tuple(replace(draw(others), verified=draw(st.booleans())) for _ in range(draw(st.integers(0, 2)))),
+        recipients=(an_email("support@acme.example"), *draw(st.lists(others, max_size=1))),
+        automatic=draw(st.sampled_from([None, None, None, Automatic.OUT_OF_OFFICE])),
+    )
+
+
+def without_what_leads_elsewhere(message: InboundMessage) -> InboundMessage:
+    """The message without tokens and quoted numbers, which may lead to anybody's conversation."""
+    return replace(message, subject=None, thread=replace(message.thread, tokens=()))
+
+
+def take_in(*batches: Iterable[InboundMessage], store: MemoryIntake | None = None) -> MemoryIntake:
+    """A store after these batches, each message in a delivery of its own."""
+    return deliver(*([MAILROOM.deliver(message) for message in batch] for batch in batches), store=store)
+
+
+def deliver(*batches: Sequence[Delivery], store: MemoryIntake | None = None) -> MemoryIntake:
+    store = store or MemoryIntake()
+
+    async def take_all() -> None:
+        for batch in batches:
+            await receiver(store).take(batch)
+
+    asyncio.run(take_all())
+    return store
+
+
+def receiver(store: MemoryIntake) -> Receiver:
+    async def never_asked(_delivery: Delivery) -> bool:
+        raise AssertionError("nothing here kills a process")
+
+    return Receiver(
+        store=store,
+        policy=lambda: POLICY,
+        parse=MAILROOM.open,
+        secret=SECRET,
+        metrics=METRICS,
+        isolate=never_asked,
+    )
+
+
+def resolve_all(store: MemoryIntake, *, ago: timedelta) -> MemoryIntake:
+    """The store after agents have resolved every ticket so long ago."""
+    store.now += ago
+    for id_, ticket in store.tickets.items():
+        store.tickets[id_] = replace(ticket, state=TicketState.RESOLVED, resolved_at=store.now - ago)
+    return store
+
+
+def picture(store: MemoryIntake) -> object:
+    """What a store holds without ids and times: two stores with equal pictures tell agents the same."""
+    tickets = {id_: frozenset(m.message.key for m in store.messages if m.ticket_id == id_) for id_ in store.tickets}
+    owners = {
+        id_: frozenset(key for key, h in store.handles.items() if h.customer_id == id_) for id_ in store.customers
+    }
+    return (
+        frozenset((key, r.fingerprint, r.outcome, tickets.get(r.ticket_id)) for key, r in store.received.items()),
+        frozenset((key, h.verified, owners[h.customer_id]) for key, h in store.handles.items()),
+        frozenset(
+            (
+                owners[id_],
+                customer.reopened_count,
+                tuple((c.channel, c.queue, tickets[c.ticket_id], c.outcome) for c in customer.contacts),
+            )
+            for id_, customer in store.customers.items()
+        ),
+        frozenset(
+            (
+                owners[c.customer_id],
+                c.channel,
+                c.thread_key,
+                c.reply_to,
+                c.is_open,
+                c.participants,
+                tickets[c.ticket_id],
+            )
+            for c in store.conversations.values()
+        ),
+        frozenset(
+            (
+                tickets[t.id],
+                owners[t.customer_id],
+                t.state,
+                t.channel,
+                t.routing,
+                t.reopened_count,
+                t.triage.probability,
+            )
+            for t in store.tickets.values()
+        ),
+        frozenset((refused.key, refused.reason, refused.delivery.body) for refused in store.unprocessable),
+    )
