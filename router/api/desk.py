@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from channels.text import MAX_TEXT
 from router.api.access import PERSONS
@@ -17,12 +17,22 @@ from router.flow.desk import Hold
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
 
 
+def _number(value: object) -> object:
+    # pydantic would take "5" and true for whole numbers, which JSON Schema does not
+    if isinstance(value, (str, bool)):
+        raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic reports ValueError only
+    return value
+
+
+Number = Annotated[Id, BeforeValidator(_number, json_schema_input_type=Id)]
+
+
 class Reply(Model):
     """An answer to the customer; `read_up_to` is the one of the page that the agent had before them."""
 
     text: Text
-    conversation: Id | None = None
-    read_up_to: Id | None = None
+    conversation: Number | None = None
+    read_up_to: Number | None = None
 
 
 class Note(Model):

@@ -21,6 +21,9 @@ from router.flow.reading import MessageStatus, Reading
 
 FORMAT = "message.v1"
 
+# AMQP's short strings end at 255 bytes; a longer account is read from the message itself
+_LONGEST_PROPERTY = 255
+
 
 class MessagePath(Model):
     """The key of a message; each part percent-encoded, slashes too."""
@@ -99,7 +102,7 @@ def _publication(message: InboundMessage, raw: bytes) -> Publication:
         routing_key=f"{message.channel}.{FORMAT}",
         format=FORMAT,
         body=raw,
-        account=message.account,
+        account=message.account if len(message.account.encode()) <= _LONGEST_PROPERTY else None,
         message_id=uuid4().hex,
     )
 

@@ -99,11 +99,11 @@ async def test_next_answers_204_when_nothing_is_waiting_for_the_agents_teams(api
     assert (answer.status, answer.json) == (204, None)
 
 
-@pytest.mark.parametrize("wait", ["61", "-1", "soon", "nan", "inf", "1e400"])
-async def test_wait_out_of_range_is_refused_by_name(api: Api, wait: str):
+async def test_wait_out_of_range_is_refused_by_name(api: Api):
     grace = await api.agent(await an_agent(api.database))
-    answer = await grace.post(f"/v1/me/next?wait={wait}")
-    assert (answer.status, answer.json["field"]) == (422, "wait")
+    for wait in ("61", "-1", "soon", "nan", "inf", "1e400"):
+        answer = await grace.post(f"/v1/me/next?wait={wait}")
+        assert (wait, answer.status, answer.json["field"]) == (wait, 422, "wait")
 
 
 async def test_my_tickets_are_those_that_i_hold_with_their_leases(api: Api):

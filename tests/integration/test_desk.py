@@ -60,6 +60,14 @@ async def history(api: Api, hold: Hold) -> list[tuple[str, str, str, dict[str, A
     return [(row["kind"], row["state"], row["actor"], json.loads(row["data"])) for row in rows]
 
 
+async def waiting_for_locks(api: Api, *, count: int) -> None:
+    """Return once so many transactions of this database wait for another one."""
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    async with asyncio.timeout(10):
+        while (await api.database.fetch("test", waiting))[0]["count"] < count:
+            await asyncio.sleep(0.01)
+
+
 async def test_reply_is_in_the_transcript_and_on_its_way(api: Api, grace: Agent):
     hold = await a_hold(api, grace, channel="sms")
     conversation = await a_conversation(api.database, hold.lease, channel="sms", account="+4930999", reply_to=PHONE)
@@ -238,7 +246,11 @@ async def test_two_tickets_of_a_customer_resolved_at_the_same_time_are_both_in_t
         Contact(at=NOON, channel="email", queue="general", ticket_id=hold.lease.ticket_id).encode() for hold in holds
     ]
     await api.database.execute("test", "update customer set contacts = $1 where id = $2", contacts, customer)
-    await asyncio.gather(*map(api.desk.resolve, holds))
+    async with asyncio.TaskGroup() as both, api.database.transaction("test") as connection:
+        await connection.execute("select from customer where id = $1 for update", customer)
+        for hold in holds:
+            both.create_task(api.desk.resolve(hold))
+        await waiting_for_locks(api, count=2)
     digest = (await page(api, holds[0])).customer.contacts
     assert [contact.outcome for contact in digest] == [ContactOutcome.RESOLVED] * 2
 

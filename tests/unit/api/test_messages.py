@@ -54,6 +54,13 @@ async def test_message_is_published_as_it_came():
     )
 
 
+async def test_account_too_long_for_the_bus_travels_in_the_message_alone():
+    publisher, body = Accepting(), message(account="é" * 255)
+    async with an_app(publisher) as client, client.post("/v1/messages", data=body, headers=HEADERS) as answer:
+        assert answer.status == 202
+    assert [(published.account, published.body) for published in publisher.published] == [(None, body)]
+
+
 async def test_message_that_the_bus_did_not_confirm_is_not_accepted():
     async with an_app(Unreachable()) as client, client.post("/v1/messages", data=message(), headers=HEADERS) as answer:
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
