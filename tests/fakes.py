@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from channels.message import Channel, MessageKey
 from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import Customer, CustomerId, KnownHandle
-from router.domain.errors import BusUnavailable
+from router.domain.errors import BusUnavailable, Raced
 from router.domain.ticket import Ticket, TicketId
 from router.flow.bus import Publication
 from router.flow.changes import Changes, Event, Received, StoredMessage, Unprocessable
@@ -143,6 +143,8 @@ class MemoryTransaction:
 
     def commit(self) -> None:
         for changes, finished in self._recorded:
+            if any(received.key in self._store.received for received in changes.received):
+                raise Raced
             self._write(changes)
             for hash_ in finished:
                 del self._store.begun[hash_]
@@ -155,7 +157,9 @@ class MemoryTransaction:
             store.handles[new.handle.key] = KnownHandle(
                 key=new.handle.key, customer_id=new.customer_id, verified=new.handle.verified
             )
-        store.conversations |= changes.conversations
+        store.conversations |= {
+            id_: replace(c, reply_to=replace(c.reply_to, verified=False)) for id_, c in changes.conversations.items()
+        }
         store.tickets |= {id_: replace(t, triage=replace(t.triage, reasons=())) for id_, t in changes.tickets.items()}
         store.messages += changes.messages
         for account, message_id, conversation_id in changes.references:

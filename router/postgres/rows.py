@@ -182,7 +182,7 @@ def conversation_columns(conversations: Iterable[Conversation]) -> list[list[obj
                 c.subject,
                 c.ticket_id,
                 c.is_open,
-                "\n".join(sorted(c.participants)),
+                json.dumps(sorted(c.participants)),
                 c.last_message_at,
                 c.created_at,
             )

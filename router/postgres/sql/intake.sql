@@ -170,7 +170,7 @@ insert into conversation (
 )
 select
   id, customer_id, channel, provider, account, thread_key, reply_to::jsonb, subject, ticket_id, is_open,
-  coalesce(string_to_array(nullif(participants, ''), E'\n'), '{}'), last_message_at, created_at
+  array(select jsonb_array_elements_text(participants::jsonb)), last_message_at, created_at
 from unnest(
   $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
   $10::boolean[], $11::text[], $12::timestamptz[], $13::timestamptz[]
