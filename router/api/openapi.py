@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, made from the same table of endpoints that is served."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -15,7 +16,7 @@ _PARAMETER = re.compile(r"{(\w+)}")
 
 
 def document(endpoints: Sequence[Endpoint], *, version: str) -> bytes:
-    """Return the document as JSON; building it fails if it is not valid OpenAPI 3.1."""
+    """Return the document as JSON; raises pydantic's `ValidationError` if it is no OpenAPI 3.1."""
     schemas = _Schemas(endpoints)
     spec = {
         "openapi": "3.1.1",
@@ -23,7 +24,8 @@ def document(endpoints: Sequence[Endpoint], *, version: str) -> bytes:
         "paths": _paths(endpoints, schemas),
         "components": {"schemas": schemas.components, "securitySchemes": _SECURITY},
     }
-    return OpenAPI.model_validate(spec).model_dump_json(by_alias=True, exclude_unset=True, indent=1).encode()
+    OpenAPI.model_validate(spec)  # not dumped from there: its models make floats of integer limits
+    return json.dumps(spec, indent=1).encode()
 
 
 class _Schemas:

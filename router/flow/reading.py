@@ -145,6 +145,17 @@ class TicketPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """One line of a ticket's history: what happened, the state it led to, who did it, and why (`data`)."""
+
+    at: datetime
+    kind: str
+    state: TicketState
+    actor: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueLoad:
     """What waits in a queue that is not empty. Waits are in seconds; `overdue` counts tickets past their target."""
 
@@ -208,6 +219,9 @@ class Reading(Protocol):
     """Finds what a viewer may see. What belongs to another team is not found, the same as what does not exist."""
 
     async def ticket(self, viewer: Viewer, ticket_id: int) -> TicketPage | None: ...
+
+    async def history(self, viewer: Viewer, ticket_id: int) -> Sequence[Happening]:
+        """What happened to the ticket, oldest first; empty if there is no such ticket for the viewer."""
 
     async def tickets(self, viewer: Viewer, wanted: Filter) -> Sequence[TicketLine]: ...
 

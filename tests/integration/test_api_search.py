@@ -117,3 +117,12 @@ async def test_ticket_shows_its_lease_to_its_holder_only(api: Api, grace: Caller
     own, other = [await caller.get(f"/v1/tickets/{held.ticket_id}") for caller in (grace, alan)]
     assert (own.headers.get("ETag"), own.json["lease"]) == (f'"{held}"', str(held))
     assert (other.headers.get("ETag"), other.json["lease"]) == (None, None)
+
+
+async def test_history_says_what_happened_to_the_ticket_and_why(api: Api, grace: Caller):
+    held = await a_ticket(api.database, held_by=await an_agent(api.database))
+    await grace.post(f"/v1/tickets/{held.ticket_id}/note", lease=held, json={"text": "A friend of the house."})
+    await grace.post(f"/v1/tickets/{held.ticket_id}/transfer", lease=held, json={"queue": "general"})
+    events = (await grace.get(f"/v1/tickets/{held.ticket_id}/history")).json["events"]
+    assert [(event["kind"], event["state"]) for event in events] == [("note", "assigned"), ("queue", "queued")]
+    assert events[1]["data"]["reason"] == "transferred"

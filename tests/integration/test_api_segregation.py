@@ -93,6 +93,15 @@ async def test_admin_finds_everything(api: Api, theirs: Theirs):
     }
 
 
+async def test_history_of_another_teams_ticket_is_not_there(api: Api, grace: Agent, theirs: Theirs):
+    own = await api.agent(await an_agent(api.database, "Alan", teams=["specialists"]))
+    other = await api.agent(grace)
+    await own.post("/v1/me/next")
+    path = f"/v1/tickets/{theirs.ticket.ticket_id}/history"
+    assert [(await caller.get(path)).status for caller in (own, other)] == [200, 404]
+    assert await api.reading.history(Viewer(agent_id=grace.id, teams=None), theirs.ticket.ticket_id) == []
+
+
 @pytest.mark.parametrize("place", ["tickets", "customers"])
 async def test_what_is_another_teams_is_answered_like_what_is_not_there(
     api: Api, grace: Agent, theirs: Theirs, place: str

@@ -11,6 +11,15 @@ from ticket
 where id = $1
   and ($2::text[] is null or team = any ($2))
 
+-- name: history
+-- What happened to a ticket, oldest first.
+select ticket_event.at, ticket_event.kind, ticket_event.state, ticket_event.actor, ticket_event.data
+from ticket_event
+join ticket on ticket.id = ticket_event.ticket_id
+where ticket.id = $1
+  and ($2::text[] is null or ticket.team = any ($2))
+order by ticket_event.id
+
 -- name: tickets
 -- A page of tickets, newest first.
 select

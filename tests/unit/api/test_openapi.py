@@ -38,3 +38,8 @@ async def test_writes_at_the_desk_are_described_with_their_lease():
         ("id", "path"),
         ("If-Match", "header"),
     }
+
+
+async def test_limits_of_whole_numbers_are_whole():
+    [number, _] = (await document())["paths"]["/v1/tickets/{id}/reply"]["post"]["parameters"]
+    assert number["schema"]["maximum"] == 2**63 - 1
