@@ -188,7 +188,7 @@ async def _work(agent: AgentId, next_ticket: Next, latencies: list[float]) -> No
 @asynccontextmanager
 async def _lane(url: str) -> AsyncIterator[Next]:
     metrics = Metrics(CollectorRegistry())
-    async with connected(url, metrics, size=2, name="bench") as database:
+    async with connected(url, metrics, size=3, name="bench") as database:
         claims = Claims(PostgresClaims(database), metrics)
         lane = asyncio.create_task(claims.run())
         yield lambda agent: claims.next(agent, timedelta(seconds=5))

@@ -1,8 +1,7 @@
 """Waiting tickets in memory: passes the contract of claim stores, for tests of the lane."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -50,6 +49,10 @@ class FakeClaims:
         self.tickets[ticket_id] = WaitingTicket(id=ticket_id, requirement=requirement, due_at=NOON + due_in)
         return ticket_id
 
+    @property
+    def requirements(self) -> list[Requirement]:
+        return sorted({ticket.requirement for ticket in self.tickets.values()}, key=str)
+
     async def see(self, ticket_id: TicketId) -> None:
         self.tickets[ticket_id].is_seen = True
 
@@ -78,22 +81,14 @@ class FakeRound:
         self.agents = agents
         self.taken: list[Match] = []
 
-    async def unseen(self) -> Sequence[Assignment]:
-        held = [
-            ticket for ticket in self.store.tickets.values() if ticket.held_by in self.agents and not ticket.is_seen
-        ]
-        return list({ticket.held_by: assignment(ticket) for ticket in reversed(held)}.values())
+    async def asking(self) -> tuple[Sequence[Assignment], Sequence[Asking]]:
+        held = [ticket for ticket in self.store.tickets.values() if ticket.held_by in self.agents]
+        unseen = {ticket.held_by: assignment(ticket) for ticket in reversed(held) if not ticket.is_seen}
+        others = [agent_id for agent_id in self.agents if agent_id not in unseen]
+        return list(unseen.values()), [Asking(agent_id, self._groups(agent_id)) for agent_id in others]
 
-    async def waiting(self, agents: Sequence[AgentId]) -> tuple[Sequence[Asking], Sequence[Line]]:
-        requirements = sorted({ticket.requirement for ticket in self.store.tickets.values()}, key=str)
-        asking = [
-            Asking(
-                agent_id, [n for n, wanted in enumerate(requirements) if self.store.agents[agent_id].may_take(wanted)]
-            )
-            for agent_id in agents
-        ]
-        depths = Counter(group for agent in asking for group in agent.groups)
-        return asking, [Line(group, self._line(requirements[group])[:depth]) for group, depth in depths.items()]
+    async def lines(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> Sequence[Line]:
+        return [Line(group, self._line(group, reserved)[:depth]) for group, depth in depths.items()]
 
     async def take(self, matches: Sequence[Match]) -> Sequence[Assignment]:
         free = [match for match in matches if self._is_free(self.store.tickets[match.ticket_id])]
@@ -113,12 +108,14 @@ class FakeRound:
             ticket = self.store.tickets[match.ticket_id]
             ticket.is_locked, ticket.epoch = False, ticket.epoch - 1
 
-    def _groups(self, agent: Agent, requirements: Sequence[Requirement]) -> list[int]:
-        return [group for group, requirement in enumerate(requirements) if agent.may_take(requirement)]
+    def _groups(self, agent_id: AgentId) -> list[int]:
+        requirements = self.store.requirements
+        return [n for n, wanted in enumerate(requirements) if self.store.agents[agent_id].may_take(wanted)]
 
-    def _line(self, requirement: Requirement) -> list[tuple[datetime, TicketId]]:
-        waiting = [t for t in self.store.tickets.values() if t.requirement == requirement and t.held_by is None]
-        return sorted((ticket.due_at, ticket.id) for ticket in waiting)
+    def _line(self, group: int, reserved: Collection[TicketId]) -> list[tuple[datetime, TicketId]]:
+        tickets = self.store.tickets.values()
+        waiting = [t for t in tickets if t.requirement == self.store.requirements[group] and t.held_by is None]
+        return sorted((ticket.due_at, ticket.id) for ticket in waiting if ticket.id not in reserved)
 
     def _is_free(self, ticket: WaitingTicket) -> bool:
         return ticket.held_by is None and not ticket.is_locked

@@ -1,6 +1,7 @@
 """Offer: which waiting agent is given which waiting ticket. Leaves taking it, or losing it to somebody, to the flow."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,6 +31,14 @@ class Match:
 
     agent_id: AgentId
     ticket_id: TicketId
+
+
+def depths(asking: Iterable[Asking]) -> Mapping[int, int]:
+    """How many tickets of each group must be known: one for each agent who may be given them.
+
+    Whoever gets nothing then knows that nothing is left.
+    """
+    return Counter(group for agent in asking for group in agent.groups)
 
 
 def offer(asking: Sequence[Asking], lines: Iterable[Line]) -> list[Match]:

@@ -4,20 +4,24 @@ Leaves reading and taking to a store, and who is given what to `decide.offer`.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from router.decide.offer import Asking, Line, Match, offer
+from router.decide.offer import Asking, Line, Match, depths, offer
 from router.domain.agent import Lease
 from router.domain.customer import AgentId
 from router.domain.errors import Unavailable
+from router.domain.ticket import TicketId
 from router.metrics import Metrics
 
 POLL_S = 1.0
 """How often everybody who waits is looked at without any hint."""
+
+ROUNDS_AT_A_TIME = 2
+ROUND_AGENTS = 100
 
 CONTENTION_PAUSE_S = 0.01
 """How long a round that lost everything to another process lets that one finish."""
@@ -53,11 +57,11 @@ class Given:
 class ClaimRound(Protocol):
     """One transaction in which nobody else gives anything to the agents it was begun for."""
 
-    async def unseen(self) -> Sequence[Assignment]:
-        """What was assigned to these agents and never seen by them: at most one each, the oldest."""
+    async def asking(self) -> tuple[Sequence[Assignment], Sequence[Asking]]:
+        """Who has a ticket assigned and never seen (the oldest), and in the agents' order everybody else."""
 
-    async def waiting(self, agents: Sequence[AgentId]) -> tuple[Sequence[Asking], Sequence[Line]]:
-        """Who of `agents` may be given what, in their order; deep enough that one agent each takes one ticket."""
+    async def lines(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> Sequence[Line]:
+        """What waits in these groups, as deep as `depths` says, without the `reserved`."""
 
     async def take(self, matches: Sequence[Match]) -> Sequence[Assignment]:
         """Assign what is still queued, with its event; what somebody else holds or has taken is left out."""
@@ -71,19 +75,19 @@ class ClaimStore(Protocol):
 
 
 class Request:
-    """An agent who waits, and everybody who waits for the agent's answer."""
+    """An agent who waits: one future for each caller, and when the wait is over (the event loop's clock)."""
 
     def __init__(self) -> None:
-        self.answer: asyncio.Future[Assignment | None] = asyncio.get_running_loop().create_future()
-        self.callers = 0
+        self.callers: set[asyncio.Future[Assignment | None]] = set()
         self.until = 0.0
 
 
 class Claims:
     """The lane of one process: `run` serves whoever waits in `next`, round after round.
 
-    There is no timer: a round takes all who came during the last one. Nobody waits for a hint alone: `wake` is only
-    quicker than the look that everybody gets once a second.
+    There is no timer: a round takes all who came meanwhile. Nobody waits for a hint alone: `wake` is only quicker
+    than the look that everybody gets once a second. Two rounds are under way at a time, so that one decides while the
+    other is written; what one has decided on is reserved, and the other passes it over.
     """
 
     def __init__(self, store: ClaimStore, metrics: Metrics, *, poll_s: float = POLL_S) -> None:
@@ -92,6 +96,9 @@ class Claims:
         self._poll_s = poll_s
         self._requests: dict[AgentId, Request] = {}
         self._to_try: set[AgentId] = set()
+        self._in_round: set[AgentId] = set()
+        self._reserved: set[TicketId] = set()
+        self._deciding = asyncio.Lock()
         self._work = asyncio.Event()
 
     async def next(self, agent_id: AgentId, wait: timedelta) -> Assignment | None:
@@ -101,14 +108,16 @@ class Claims:
         a caller who went away loses nothing. Two callers of one agent get one answer; the later one says how long.
         Raises `StoreUnavailable`.
         """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Assignment | None] = loop.create_future()
         request = self._requests.setdefault(agent_id, Request())
-        request.callers += 1
-        request.until = asyncio.get_running_loop().time() + wait.total_seconds()
+        request.callers.add(answer)
+        request.until = loop.time() + wait.total_seconds()
         self._try([agent_id])
         try:
-            return await asyncio.shield(request.answer)
+            return await answer
         finally:
-            request.callers -= 1
+            request.callers.discard(answer)
             if not request.callers and self._requests.get(agent_id) is request:
                 del self._requests[agent_id]
 
@@ -121,35 +130,48 @@ class Claims:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._poll())
-                tasks.create_task(self._serve())
+                for _ in range(ROUNDS_AT_A_TIME):
+                    tasks.create_task(self._serve())
         finally:
             for agent_id in list(self._requests):
                 self._answer(agent_id, None)
 
     def _try(self, agents: Collection[AgentId]) -> None:
-        if agents:
-            self._to_try.update(agents)
-            self._work.set()
+        self._to_try.update(agents)
+        self._work.set()
 
     async def _poll(self) -> None:
         while True:
             self.wake()
-            self._work.set()
             await asyncio.sleep(self._poll_s)
 
     async def _serve(self) -> None:
         while True:
             await self._work.wait()
             self._work.clear()
-            tried, self._to_try = self._to_try, set()
-            # the requests are in order of arrival; what is to be tried is in none
-            agents = [agent_id for agent_id in self._requests if agent_id in tried]
+            await self._serve_once()
+            self._metrics.loop_success.labels("claims").set_to_current_time()
+
+    async def _serve_once(self) -> None:
+        if agents := self._next_agents():
+            self._in_round.update(agents)
             try:
                 await self._round(agents)
             except Unavailable as exc:
                 self._fail(agents, exc)
-            else:
-                self._metrics.loop_success.labels("claims").set_to_current_time()
+            finally:
+                self._in_round.difference_update(agents)
+                self._work.set()  # somebody may have been woken meanwhile
+
+    def _next_agents(self) -> list[AgentId]:
+        # the requests are in order of arrival, what is to be tried is in none
+        ready = [agent for agent in self._requests if agent in self._to_try and agent not in self._in_round]
+        agents = ready[:ROUND_AGENTS]
+        self._to_try.difference_update(agents)
+        self._to_try.intersection_update(self._requests)
+        if len(agents) < len(ready):
+            self._work.set()
+        return agents
 
     async def _round(self, agents: Sequence[AgentId]) -> None:
         if not agents:
@@ -166,11 +188,16 @@ class Claims:
                 await asyncio.sleep(CONTENTION_PAUSE_S)
 
     async def _give(self, agents: Sequence[AgentId]) -> Given:
-        async with self._store.round(agents) as claim_round:
-            unseen = await claim_round.unseen()
-            served = {assignment.agent_id for assignment in unseen}
-            matches = offer(*await claim_round.waiting([agent for agent in agents if agent not in served]))
-            taken = await claim_round.take(matches)
+        matches: Sequence[Match] = ()
+        try:
+            async with self._store.round(agents) as claim_round:
+                unseen, asking = await claim_round.asking()
+                async with self._deciding:
+                    matches = offer(asking, await claim_round.lines(depths(asking), self._reserved))
+                    self._reserved.update(match.ticket_id for match in matches)
+                taken = await claim_round.take(matches)
+        finally:
+            self._reserved.difference_update(match.ticket_id for match in matches)
         winners = {assignment.agent_id for assignment in taken}
         losers = frozenset(match.agent_id for match in matches) - winners
         return Given(unseen=unseen, taken=taken, losers=losers)
@@ -182,13 +209,18 @@ class Claims:
                 self._answer(agent_id, None)
 
     def _answer(self, agent_id: AgentId, assignment: Assignment | None) -> None:
-        if request := self._requests.pop(agent_id, None):
-            request.answer.set_result(assignment)
+        for answer in self._callers(agent_id):
+            answer.set_result(assignment)
 
     def _fail(self, agents: Collection[AgentId], exc: Unavailable) -> None:
         for agent_id in agents:
-            if request := self._requests.pop(agent_id, None):
-                request.answer.set_exception(exc)
+            for answer in self._callers(agent_id):
+                answer.set_exception(exc)
+
+    def _callers(self, agent_id: AgentId) -> list[asyncio.Future[Assignment | None]]:
+        """Whoever waits for this agent's answer and is still there; nobody does after this."""
+        request = self._requests.pop(agent_id, None)
+        return [answer for answer in request.callers if not answer.done()] if request else []
 
     def _observe(self, taken: Sequence[Assignment]) -> None:
         for assignment in taken:

@@ -1,7 +1,6 @@
 """Claims on PostgreSQL: locks, reads and the guarded update of a round. Leaves who is given what to `decide.offer`."""
 
-from collections import Counter
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -9,6 +8,7 @@ import asyncpg
 from router.decide.offer import Asking, Line, Match
 from router.domain.agent import Lease
 from router.domain.customer import AgentId
+from router.domain.ticket import TicketId
 from router.flow.claims import Assignment
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
@@ -37,25 +37,20 @@ class PostgresRound:
         self._connection = connection
         self._agents = agents
 
-    async def unseen(self) -> list[Assignment]:
-        rows = await self._connection.fetch(SQL["unseen"], self._agents)
-        return [_assignment(row) for row in rows]
+    async def asking(self) -> tuple[list[Assignment], list[Asking]]:
+        rows = await self._connection.fetch(SQL["asking"], self._agents)
+        unseen = [_assignment(row) for row in rows if row["id"] is not None]
+        return unseen, [Asking(row["agent_id"], row["groups"]) for row in rows if row["id"] is None]
 
-    async def waiting(self, agents: Sequence[AgentId]) -> tuple[list[Asking], list[Line]]:
-        rows = await self._connection.fetch(SQL["eligible_groups"], list(agents))
-        groups: dict[AgentId, list[int]] = {row["agent_id"]: row["groups"] for row in rows}
-        asking = [Asking(agent_id, groups[agent_id]) for agent_id in agents if agent_id in groups]
-        return asking, await self._lines(asking)
+    async def lines(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> list[Line]:
+        arguments = (list(depths), list(depths.values()), list(reserved))
+        rows = await self._connection.fetch(SQL["claim_heads"], *arguments)
+        return [Line(row["group_id"], list(zip(row["due_at"], row["tickets"], strict=True))) for row in rows]
 
     async def take(self, matches: Sequence[Match]) -> list[Assignment]:
         tickets = [match.ticket_id for match in matches]
         rows = await self._connection.fetch(SQL["take"], tickets, [match.agent_id for match in matches])
         return [_assignment(row) for row in rows]
-
-    async def _lines(self, asking: Sequence[Asking]) -> list[Line]:
-        depths = Counter(group for agent in asking for group in agent.groups)
-        rows = await self._connection.fetch(SQL["claim_heads"], list(depths), list(depths.values()))
-        return [Line(row["group_id"], list(zip(row["due_at"], row["tickets"], strict=True))) for row in rows]
 
 
 def _assignment(row: asyncpg.Record) -> Assignment:

@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.decide.offer import Match, offer
+from router.decide.offer import Match, depths, offer
 from router.domain.agent import Lease
 from router.domain.customer import AgentId
 from router.domain.ticket import Requirement, TicketId
@@ -69,13 +69,15 @@ def world(request: pytest.FixtureRequest) -> World:
 async def claim(world: World, *agents: AgentId) -> dict[AgentId, TicketId]:
     """One whole round; the tickets taken in it."""
     async with world.round(agents) as claim_round:
-        taken = await claim_round.take(offer(*await claim_round.waiting(agents)))
+        _, asking = await claim_round.asking()
+        taken = await claim_round.take(offer(asking, await claim_round.lines(depths(asking), [])))
     return {assignment.agent_id: assignment.lease.ticket_id for assignment in taken}
 
 
 async def unseen(world: World, *agents: AgentId) -> list[Assignment]:
     async with world.round(agents) as claim_round:
-        return list(await claim_round.unseen())
+        unseen, _ = await claim_round.asking()
+    return list(unseen)
 
 
 async def test_the_ticket_due_first_comes_first(world: World):
@@ -102,7 +104,7 @@ async def test_agents_keep_their_order(world: World):
     ada, grace, edsger = [await world.agent() for _ in range(3)]
     await world.queue(a_requirement())
     async with world.round([edsger, ada, grace]) as claim_round:
-        asking, _ = await claim_round.waiting([edsger, ada, grace])
+        _, asking = await claim_round.asking()
     assert [agent.agent_id for agent in asking] == [edsger, ada, grace]
 
 
@@ -111,8 +113,18 @@ async def test_a_line_is_no_deeper_than_agents_ask(world: World):
     for _ in range(5):
         await world.queue(a_requirement())
     async with world.round([ada, grace]) as claim_round:
-        _, lines = await claim_round.waiting([ada, grace])
+        _, asking = await claim_round.asking()
+        lines = await claim_round.lines(depths(asking), [])
     assert [len(line.tickets) for line in lines] == [2]
+
+
+async def test_reserved_tickets_are_passed_over(world: World):
+    ada = await world.agent()
+    first, second = [await world.queue(a_requirement()) for _ in range(2)]
+    async with world.round([ada]) as claim_round:
+        _, asking = await claim_round.asking()
+        [line] = await claim_round.lines(depths(asking), [first])
+    assert [ticket_id for _, ticket_id in line.tickets] == [second]
 
 
 async def test_a_ticket_is_taken_once(world: World):
@@ -156,7 +168,8 @@ async def test_of_several_unseen_tickets_the_oldest_assignment_is_answered(world
     ada = await world.agent()
     tickets = [await world.queue(a_requirement()) for _ in range(2)]
     for ticket_id in tickets:
-        assert await claim(world, ada) == {ada: ticket_id}
+        async with world.round([ada]) as claim_round:
+            await claim_round.take([Match(ada, ticket_id)])
     assert [assignment.lease.ticket_id for assignment in await unseen(world, ada)] == tickets[:1]
 
 
@@ -176,6 +189,7 @@ async def test_rounds_of_one_agent_come_one_after_another(world: World):
     await world.queue(a_requirement())
     async with world.round([ada]) as claim_round:
         second = asyncio.create_task(unseen(world, ada))
-        await claim_round.take(offer(*await claim_round.waiting([ada])))
+        _, asking = await claim_round.asking()
+        await claim_round.take(offer(asking, await claim_round.lines(depths(asking), [])))
         assert not second.done()
     assert len(await second) == 1

@@ -167,7 +167,7 @@ async def test_a_round_reads_as_many_tickets_as_agents_ask_for_however_many_wait
     await database.execute("test", "analyze ticket")
     [(group_id,)] = await database.fetch("test", "select id from skill_group")
     explain = f"explain (analyze, format json) {load('claims')['claim_heads']}"
-    [(text,)] = await database.fetch("test", explain, [group_id], [20])
+    [(text,)] = await database.fetch("test", explain, [group_id], [20], [])
     scans = [node for node in nodes(json.loads(text)[0]["Plan"]) if node.get("Relation Name") == "ticket"]
     assert [scan.get("Index Name") for scan in scans] == ["ticket_waiting"]
     assert sum(scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in scans) <= 20

@@ -6,40 +6,42 @@ where id = any ($1::bigint[])
 order by id
 for no key update
 
--- name: unseen
--- The oldest ticket of each agent that was assigned and never seen.
-select distinct on (assigned_to)
-  id, lease_epoch, assigned_to, queue, channel, enqueued_at, due_at, assigned_at
-from ticket
-where assigned_to = any ($1::bigint[])
-  and state = 'assigned'
-  and not is_seen
-order by assigned_to, assigned_at, id
-
--- name: eligible_groups
--- The groups of each agent.
-select agent_id, array_agg(group_id) as groups
-from agent_group
-where agent_id = any ($1::bigint[])
-group by agent_id
+-- name: asking
+-- The groups of each agent, and the oldest ticket that was assigned and never seen.
+select
+  agent.id as agent_id,
+  array(select group_id from agent_group where agent_group.agent_id = agent.id) as groups,
+  unseen.*
+from unnest($1::bigint[]) with ordinality as agent (id, position)
+left join lateral (
+  select id, lease_epoch, assigned_to, queue, channel, enqueued_at, due_at, assigned_at
+  from ticket
+  where assigned_to = agent.id
+    and state = 'assigned'
+    and not is_seen
+  order by assigned_at, id
+  limit 1
+) as unseen on true
+order by agent.position
 
 -- name: claim_heads
 -- The tickets due first of each group, as many as agents ask for; reads no more of the index, however many wait.
 -- Takes no locks: most of what is read here goes to nobody in this round.
-select
-  asked.group_id,
-  array_agg(head.due_at order by head.due_at, head.id) as due_at,
-  array_agg(head.id order by head.due_at, head.id) as tickets
+select asked.group_id, line.due_at, line.tickets
 from unnest($1::bigint[], $2::integer[]) as asked (group_id, depth)
 cross join lateral (
-  select ticket.id, ticket.due_at
-  from ticket
-  where ticket.group_id = asked.group_id
-    and ticket.state = 'queued'
-  order by ticket.due_at, ticket.id
-  limit asked.depth
-) as head
-group by asked.group_id
+  select array_agg(due_at) as due_at, array_agg(id) as tickets
+  from (
+    select ticket.id, ticket.due_at
+    from ticket
+    where ticket.group_id = asked.group_id
+      and ticket.state = 'queued'
+      and ticket.id <> all ($3::bigint[])
+    order by ticket.due_at, ticket.id
+    limit asked.depth
+  ) as head
+) as line
+where line.tickets is not null
 
 -- name: take
 -- Assigns the tickets that are still queued and writes the event of each.
