@@ -6,7 +6,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 # Shorter texts carry too little evidence; longer ones only cost time (0.3 µs a character).
 MIN_CHARACTERS = 20
-READ_CHARACTERS = 100
+READ_CHARACTERS = 64
 
 # Against all the languages of the model, an order number scores 0.1 and hasty chat among typos 0.35 or more.
 MIN_CONFIDENCE = 0.3

@@ -68,7 +68,8 @@ class Customer:
 
     def contacts_within(self, span: timedelta, now: datetime) -> int:
         """How many of the kept contacts lie within `span` before `now`; at most twenty."""
-        return sum(contact.at >= now - span for contact in self.contacts)
+        since = now - span
+        return sum(contact.at >= since for contact in self.contacts)
 
     def with_contact(self, contact: Contact) -> "Customer":
         """This customer after one more contact; the oldest beyond twenty is forgotten."""

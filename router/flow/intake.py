@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from channels.message import Automatic, InboundMessage
 from router.decide.classify import classify
@@ -10,7 +10,7 @@ from router.decide.identify import identify
 from router.decide.route import route
 from router.decide.thread import FollowUp, Thread, find_thread, follow_up, joins
 from router.domain.conversation import Conversation, ConversationId
-from router.domain.customer import Customer
+from router.domain.customer import AgentId, Customer
 from router.domain.mail_token import read_token
 from router.domain.ticket import Ticket, TicketState
 from router.domain.triage import Facts, Query, Routing, Triage
@@ -121,9 +121,7 @@ def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, world: World) -
 
 def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Outcome:
     """Begin a new wait for a ticket that had ended, in its own queue and with its own target."""
-    reopened = replace(
-        _wait(ticket, matter.customer, policy, world), reopened_count=ticket.reopened_count + 1, resolved_at=None
-    )
+    reopened = _reopened(ticket, matter.customer, policy, world)
     owner = world.customer(matter.conversation.customer_id)
     world.put_customer(replace(owner, reopened_count=owner.reopened_count + 1))
     world.add_contact(owner.id, matter.arrival.message.channel, reopened)
@@ -145,7 +143,7 @@ def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
     if joined:
         world.add_contact(owner_id, matter.arrival.message.channel, joined)
         return _continue(matter, joined, Outcome.JOINED, world)
-    ticket = _wait(_new_ticket(matter, triage, routing, world), matter.customer, policy, world)
+    ticket = _new_ticket(matter, triage, routing, policy, world)
     world.add_contact(owner_id, matter.arrival.message.channel, ticket)
     decided = matter.decided(
         reason="new",
@@ -218,33 +216,44 @@ def _tier(matter: _Matter, policy: Policy) -> str | None:
     return policy.tier_of((message.sender.value, *vouched), matter.customer.tier)
 
 
-def _new_ticket(matter: _Matter, triage: Triage, routing: Routing, world: World) -> Ticket:
+def _new_ticket(matter: _Matter, triage: Triage, routing: Routing, policy: Policy, world: World) -> Ticket:
     message = matter.arrival.message
+    agent_id, until = _wish(matter.customer, routing.queue, policy, world)
     return Ticket(
         id=world.ids.ticket(),
         customer_id=matter.conversation.customer_id,
         channel=message.channel,
         subject=message.subject,
-        state=TicketState.NEW,
+        state=TicketState.QUEUED,
         triage=triage,
         routing=routing,
         enqueued_at=world.now,
-        due_at=world.now,
+        due_at=world.now + routing.target,
+        preferred_agent_id=agent_id,
+        preferred_until=until,
         last_customer_at=world.now,
         created_at=world.now,
     )
 
 
-def _wait(ticket: Ticket, customer: Customer, policy: Policy, world: World) -> Ticket:
-    """The ticket at the beginning of a wait, with a wish for the agent of the last contact if its queue knows that."""
-    queue = policy.queues.get(ticket.routing.queue)
-    wishes = bool(queue and queue.sticky_for and customer.last_agent_id)
+def _reopened(ticket: Ticket, customer: Customer, policy: Policy, world: World) -> Ticket:
+    agent_id, until = _wish(customer, ticket.routing.queue, policy, world)
     return replace(
         ticket,
         state=TicketState.QUEUED,
         enqueued_at=world.now,
         due_at=world.now + ticket.routing.target,
+        preferred_agent_id=agent_id,
+        preferred_until=until,
         last_customer_at=world.now,
-        preferred_agent_id=customer.last_agent_id if wishes else None,
-        preferred_until=world.now + queue.sticky_for if wishes and queue else None,
+        reopened_count=ticket.reopened_count + 1,
+        resolved_at=None,
     )
+
+
+def _wish(customer: Customer, queue: str, policy: Policy, world: World) -> tuple[AgentId | None, datetime | None]:
+    """The agent of the last contact and until when to wait for them, where the queue's policy knows such a wish."""
+    known = policy.queues.get(queue)
+    if known and known.sticky_for and customer.last_agent_id:
+        return customer.last_agent_id, world.now + known.sticky_for
+    return None, None
