@@ -1,5 +1,6 @@
 """The HTTP applications: the whole API for the `api` role, health and metrics alone for the others."""
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -9,14 +10,14 @@ from importlib.metadata import version
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from pydantic_core import to_json
+from pydantic import TypeAdapter
 
 from router.api import openapi
 from router.api.access import Principals
 from router.api.customers import Customers
 from router.api.desk import DeskEndpoints
 from router.api.endpoint import MAX_BODY, Answer, Endpoint, Outcome
-from router.api.errors import CONTENT_TYPE, Problem, problem_of
+from router.api.errors import CONTENT_TYPE, Problem, ProblemDetails, problem_of
 from router.api.me import Me
 from router.api.messages import Messages
 from router.api.monitoring import Check, Monitoring
@@ -36,6 +37,10 @@ log = structlog.get_logger(__name__)
 MAX_IN_FLIGHT = 1000
 SHUTDOWN_S = 5.0
 _METHODS = frozenset(HTTPMethod)
+_DETAILS = TypeAdapter(ProblemDetails)
+# what aiohttp logs by itself is input that is not HTTP, bytes and all; faults of ours are logged here
+_SILENT = logging.getLogger(f"{__name__}.silent")
+_SILENT.disabled = True
 
 
 def build(
@@ -76,7 +81,7 @@ async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterato
 
     What is still being answered at the end has five seconds.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(app, access_log=None, logger=_SILENT, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         try:
@@ -140,7 +145,7 @@ def _fault(request: web.Request, exc: Exception) -> Problem:
 
 
 def _refusal(problem: Problem) -> web.Response:
-    body = to_json(problem.details(), exclude_none=True)
+    body = _DETAILS.dump_json(problem.details(), exclude_none=True)
     headers = {**problem.headers, "Content-Type": CONTENT_TYPE}
     return web.Response(body=body, status=problem.status, headers=headers)
 

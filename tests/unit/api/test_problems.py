@@ -111,6 +111,11 @@ async def test_nothing_but_monitoring_and_the_document_is_open_to_everybody():
     assert open_paths == {"/health/live", "/health/ready", "/metrics", "/openapi.json"}
 
 
+async def test_problem_with_no_single_field_names_none():
+    async with an_app() as client, client.get("/nowhere") as answer:
+        assert set(await answer.json()) == {"type", "title", "status", "detail"}
+
+
 async def test_who_asks_comes_before_what_is_asked():
     async with an_app() as client, client.get("/v1/tickets/seven?colour=red") as answer:
         assert answer.status == 401
