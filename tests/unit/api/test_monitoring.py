@@ -89,7 +89,7 @@ async def test_what_is_not_http_is_refused_and_not_logged(caplog: pytest.LogCapt
     app = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=[])
     async with server.serving(app, host="127.0.0.1", port=0) as port, asyncio.timeout(10):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"secret words\r\n\r\n")
+        writer.write(b"GET /secret-\xff HTTP/1.1\r\nHost: frontdesk.example\r\n\r\n")
         assert b" 400 " in await reader.readline()
         writer.close()
     assert "secret" not in caplog.text
