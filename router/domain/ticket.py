@@ -80,6 +80,7 @@ class Ticket:
     due_at: datetime
     last_customer_at: datetime
     created_at: datetime
+    assigned_to: AgentId | None = None
     preferred_agent_id: AgentId | None = None
     preferred_until: datetime | None = None
     reopened_count: int = 0

@@ -80,6 +80,7 @@ def ticket(row: asyncpg.Record) -> Ticket:
         due_at=row["due_at"],
         last_customer_at=row["last_customer_at"],
         created_at=row["created_at"],
+        assigned_to=row["assigned_to"],
         preferred_agent_id=row["preferred_agent_id"],
         preferred_until=row["preferred_until"],
         reopened_count=row["reopened_count"],
@@ -131,7 +132,7 @@ def handle_columns(handles: Iterable[NewHandle]) -> list[list[object]]:
 
 
 def ticket_columns(tickets: Iterable[Ticket], group_ids: Mapping[Requirement, int]) -> list[list[object]]:
-    return columns((_ticket_row(ticket, group_ids[requirement(ticket)]) for ticket in tickets), 24)
+    return columns((_ticket_row(ticket, group_ids[requirement(ticket)]) for ticket in tickets), 25)
 
 
 def _ticket_row(ticket: Ticket, group_id: int) -> Sequence[object]:
@@ -161,6 +162,7 @@ def _ticket_row(ticket: Ticket, group_id: int) -> Sequence[object]:
         ticket.reopened_count,
         ticket.created_at,
         ticket.resolved_at,
+        ticket.assigned_to,
     )
 
 

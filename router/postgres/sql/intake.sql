@@ -70,7 +70,7 @@ for no key update of conversation
 select
   id, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability, language,
   skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at, reopened_count,
-  created_at, resolved_at
+  created_at, resolved_at, assigned_to
 from ticket
 where id in (
   select found.id
@@ -137,24 +137,26 @@ where excluded.verified and handle.customer_id = excluded.customer_id
 
 -- name: put_tickets
 -- New tickets, and what a message changes about known ones: a new wait, or only the time of the customer's last word.
+-- The holder is given only because the row to insert is checked before it conflicts; intake changes no holder.
 insert into ticket (
   id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
   reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
-  reopened_count, created_at, resolved_at
+  reopened_count, created_at, resolved_at, assigned_to
 )
 select
   id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
   reasons::jsonb, language, coalesce(string_to_array(nullif(skills, ''), ','), '{}'), target_s, enqueued_at, due_at,
-  preferred_agent_id, preferred_until, last_customer_at, reopened_count, created_at, resolved_at
+  preferred_agent_id, preferred_until, last_customer_at, reopened_count, created_at, resolved_at,
+  assigned_to
 from unnest(
   $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
   $10::text[], $11::text[], $12::real[], $13::text[], $14::text[], $15::text[], $16::integer[], $17::timestamptz[],
   $18::timestamptz[], $19::bigint[], $20::timestamptz[], $21::timestamptz[], $22::integer[], $23::timestamptz[],
-  $24::timestamptz[]
+  $24::timestamptz[], $25::bigint[]
 ) as new (
   id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
   reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
-  reopened_count, created_at, resolved_at
+  reopened_count, created_at, resolved_at, assigned_to
 )
 on conflict (id) do update
 set state = excluded.state, enqueued_at = excluded.enqueued_at, due_at = excluded.due_at,
