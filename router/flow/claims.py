@@ -4,6 +4,7 @@ Leaves reading and taking to a store, and who is given what to `decide.offer`.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ class Assignment:
     def waited(self) -> timedelta:
         """From the beginning of the wait to the assignment."""
         return self.assigned_at - self.enqueued_at
+
+    @property
+    def met_target(self) -> bool:
+        return self.assigned_at <= self.due_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,8 +228,13 @@ class Claims:
         return [answer for answer in request.callers if not answer.done()] if request else []
 
     def _observe(self, taken: Sequence[Assignment]) -> None:
+        by_place = defaultdict(list)
         for assignment in taken:
-            where = (assignment.queue, assignment.channel)
-            within_target = "true" if assignment.assigned_at <= assignment.due_at else "false"
-            self._metrics.answered.labels(*where, within_target).inc()
-            self._metrics.wait.labels(*where).observe(assignment.waited.total_seconds())
+            by_place[assignment.queue, assignment.channel].append(assignment)
+        for place, assignments in by_place.items():
+            wait = self._metrics.wait.labels(*place)
+            for assignment in assignments:
+                wait.observe(assignment.waited.total_seconds())
+            met = sum(assignment.met_target for assignment in assignments)
+            self._metrics.answered.labels(*place, "true").inc(met)
+            self._metrics.answered.labels(*place, "false").inc(len(assignments) - met)
