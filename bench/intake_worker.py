@@ -20,6 +20,7 @@ from router.app import deployment, make_receiver
 from router.command import logs
 from router.flow.bus import Delivery
 from router.flow.live_policy import LivePolicy
+from router.flow.parcels import Parcel
 from router.flow.receive import Receiver
 from router.rabbit.consumer import RabbitConsumer
 from router.rabbit.topology import INTAKE
@@ -36,11 +37,11 @@ class Log:
     ended: float = 0.0
     ages: list[float] = field(default_factory=list)
 
-    async def through(self, receiver: Receiver, deliveries: Sequence[Delivery]) -> None:
+    async def through(self, receiver: Receiver, parcels: Sequence[Parcel]) -> None:
         self.begun = self.begun or time.time()
-        await receiver.take(deliveries)
+        await receiver.settle(parcels)
         self.ended = time.time()
-        self.ages.extend(self.ended - float(delivery.trace_id or 0) for delivery in deliveries)
+        self.ages.extend(self.ended - float(parcel.delivery.trace_id or 0) for parcel in parcels)
 
     def report(self) -> dict[str, float]:
         cuts = quantiles(self.ages, n=100) if len(self.ages) > 1 else [0.0] * 99
@@ -69,7 +70,7 @@ async def work(kind: str) -> None:
         if kind == "batch":
             one = receiver()
             consumer = RabbitConsumer(url, shared.metrics, batch=settings.batch_cap)
-            consuming = consumer.run(lambda deliveries: log.through(one, deliveries))
+            consuming = consumer.run(lambda parcels: log.through(one, parcels), one.open)
         else:
             consuming = _per_message(url, [receiver() for _ in range(IN_FLIGHT)], log)
         task: asyncio.Task[None] = asyncio.create_task(consuming)
@@ -85,7 +86,7 @@ async def _per_message(url: str, receivers: list[Receiver], log: Log) -> None:
 
     async def on_message(message: aio_pika.abc.AbstractIncomingMessage) -> None:
         receiver = await free.get()
-        await log.through(receiver, [_delivery(message)])
+        await log.through(receiver, [receiver.open(_delivery(message))])
         free.put_nowait(receiver)
         await message.ack()
 

@@ -161,7 +161,7 @@ async def running(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[R
             consumer = _consumer(shared)
             receiver = make_receiver(shared, policy, secret, isolate=Child().settle)
             switch = Switch(partial(operations.is_on, INTAKE))
-            loops.start("intake", switch.run(partial(consumer.run, receiver.take)))
+            loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open)))
             checks.append(lambda: consumer.problems() if switch.is_on else ["intake is switched off"])
         if Role.DELIVER in roles:
             relay = Relay(store=PostgresOutbox(database), publisher=publisher, metrics=metrics)

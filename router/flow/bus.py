@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 
 class Exchange(StrEnum):
@@ -40,14 +40,24 @@ class Publication:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Take = Callable[[Sequence[Delivery]], Awaitable[None]]
+T = TypeVar("T")
+Open = Callable[[Delivery], T]
+Take = Callable[[Sequence[T]], Awaitable[None]]
+
+
+def as_it_is(delivery: Delivery) -> Delivery:
+    """Open nothing ahead."""
+    return delivery
 
 
 class Consumer(Protocol):
     """Feeds deliveries to one handler, batch after batch, and survives outages by itself."""
 
-    async def run(self, take: Take) -> None:
+    async def run(self, take: Take[Any], open: Open[Any] = as_it_is) -> None:  # noqa: A002 - the word for it
         """Consume until cancelled.
+
+        Each delivery is opened, at the latest when its batch begins, and `take` is given what `open` returned; `open`
+        must not raise.
 
         Hands over what is buffered as soon as the last batch is done (zero linger), in order of arrival, and
         acknowledges a batch when `take` returns. If `take` raises, the batch stays with the bus and comes again.

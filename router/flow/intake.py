@@ -24,11 +24,12 @@ _WEEK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """One parsed message with the delivery that brought it, and the conversation that our own token in it names."""
+    """One parsed message with the delivery that brought it, the conversation that our token names, and its language."""
 
     message: InboundMessage
     delivery: Delivery
     tokened: ConversationId | None = None
+    language: str | None = None
 
 
 def tokened_conversation(message: InboundMessage, secret: bytes) -> ConversationId | None:
@@ -183,7 +184,7 @@ def _query(matter: _Matter, policy: Policy, world: World) -> Query:
         subject=message.subject or "",
         text=message.text,
         attachments=len(message.attachments),
-        language=message.language,
+        language=matter.arrival.language,
         contacts_7d=customer.contacts_within(_WEEK, world.now),
         reopened_count=customer.reopened_count,
         open_tickets=len(world.open_tickets_of(customer.id)),

@@ -1,4 +1,4 @@
-"""Takes batches of deliveries to the store: parse, load the world, decide each message, record all, in one transaction.
+"""Takes batches of deliveries to the store: load the world, decide each message, record all, in one transaction.
 
 A bad payload never holds up a good one: what cannot be parsed is kept with its reason, a batch that the store refuses
 is halved until the offender stands alone, and an outage is waited out with nothing acknowledged.
@@ -13,14 +13,14 @@ from typing import Protocol, TypeVar
 import stamina
 import structlog
 
-from channels.errors import Malformed
-from channels.message import InboundMessage, MessageKey, Parsed
+from channels.message import InboundMessage, MessageKey
 from router.decide.thread import ticket_number
 from router.domain.conversation import ConversationId
 from router.domain.errors import Raced, StoreUnavailable
 from router.flow.bus import Delivery
 from router.flow.changes import Changes, Outcome, Unprocessable
-from router.flow.intake import Arrival, take_in, tokened_conversation
+from router.flow.intake import Arrival, take_in
+from router.flow.parcels import Opener, Parcel, Parse, refused
 from router.flow.world import Ids, Snapshot, World, mail_references, thread_root
 from router.metrics import Metrics
 from router.policy.model import Policy
@@ -31,8 +31,9 @@ log = structlog.get_logger()
 # its process is cornered in three more deaths, and its neighbours are through long before.
 _CHUNK_AFTER_ATTEMPTS = (10_000, 14, 1)
 _RACES_BEFORE_BLAME = 3
+# An outage ends an innocent's own process too; by the second time the store has answered.
+_CHANCES_ALONE = 2
 
-Parse = Callable[[str, bytes, str | None], Parsed]
 Isolate = Callable[[Delivery], Awaitable[bool]]
 T = TypeVar("T")
 
@@ -71,17 +72,8 @@ class IntakeStore(Protocol):
         """Commit that the processing of these begins now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parcel:
-    """A delivery opened: its messages, and what of it can never be processed."""
-
-    delivery: Delivery
-    arrivals: tuple[Arrival, ...] = ()
-    refused: tuple[Unprocessable, ...] = ()
-
-
 class Receiver:
-    """The `take` of a consumer: returns when every delivery of the batch is settled and may be acknowledged."""
+    """The `open` and `settle` of a consumer, and the `take` of one that does not open ahead."""
 
     def __init__(
         self,
@@ -96,75 +88,73 @@ class Receiver:
         """`secret` signs our mail tokens; `isolate` settles one delivery in a process of its own, or says it died."""
         self._store = store
         self._policy = policy
-        self._parse = parse
-        self._secret = secret
+        self._opener = Opener(parse, secret, lambda: policy().triage.languages)
         self._metrics = metrics
         self._isolate = isolate
 
     async def take(self, deliveries: Sequence[Delivery]) -> None:
-        if not any(delivery.redelivered for delivery in deliveries):
-            await self._settle(deliveries)
+        """Return when every delivery is settled and may be acknowledged."""
+        await self.settle([self.open(delivery) for delivery in deliveries])
+
+    def open(self, delivery: Delivery) -> Parcel:
+        """Parse while an earlier batch waits for the database.
+
+        What was delivered before may have killed a process: it stays closed until its attempt is on record.
+        """
+        return Parcel(delivery=delivery) if delivery.redelivered else self._opener.open(delivery)
+
+    async def settle(self, parcels: Sequence[Parcel]) -> None:
+        """Return when everything in the parcels is settled and may be acknowledged."""
+        hashes = list(_redelivered(parcels))
+        if not hashes:
+            await self._settle(parcels)
             return
-        hashes = [fingerprint(delivery) for delivery in deliveries if delivery.redelivered]
         attempts = await _outlast(lambda: self._store.attempts(hashes))
-        for chunk, begun in _chunks(deliveries, attempts):
+        for chunk, begun in _chunks(parcels, attempts):
             await self._retake(chunk, begun)
 
-    async def _retake(self, deliveries: Sequence[Delivery], begun: int) -> None:
-        """Settle deliveries that may have killed a process before, after committing that they are begun again."""
+    async def _retake(self, parcels: Sequence[Parcel], begun: int) -> None:
+        """Settle what may have killed a process before, after committing that it is begun again."""
         if begun >= len(_CHUNK_AFTER_ATTEMPTS):
-            await self._settle_suspect(deliveries[0])
+            await self._settle_suspect(parcels[0].delivery)
             return
-        hashes = [fingerprint(delivery) for delivery in deliveries if delivery.redelivered]
+        hashes = list(_redelivered(parcels))
         await _outlast(lambda: self._store.begin_attempts(hashes))
-        await self._settle(deliveries)
-
-    async def _settle_suspect(self, delivery: Delivery) -> None:
-        if not await self._isolate(delivery):
-            await self._keep(delivery, "process", "kills_its_process", "its processing ended a process four times")
-
-    async def _settle(self, deliveries: Sequence[Delivery]) -> None:
-        """Settle all or, where some cannot be, halve until the offender stands alone and is kept as unprocessable."""
-        try:
-            await _outlast(lambda: self._in_one_transaction(deliveries))
-        except Exception as exc:  # noqa: BLE001 - the outermost loop: what is not an outage is the payload's fault
-            if len(deliveries) > 1:
-                middle = len(deliveries) // 2
-                await self._settle(deliveries[:middle])
-                await self._settle(deliveries[middle:])
-                return
-            log.warning("unprocessable", stage="record", error=type(exc).__name__)
-            await self._keep(deliveries[0], "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
-
-    async def _keep(self, delivery: Delivery, stage: str, reason: str, detail: str) -> None:
-        parcel = _refused(delivery, stage, reason, detail)
-        await _outlast(lambda: self._record([parcel]))
-
-    async def _in_one_transaction(self, deliveries: Sequence[Delivery]) -> None:
-        with self._metrics.stage.labels("receive").time():
-            parcels = [self._open(delivery) for delivery in deliveries]
-        await self._record(parcels)
-
-    def _open(self, delivery: Delivery) -> _Parcel:
-        try:
-            parsed = self._parse(delivery.format, delivery.body, delivery.account)
-        except Malformed as exc:
-            return _refused(delivery, "receive", "malformed", str(exc))
-        return _Parcel(
-            delivery=delivery,
-            arrivals=tuple(
-                Arrival(message=message, delivery=delivery, tokened=tokened_conversation(message, self._secret))
-                for message in parsed.messages
-            ),
-            refused=tuple(
-                Unprocessable(
-                    delivery=delivery, stage="receive", reason="malformed", detail=f"{part.field}: {part.problem}"
-                )
-                for part in parsed.malformed
-            ),
+        await self._settle(
+            [self._opener.open(parcel.delivery) if parcel.delivery.redelivered else parcel for parcel in parcels]
         )
 
-    async def _record(self, parcels: Sequence[_Parcel]) -> None:
+    async def _settle_suspect(self, delivery: Delivery) -> None:
+        if await self._survives_alone(delivery):
+            await _outlast(lambda: self._record([Parcel(delivery=delivery)]))  # which ends its attempts
+        else:
+            await self._keep(delivery, "process", "kills_its_process", "its processing ended a process each time")
+
+    async def _survives_alone(self, delivery: Delivery) -> bool:
+        for _ in range(_CHANCES_ALONE):
+            if await self._isolate(delivery):
+                return True
+            await _outlast(lambda: self._store.attempts([fingerprint(delivery)]))
+        return False
+
+    async def _settle(self, parcels: Sequence[Parcel]) -> None:
+        """Settle all or, where some cannot be, halve until the offender stands alone and is kept as unprocessable."""
+        try:
+            await _outlast(lambda: self._record(parcels))
+        except Exception as exc:  # noqa: BLE001 - the outermost loop: what is not an outage is the payload's fault
+            if len(parcels) > 1:
+                middle = len(parcels) // 2
+                await self._settle(parcels[:middle])
+                await self._settle(parcels[middle:])
+                return
+            log.warning("unprocessable", stage="record", error=type(exc).__name__)
+            await self._keep(parcels[0].delivery, "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
+
+    async def _keep(self, delivery: Delivery, stage: str, reason: str, detail: str) -> None:
+        parcel = refused(delivery, stage, reason, detail)
+        await _outlast(lambda: self._record([parcel]))
+
+    async def _record(self, parcels: Sequence[Parcel]) -> None:
         """Load, decide, record: one transaction, then the metrics of what has been committed."""
         arrivals = [arrival for parcel in parcels for arrival in parcel.arrivals]
         policy = self._policy()
@@ -173,9 +163,9 @@ class Receiver:
             world = World(snapshot, ids)
             with self._metrics.stage.labels("decide").time():
                 outcomes = [take_in(arrival, world, policy) for arrival in arrivals]
-            world.changes.unprocessable.extend(refused for parcel in parcels for refused in parcel.refused)
+            world.changes.unprocessable.extend(unprocessable for parcel in parcels for unprocessable in parcel.refused)
             with self._metrics.stage.labels("record").time():
-                await transaction.record(world.changes, list(_finished(parcels)))
+                await transaction.record(world.changes, list(_redelivered(parcels)))
         self._count(arrivals, outcomes, world)
 
     def _count(self, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome], world: World) -> None:
@@ -189,8 +179,8 @@ class Receiver:
             if event.kind == "queue":
                 ticket = world.changes.tickets[event.ticket_id]
                 metrics.queued.labels(ticket.routing.queue, ticket.channel, event.data["reason"]).inc()
-        for refused in world.changes.unprocessable:
-            metrics.unprocessable.labels(_channel(refused), refused.stage).inc()
+        for kept in world.changes.unprocessable:
+            metrics.unprocessable.labels(_channel(kept), kept.stage).inc()
 
 
 def fingerprint(delivery: Delivery) -> bytes:
@@ -219,35 +209,29 @@ def _worth_repeating() -> Callable[[Exception], bool]:
     return decide
 
 
-def _chunks(deliveries: Sequence[Delivery], attempts: Mapping[bytes, int]) -> Iterator[tuple[Sequence[Delivery], int]]:
-    """Cut a batch, in its order, into runs of equally suspect deliveries no longer than suspicion allows."""
-    run: list[Delivery] = []
+def _chunks(parcels: Sequence[Parcel], attempts: Mapping[bytes, int]) -> Iterator[tuple[Sequence[Parcel], int]]:
+    """Cut a batch, in its order, into runs of equally suspect parcels no longer than suspicion allows."""
+    run: list[Parcel] = []
     begun_before = 0
-    for delivery in deliveries:
-        begun = attempts.get(fingerprint(delivery), 0) if delivery.redelivered else 0
+    for parcel in parcels:
+        begun = attempts.get(fingerprint(parcel.delivery), 0) if parcel.delivery.redelivered else 0
         limit = _CHUNK_AFTER_ATTEMPTS[begun_before] if begun_before < len(_CHUNK_AFTER_ATTEMPTS) else 1
         if run and (begun != begun_before or len(run) >= limit):
             yield run, begun_before
             run = []
-        run.append(delivery)
+        run.append(parcel)
         begun_before = begun
     if run:
         yield run, begun_before
 
 
-def _refused(delivery: Delivery, stage: str, reason: str, detail: str) -> _Parcel:
-    return _Parcel(
-        delivery=delivery, refused=(Unprocessable(delivery=delivery, stage=stage, reason=reason, detail=detail),)
-    )
-
-
-def _finished(parcels: Iterable[_Parcel]) -> Iterator[bytes]:
+def _redelivered(parcels: Iterable[Parcel]) -> Iterator[bytes]:
     return (fingerprint(parcel.delivery) for parcel in parcels if parcel.delivery.redelivered)
 
 
-def _channel(refused: Unprocessable) -> str:
+def _channel(kept: Unprocessable) -> str:
     """The channel for a metric label, from a closed set."""
-    named = refused.key.channel if refused.key else refused.delivery.format.partition(".")[0]
+    named = kept.key.channel if kept.key else kept.delivery.format.partition(".")[0]
     return named if named in {"email", "chat", "sms", "social"} else "unknown"
 
 

@@ -6,14 +6,14 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import asyncpg
 import structlog
 
 from router.domain.errors import BusUnavailable, FrontdeskError, Unavailable
-from router.flow.bus import Delivery, Exchange, Publication, Take
+from router.flow.bus import Delivery, Exchange, Open, Publication, Take, as_it_is
 from router.metrics import Metrics
 from router.postgres.database import Database
 from router.postgres.hints import Hints
@@ -58,16 +58,20 @@ class PostgresConsumer:
     def problems(self) -> Sequence[str]:
         return [] if self._problem is None else [self._problem]
 
-    async def run(self, take: Take) -> NoReturn:
+    async def run(self, take: Take[Any], open: Open[Any] = as_it_is) -> NoReturn:  # noqa: A002
         """Consume until cancelled; see `Consumer.run`."""
+
+        async def opening(deliveries: Sequence[Delivery]) -> None:
+            await take([open(delivery) for delivery in deliveries])
+
         self._metrics.consumers_expected.set(1)
         try:
             while True:
-                await self._next_batch(take)
+                await self._next_batch(opening)
         finally:
             self._metrics.consumers_actual.set(0)
 
-    async def _next_batch(self, take: Take) -> None:
+    async def _next_batch(self, take: Take[Delivery]) -> None:
         self._arrived.clear()
         try:
             batch = await self._lease()
@@ -80,7 +84,7 @@ class PostgresConsumer:
             self._failed(exc)
             await asyncio.sleep(self._pause())
 
-    async def _hand_over(self, batch: list[asyncpg.Record], take: Take) -> None:
+    async def _hand_over(self, batch: list[asyncpg.Record], take: Take[Delivery]) -> None:
         ids = [row["id"] for row in batch]
         async with self._held(ids):
             await _take(take, [_delivery_of(row) for row in batch], self._metrics)
@@ -178,7 +182,7 @@ class PostgresPublisher:
             await connection.execute(SQL["announce"])
 
 
-async def _take(take: Take, deliveries: list[Delivery], metrics: Metrics) -> None:
+async def _take(take: Take[Delivery], deliveries: list[Delivery], metrics: Metrics) -> None:
     try:
         await take(deliveries)
     except Exception as exc:

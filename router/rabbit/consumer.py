@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import NoReturn
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
 from router.domain.errors import BusUnavailable, Unavailable
-from router.flow.bus import Take
+from router.flow.bus import Open, Take, as_it_is
 from router.metrics import Metrics
 from router.rabbit.connection import ANSWER_S, Link, open_channel, until_lost, within
 from router.rabbit.properties import delivery_of
@@ -21,7 +22,16 @@ STALLED_AFTER_S = 30.0
 
 log = structlog.get_logger(__name__)
 
-Buffer = asyncio.Queue[DeliveredMessage]
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a delivery was opened to, and the tag that acknowledges it."""
+
+    tag: int
+    content: Any
+
+
+Buffer = asyncio.Queue[Opened]
 
 
 class RabbitConsumer:
@@ -41,21 +51,21 @@ class RabbitConsumer:
     def problems(self) -> Sequence[str]:
         return self._link.problems()
 
-    async def run(self, take: Take) -> NoReturn:
-        """Consume until cancelled; see `Consumer.run`."""
+    async def run(self, take: Take[Any], open: Open[Any] = as_it_is) -> NoReturn:  # noqa: A002
+        """Consume until cancelled; see `Consumer.run`. Deliveries are opened as they arrive."""
 
         async def use(connection: AbstractConnection) -> None:
-            await self._consume(connection, take)
+            await self._consume(connection, take, open)
 
         self._metrics.consumers_expected.set(1)
         await self._link.keep(use)
 
-    async def _consume(self, connection: AbstractConnection, take: Take) -> None:
+    async def _consume(self, connection: AbstractConnection, take: Take[Any], open_: Open[Any]) -> None:
         amqp_channel = await open_channel(connection)
         await declare(amqp_channel)
         buffer = Buffer()
         cancelled = _cancellation(amqp_channel)
-        await self._subscribe(amqp_channel, buffer)
+        await self._subscribe(amqp_channel, buffer, open_)
         self._link.works()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -65,9 +75,10 @@ class RabbitConsumer:
         finally:
             self._metrics.consumers_actual.set(0)
 
-    async def _subscribe(self, amqp_channel: AbstractChannel, buffer: Buffer) -> None:
+    async def _subscribe(self, amqp_channel: AbstractChannel, buffer: Buffer, open_: Open[Any]) -> None:
         async def arrived(message: DeliveredMessage) -> None:
-            buffer.put_nowait(message)
+            delivery = delivery_of(message, dead=message.consumer_tag == DEAD)
+            buffer.put_nowait(Opened(message.delivery_tag or 0, open_(delivery)))
 
         async with within(ANSWER_S, "subscribing"):
             await amqp_channel.basic_qos(prefetch_count=PREFETCH_DEAD)
@@ -75,7 +86,7 @@ class RabbitConsumer:
             await amqp_channel.basic_qos(prefetch_count=2 * self._batch)
             await amqp_channel.basic_consume(INTAKE, arrived, consumer_tag=INTAKE)
 
-    async def _lane(self, amqp_channel: AbstractChannel, buffer: Buffer, take: Take) -> NoReturn:
+    async def _lane(self, amqp_channel: AbstractChannel, buffer: Buffer, take: Take[Any]) -> NoReturn:
         while True:
             self._idle_since = asyncio.get_running_loop().time()
             batch = await _buffered(buffer, at_most=self._batch)
@@ -83,12 +94,11 @@ class RabbitConsumer:
             await self._hand_over(batch, take)
             with self._metrics.broker.labels("ack").time():
                 async with within(ANSWER_S, "acknowledging"):
-                    await amqp_channel.basic_ack(batch[-1].delivery_tag or 0, multiple=True)
+                    await amqp_channel.basic_ack(batch[-1].tag, multiple=True)
 
-    async def _hand_over(self, batch: list[DeliveredMessage], take: Take) -> None:
-        deliveries = [delivery_of(message, dead=message.consumer_tag == DEAD) for message in batch]
+    async def _hand_over(self, batch: list[Opened], take: Take[Any]) -> None:
         try:
-            await take(deliveries)
+            await take([opened.content for opened in batch])
         except Exception as exc:
             log.exception("batch failed", deliveries=len(batch))
             self._metrics.retries.labels("batch_failed").inc()
@@ -110,7 +120,7 @@ class RabbitConsumer:
         return 0.0 if self._idle_since is None else asyncio.get_running_loop().time() - self._idle_since
 
 
-async def _buffered(buffer: Buffer, *, at_most: int) -> list[DeliveredMessage]:
+async def _buffered(buffer: Buffer, *, at_most: int) -> list[Opened]:
     """Wait for one delivery, then take along what else is there (zero linger)."""
     batch = [await buffer.get()]
     while len(batch) < at_most and not buffer.empty():

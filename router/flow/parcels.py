@@ -1,0 +1,68 @@
+"""Opens deliveries: bytes to messages, or to what is wrong with them. All of it can be done before a batch begins."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from channels.errors import Malformed
+from channels.message import InboundMessage, Parsed
+from router.decide.language import language_of
+from router.flow.bus import Delivery
+from router.flow.changes import Unprocessable
+from router.flow.intake import Arrival, tokened_conversation
+
+Parse = Callable[[str, bytes, str | None], Parsed]
+Languages = Callable[[], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A delivery opened: its messages, and what of it can never be processed."""
+
+    delivery: Delivery
+    arrivals: tuple[Arrival, ...] = ()
+    refused: tuple[Unprocessable, ...] = ()
+
+
+class Opener:
+    """Parses payloads, reads our mail tokens and recognises languages: what needs no knowledge of the world."""
+
+    def __init__(self, parse: Parse, secret: bytes, languages: Languages) -> None:
+        """`secret` signs our mail tokens; `languages` are those that the policy tells apart."""
+        self._parse = parse
+        self._secret = secret
+        self._languages = languages
+
+    def open(self, delivery: Delivery) -> Parcel:
+        try:
+            parsed = self._parse(delivery.format, delivery.body, delivery.account)
+        except Malformed as exc:
+            return refused(delivery, "receive", "malformed", str(exc))
+        return Parcel(
+            delivery=delivery,
+            arrivals=tuple(self._arrivals(parsed, delivery)),
+            refused=tuple(
+                Unprocessable(
+                    delivery=delivery, stage="receive", reason="malformed", detail=f"{part.field}: {part.problem}"
+                )
+                for part in parsed.malformed
+            ),
+        )
+
+    def _arrivals(self, parsed: Parsed, delivery: Delivery) -> Iterator[Arrival]:
+        for message in parsed.messages:
+            yield Arrival(
+                message=message,
+                delivery=delivery,
+                tokened=tokened_conversation(message, self._secret),
+                language=message.language or self._language_of(message),
+            )
+
+    def _language_of(self, message: InboundMessage) -> str | None:
+        return language_of(f"{message.text}\n{message.subject or ''}".strip(), self._languages())
+
+
+def refused(delivery: Delivery, stage: str, reason: str, detail: str) -> Parcel:
+    """A delivery that is kept as unprocessable, whole."""
+    return Parcel(
+        delivery=delivery, refused=(Unprocessable(delivery=delivery, stage=stage, reason=reason, detail=detail),)
+    )
