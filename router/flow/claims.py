@@ -5,8 +5,8 @@ Leaves reading and taking to a store, and who is given what to `decide.offer`.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -14,7 +14,7 @@ from typing import Protocol
 from router.decide.offer import Asking, Line, Match, depths, offer
 from router.domain.agent import Lease
 from router.domain.customer import AgentId
-from router.domain.errors import Unavailable
+from router.domain.errors import FrontdeskError
 from router.domain.ticket import TicketId
 from router.metrics import Metrics
 
@@ -23,9 +23,7 @@ POLL_S = 1.0
 
 ROUNDS_AT_A_TIME = 2
 ROUND_AGENTS = 100
-
-CONTENTION_PAUSE_S = 0.01
-"""How long a round that lost everything to another process lets that one finish."""
+"""How many one round serves at most: more would save little and leave the other round with too few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +50,11 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What a round came to; `losers` were to have tickets that somebody else had taken meanwhile."""
+    """What a round came to; what is `lost` somebody else had taken or was writing to."""
 
     unseen: Sequence[Assignment]
     taken: Sequence[Assignment]
-    losers: frozenset[AgentId]
+    lost: Sequence[Match]
 
 
 class ClaimRound(Protocol):
@@ -92,7 +90,8 @@ class Claims:
 
     There is no timer: a round takes all who came meanwhile. Nobody waits for a hint alone: `wake` is only quicker
     than the look that everybody gets once a second. Two rounds are under way at a time, so that one decides while the
-    other is written; what one has decided on is reserved, and the other passes it over.
+    other is written. A ticket that one has decided on is passed over by the other, and one that was lost to another
+    process is passed over until the next look, so that whoever lost it gets another ticket at once.
     """
 
     def __init__(self, store: ClaimStore, metrics: Metrics, *, poll_s: float = POLL_S) -> None:
@@ -103,6 +102,7 @@ class Claims:
         self._to_try: set[AgentId] = set()
         self._in_round: set[AgentId] = set()
         self._reserved: set[TicketId] = set()
+        self._lost: set[TicketId] = set()
         self._deciding = asyncio.Lock()
         self._work = asyncio.Event()
 
@@ -147,6 +147,7 @@ class Claims:
 
     async def _poll(self) -> None:
         while True:
+            self._lost.clear()
             self.wake()
             await asyncio.sleep(self._poll_s)
 
@@ -154,19 +155,9 @@ class Claims:
         while True:
             await self._work.wait()
             self._work.clear()
-            await self._serve_once()
+            if agents := self._next_agents():
+                await self._serve_together(agents)
             self._metrics.loop_success.labels("claims").set_to_current_time()
-
-    async def _serve_once(self) -> None:
-        if agents := self._next_agents():
-            self._in_round.update(agents)
-            try:
-                await self._round(agents)
-            except Unavailable as exc:
-                self._fail(agents, exc)
-            finally:
-                self._in_round.difference_update(agents)
-                self._work.set()  # somebody may have been woken meanwhile
 
     def _next_agents(self) -> list[AgentId]:
         # the requests are in order of arrival, what is to be tried is in none
@@ -178,46 +169,57 @@ class Claims:
             self._work.set()
         return agents
 
-    async def _round(self, agents: Sequence[AgentId]) -> None:
-        if not agents:
-            return
-        given = await self._give(agents)
+    async def _serve_together(self, agents: Sequence[AgentId]) -> None:
+        self._in_round.update(agents)
+        try:
+            given = await self._round(agents)
+        except FrontdeskError as exc:
+            self._fail(agents, exc)
+        else:
+            self._settle(agents, given)
+        finally:
+            self._in_round.difference_update(agents)
+            self._work.set()  # somebody of these may have been woken meanwhile
+
+    async def _round(self, agents: Sequence[AgentId]) -> Given:
+        async with AsyncExitStack() as reserved, self._store.round(agents) as claim_round:
+            unseen, asking = await claim_round.asking()
+            async with self._deciding:
+                matches = offer(asking, await claim_round.lines(depths(asking), self._reserved | self._lost))
+                reserved.enter_context(self._reserving({match.ticket_id for match in matches}))
+            taken = await claim_round.take(matches)
+        winners = {assignment.agent_id for assignment in taken}
+        lost = [match for match in matches if match.agent_id not in winners]
+        return Given(unseen=unseen, taken=taken, lost=lost)
+
+    @contextmanager
+    def _reserving(self, tickets: Set[TicketId]) -> Iterator[None]:
+        self._reserved |= tickets
+        try:
+            yield
+        finally:
+            self._reserved -= tickets
+
+    def _settle(self, agents: Collection[AgentId], given: Given) -> None:
         for assignment in (*given.unseen, *given.taken):
             self._answer(assignment.agent_id, assignment)
+        losers = {match.agent_id for match in given.lost}
+        self._lost.update(match.ticket_id for match in given.lost)
+        self._try(losers)
+        self._end_waits(set(agents) - losers)
         self._observe(given.taken)
-        self._end_waits(set(agents) - given.losers, late_s=0)
-        if given.losers:
-            self._end_waits(given.losers, late_s=self._poll_s)
-            self._try(given.losers)
-            if not given.taken:
-                await asyncio.sleep(CONTENTION_PAUSE_S)
 
-    async def _give(self, agents: Sequence[AgentId]) -> Given:
-        matches: Sequence[Match] = ()
-        try:
-            async with self._store.round(agents) as claim_round:
-                unseen, asking = await claim_round.asking()
-                async with self._deciding:
-                    matches = offer(asking, await claim_round.lines(depths(asking), self._reserved))
-                    self._reserved.update(match.ticket_id for match in matches)
-                taken = await claim_round.take(matches)
-        finally:
-            self._reserved.difference_update(match.ticket_id for match in matches)
-        winners = {assignment.agent_id for assignment in taken}
-        losers = frozenset(match.agent_id for match in matches) - winners
-        return Given(unseen=unseen, taken=taken, losers=losers)
-
-    def _end_waits(self, agents: Collection[AgentId], *, late_s: float) -> None:
+    def _end_waits(self, agents: Collection[AgentId]) -> None:
         now = asyncio.get_running_loop().time()
         for agent_id in agents:
-            if agent_id in self._requests and self._requests[agent_id].until + late_s <= now:
+            if agent_id in self._requests and self._requests[agent_id].until <= now:
                 self._answer(agent_id, None)
 
     def _answer(self, agent_id: AgentId, assignment: Assignment | None) -> None:
         for answer in self._callers(agent_id):
             answer.set_result(assignment)
 
-    def _fail(self, agents: Collection[AgentId], exc: Unavailable) -> None:
+    def _fail(self, agents: Collection[AgentId], exc: FrontdeskError) -> None:
         for agent_id in agents:
             for answer in self._callers(agent_id):
                 answer.set_exception(exc)

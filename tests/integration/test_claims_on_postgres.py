@@ -145,7 +145,7 @@ async def test_a_ticket_that_somebody_works_on_does_not_hold_up_the_others(datab
         async with database.transaction("test") as connection:
             await connection.execute("select from ticket where id = $1 for update", busy)
             asking = asyncio.create_task(lane.next(ada.id, LONG))
-            free = await queue_ticket(database, due_in=timedelta(minutes=30))
+            free = await queue_ticket(database, due_in=timedelta(hours=2))
             assignment = await asking
         assert assignment
         assert assignment.lease.ticket_id == free

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
-from router.flow.claims import Claims
+from router.flow.claims import ROUND_AGENTS, Claims
 from router.metrics import Metrics
 from tests.fake_claims import FakeClaims
 from tests.tickets import a_requirement
@@ -216,17 +216,37 @@ async def test_an_outage_is_told_to_everybody_who_waits_and_the_lane_goes_on():
         assert (await claims.next(ada, NO_WAIT)).lease.ticket_id == ticket_id
 
 
-async def test_who_lost_a_ticket_to_another_process_gets_the_next():
+async def test_who_lost_a_ticket_to_another_process_gets_the_next_at_once():
     store = FakeClaims()
     ada = await store.agent()
     contested = await store.queue(a_requirement(), due_in=timedelta(hours=1))
+    free = await store.queue(a_requirement(), due_in=timedelta(hours=2))
+    store.tickets[contested].is_locked = True
     async with serving(store) as claims:
-        store.tickets[contested].is_locked = True
-        asking = asyncio.create_task(claims.next(ada, NO_WAIT))
+        assert (await claims.next(ada, NO_WAIT)).lease.ticket_id == free
+
+
+async def test_a_lost_ticket_that_the_other_process_gave_back_is_found_again():
+    store = FakeClaims()
+    ada = await store.agent()
+    contested = await store.queue(a_requirement())
+    store.tickets[contested].is_locked = True
+    async with serving(store, poll_s=0.01) as claims:
+        asking = asyncio.create_task(claims.next(ada, LONG))
         await until_rounds(store, 2)
-        del store.tickets[contested]
-        free = await store.queue(a_requirement(), due_in=timedelta(hours=2))
-        assert (await asking).lease.ticket_id == free
+        store.tickets[contested].is_locked = False
+        assert (await asking).lease.ticket_id == contested
+
+
+async def test_more_agents_than_a_round_serves_are_all_served():
+    store = FakeClaims()
+    agents = [await store.agent() for _ in range(2 * ROUND_AGENTS + 1)]
+    for _ in agents:
+        await store.queue(a_requirement())
+    async with serving(store) as claims:
+        given = await asyncio.gather(*(claims.next(agent_id, NO_WAIT) for agent_id in agents))
+    assert {assignment.lease.ticket_id for assignment in given} == set(store.tickets)
+    assert all(len(served) <= ROUND_AGENTS for served in store.rounds)
 
 
 async def test_when_the_lane_stops_whoever_waits_gets_nothing():
