@@ -143,7 +143,7 @@ def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
     )
     if joined:
         world.add_contact(owner_id, matter.arrival.message.channel, joined)
-        return _continue(matter, joined, Outcome.JOINED, world)
+        return _continue(matter.decided(reason="joined", route=routing.route), joined, Outcome.JOINED, world)
     ticket = _new_ticket(matter, triage, routing, policy, world)
     world.add_contact(owner_id, matter.arrival.message.channel, ticket)
     decided = matter.decided(

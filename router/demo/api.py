@@ -1,0 +1,42 @@
+"""A client of the HTTP API, as an agent's desktop or a monitoring would be. Leaves what to ask to its callers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import ClientResponse, ClientSession
+
+ACCEPTED = frozenset({200, 201, 204})
+
+
+class Declined(Exception):
+    """The API said no: the ticket has moved on, or there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The API at the base address of `session`, asked with one token. What it refuses raises `Declined`."""
+
+    session: ClientSession
+    token: str
+
+    async def get(self, path: str, **query: str | int) -> Any:
+        """The content under a path: JSON, or text where it is none."""
+        async with self.session.get(path, params=query, headers=self._headers()) as answer:
+            return await _content(answer)
+
+    async def post(self, path: str, content: object = None, *, lease: str | None = None) -> Any:
+        """What the API answers to the content; None if it has nothing to say. `lease` guards a write."""
+        async with self.session.post(path, json=content, headers=self._headers(lease)) as answer:
+            return await _content(answer)
+
+    def _headers(self, lease: str | None = None) -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return headers | {"If-Match": f'"{lease}"'} if lease else headers
+
+
+async def _content(answer: ClientResponse) -> Any:
+    is_json = answer.content_type.endswith("json")
+    content = await answer.json(content_type=None) if is_json else await answer.text()
+    if answer.status not in ACCEPTED:
+        raise Declined(f"{answer.status} {content}")
+    return content or None

@@ -1,0 +1,104 @@
+"""The customers of the demonstration: they write in waves, get into every special case, and answer the replies."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from itertools import cycle
+from random import Random
+from typing import Any, NoReturn
+
+from router.demo import payloads
+from router.demo.cases import special_cases
+from router.demo.samples import Crowd, Person, shuffled
+from router.flow.bus import Delivery, Publication, Publisher
+
+_WAVE_THEN_CALM_S = (*[0.08] * 20, *[0.9] * 6)
+"""Pauses between two people who write: the queues build up, and drain."""
+
+_CASE_PAUSE_S = 0.3
+_CASES_EVERY_S = 25.0
+_ANSWER_AFTER_S = 1.2
+_THANKS = ("Thank you so much, that solved it.", "Great, works now. Thanks a lot!", "Vielen Dank, hat geklappt!")
+_QUESTIONS = ("One more thing: can I get that in writing?", "And how long will that take?", "Sorry, could you explain?")
+
+
+class Customers:
+    """Publishes as integrations would. `published` counts; `switcher` is who changed the channel last."""
+
+    def __init__(self, publisher: Publisher, random: Random) -> None:
+        self._publisher = publisher
+        self._random = random
+        self._crowd = Crowd(random)
+        self._samples = shuffled(random)
+        self._replies: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.published = 0
+        self.switcher: Person | None = None
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._come_in_waves())
+            tasks.create_task(self._get_into_cases())
+            while True:
+                tasks.create_task(self._read(await self._replies.get()))
+
+    async def receive(self, replies: Sequence[Delivery]) -> None:
+        """Take what agents answered, as the senders of the channels would."""
+        for reply in replies:
+            self._replies.put_nowait(json.loads(reply.body))
+
+    async def _come_in_waves(self) -> NoReturn:
+        for pause_s in cycle(_WAVE_THEN_CALM_S):
+            sample = next(self._samples)
+            await self._publish(payloads.payload(self._crowd.person(sample.language), sample))
+            await self._pause(pause_s)
+        raise AssertionError("a cycle has no end")
+
+    async def _get_into_cases(self) -> NoReturn:
+        while True:
+            self.switcher = self._crowd.person()
+            for publication in special_cases(self._crowd, self.switcher):
+                await self._publish(publication)
+                await self._pause(_CASE_PAUSE_S)
+            await asyncio.sleep(_CASES_EVERY_S)
+
+    async def _read(self, reply: dict[str, Any]) -> None:
+        """Think about a reply; then thank, ask again, be out of office, bounce, or say nothing more."""
+        await self._pause(_ANSWER_AFTER_S)
+        is_mail, luck = reply["channel"] == "email", self._random.random()
+        if luck < 0.12:
+            await self._publish(_answer(reply, self._random.choice(_THANKS)))
+        elif luck < 0.24:
+            await self._publish(_answer(reply, self._random.choice(_QUESTIONS)))
+        elif luck < 0.32 and is_mail:
+            await self._publish(_answer(reply, "I am away until Monday.", Auto_Submitted="auto-replied"))
+        elif luck < 0.36 and is_mail:
+            await self._publish(payloads.bounce(reply["token_id"]))
+
+    async def _publish(self, publication: Publication) -> None:
+        self.published += 1
+        publishing = asyncio.create_task(self._publisher.publish(publication))
+        try:
+            await asyncio.shield(publishing)
+        finally:
+            await publishing  # what has begun is finished at the end of the show too, so that the totals add up
+
+    async def _pause(self, mean_s: float) -> None:
+        await asyncio.sleep(self._random.uniform(0.5, 1.5) * mean_s)
+
+
+def _answer(reply: dict[str, Any], text: str, **headers: str) -> Publication:
+    """What the customer writes back, on the channel that the reply came on."""
+    to = reply["to"]["value"]
+    match reply["provider"]:
+        case "email":
+            author = Person(name=reply["to"]["name"] or "", email=to, phone="", user_id="")
+            return payloads.mail(author, reply["subject"] or "", text, In_Reply_To=f"<{reply['token_id']}>", **headers)
+        case "twilio":
+            return payloads.sms(to, text)
+        case "whatsapp":
+            return payloads.whatsapp(to, text)
+        case "webchat":
+            return payloads.chat(to, reply["thread_key"], text)
+        case _:
+            return payloads.canonical(to, text)
