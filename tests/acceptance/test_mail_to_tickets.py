@@ -1,4 +1,4 @@
-"""Real mails go in over RabbitMQ as they came, and end where a person would put them. They are not in the repository."""
+"""Real mails, which the repository does not hold, go in over RabbitMQ and end where a person would put them."""
 
 import os
 from collections.abc import Mapping
