@@ -179,7 +179,7 @@ class Claims:
             self._settle(agents, given)
         finally:
             self._in_round.difference_update(agents)
-            self._work.set()  # somebody of these may have been woken meanwhile
+            self._work.set()  # some of these lost a ticket, or were woken meanwhile
 
     async def _round(self, agents: Sequence[AgentId]) -> Given:
         async with AsyncExitStack() as reserved, self._store.round(agents) as claim_round:
@@ -205,7 +205,7 @@ class Claims:
             self._answer(assignment.agent_id, assignment)
         losers = {match.agent_id for match in given.lost}
         self._lost.update(match.ticket_id for match in given.lost)
-        self._try(losers)
+        self._to_try |= losers
         self._end_waits(set(agents) - losers)
         self._observe(given.taken)
 

@@ -191,5 +191,6 @@ async def test_rounds_of_one_agent_come_one_after_another(world: World):
         second = asyncio.create_task(unseen(world, ada))
         _, asking = await claim_round.asking()
         await claim_round.take(offer(asking, await claim_round.lines(depths(asking), [])))
-        assert not second.done()
+        done, _ = await asyncio.wait([second], timeout=0.3)
+        assert not done
     assert len(await second) == 1

@@ -97,12 +97,13 @@ async def test_two_processes_give_every_ticket_once_and_to_whom_it_may_go(databa
 
 async def test_two_processes_asked_by_one_agent_give_one_ticket(database_url: str, database: Database):
     ada = await Agents(database).save("ada", teams=["simple"], skills=[])
-    await queue_tickets(database, count=5)
+    await queue_tickets(database, count=40)
     async with lanes(database_url, 2) as pair:
-        for _ in range(10):
-            one, other = await asyncio.gather(*(lane.next(ada.id, NO_WAIT) for lane in pair))
-            assert one == other
+        for _ in range(20):
+            one, other = await asyncio.gather(*(lane.next(ada.id, LONG) for lane in pair))
             assert one is not None
+            assert one == other
+            await database.execute("test", SEE, one.lease.ticket_id, ada.id, one.lease.epoch)
 
 
 async def test_each_agent_gets_tickets_in_the_order_they_are_due(database_url: str, database: Database):
