@@ -5,19 +5,18 @@ from unnest($1::bigint[]) as key
 
 -- name: lock_customers
 -- The customers that handles, tokens, mail threads and references lead to, merged ones resolved, in id order.
+-- Arrays and scalar subqueries instead of joins: a plan made while the tables were empty still uses the indexes.
 select id, name, tier, language, is_blocked, contacts, reopened_count, last_agent_id, created_at
 from customer
-where id in (
-  select coalesce(owner.merged_into, owner.id)
+where id = any (array(
+  select (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id)
   from handle
-  join customer as owner on owner.id = handle.customer_id
   where handle.key = any ($1::text[])
   union
-  select coalesce(owner.merged_into, owner.id)
+  select (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = conversation.customer_id)
   from conversation
-  join customer as owner on owner.id = conversation.customer_id
   where conversation.id = any ($2::bigint[])
-)
+))
 order by id
 for no key update
 
@@ -42,28 +41,33 @@ where ticket_id = any ($6::bigint[])
 
 -- name: load_handles
 -- Who owns the batch's handles, merged customers resolved.
-select handle.key, coalesce(owner.merged_into, owner.id) as customer_id, handle.verified
+select
+  handle.key,
+  (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id)
+    as customer_id,
+  handle.verified
 from handle
-join customer as owner on owner.id = handle.customer_id
 where handle.key = any ($1::text[])
 
 -- name: lock_conversations
 -- The conversations found, and those still open with these customers.
 select
-  conversation.id, coalesce(owner.merged_into, owner.id) as customer_id, channel, provider, account, thread_key,
-  reply_to, subject, ticket_id, is_open, participants, last_message_at, conversation.created_at
+  id,
+  (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = conversation.customer_id)
+    as customer_id,
+  channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants, last_message_at,
+  created_at
 from conversation
-join customer as owner on owner.id = conversation.customer_id
-where conversation.id in (
+where id = any (array(
   select found.id
   from unnest($1::bigint[]) as found (id)
   union
   select ours.id
   from conversation as ours
   where ours.customer_id = any ($2::bigint[]) and ours.is_open and ours.channel <> 'email'
-)
-order by conversation.id
-for no key update of conversation
+))
+order by id
+for no key update
 
 -- name: lock_tickets
 -- The tickets of these conversations, and the latest twenty open ones of each customer.
@@ -72,7 +76,7 @@ select
   skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at, reopened_count,
   created_at, resolved_at, assigned_to
 from ticket
-where id in (
+where id = any (array(
   select found.id
   from unnest($1::bigint[]) as found (id)
   union
@@ -85,7 +89,7 @@ where id in (
     order by mine.id desc
     limit 20
   ) as latest
-)
+))
 order by id
 for no key update
 
