@@ -1,50 +1,15 @@
 """Hypothesis strategies for adversarial sequences of messages, and what a store has made of one, comparable."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
 
 from channels.message import Automatic, Channel, Handle, InboundMessage
 from router.domain.mail_token import make_token
-from router.domain.ticket import TicketState
-from router.flow.bus import Delivery
-from router.flow.receive import Receiver
-from router.metrics import Metrics
-from router.policy.parse import parse_policy
 from tests.fakes import MemoryIntake
-from tests.messages import Mailroom, a_message, a_phone, a_user, an_email
-
-SECRET = b"sample secret"
-MAILROOM = Mailroom()
-METRICS = Metrics(CollectorRegistry())
-
-POLICY = parse_policy("""
-teams:
-  frontline: {takes: simple}
-  specialists: {takes: complex}
-queues:
-  general: {team: frontline, reopen: 1h, sticky_for: 10m}
-  expert: {team: specialists, reopen: never}
-  chats: {team: frontline, reopen: always}
-routes:
-  - {name: complex, when: {complexity: complex}, queue: expert, target: 8h}
-  - {name: chats, when: {channel: chat}, queue: chats, target: 1m}
-  - {name: returning, when: {returning: true}, queue: general, target: 1h}
-  - {name: rest, queue: general, target: 4h}
-triage:
-  bias: -1
-  languages: [en, de]
-  signals:
-    legal: {weight: 2, words: [lawyer]}
-    busy: {weight: 2, measure: open_tickets, at_least: 3}
-threading: {join_channels_within: 4h}
-senders: {blocked: ["spam@*"]}
-own_addresses: ["support@acme.example"]
-""")
+from tests.intake import SECRET
+from tests.messages import a_message, a_phone, a_user, an_email
 
 
 def handles_of(person: str) -> dict[Channel, Handle]:
@@ -88,44 +53,6 @@ def _messages(draw: st.DrawFn, people: Sequence[str]) -> InboundMessage:
 def without_what_leads_elsewhere(message: InboundMessage) -> InboundMessage:
     """The message without tokens and quoted numbers, which may lead to anybody's conversation."""
     return replace(message, subject=None, thread=replace(message.thread, tokens=()))
-
-
-def take_in(*batches: Iterable[InboundMessage], store: MemoryIntake | None = None) -> MemoryIntake:
-    """A store after these batches, each message in a delivery of its own."""
-    return deliver(*([MAILROOM.deliver(message) for message in batch] for batch in batches), store=store)
-
-
-def deliver(*batches: Sequence[Delivery], store: MemoryIntake | None = None) -> MemoryIntake:
-    store = store or MemoryIntake()
-
-    async def take_all() -> None:
-        for batch in batches:
-            await receiver(store).take(batch)
-
-    asyncio.run(take_all())
-    return store
-
-
-def receiver(store: MemoryIntake) -> Receiver:
-    async def never_asked(_delivery: Delivery) -> bool:
-        raise AssertionError("nothing here kills a process")
-
-    return Receiver(
-        store=store,
-        policy=lambda: POLICY,
-        parse=MAILROOM.open,
-        secret=SECRET,
-        metrics=METRICS,
-        isolate=never_asked,
-    )
-
-
-def resolve_all(store: MemoryIntake, *, ago: timedelta) -> MemoryIntake:
-    """The store after agents have resolved every ticket so long ago."""
-    store.now += ago
-    for id_, ticket in store.tickets.items():
-        store.tickets[id_] = replace(ticket, state=TicketState.RESOLVED, resolved_at=store.now - ago)
-    return store
 
 
 def picture(store: MemoryIntake) -> object:

@@ -9,15 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.message import InboundMessage
-from tests.properties.correspondence import (
-    MAILROOM,
-    correspondence,
-    deliver,
-    picture,
-    resolve_all,
-    take_in,
-    without_what_leads_elsewhere,
-)
+from tests.intake import MAILROOM, deliver, resolve_all, take_in
+from tests.properties.correspondence import correspondence, picture, without_what_leads_elsewhere
 
 some_messages = correspondence(["ada", "bob", "cyd"])
 long_resolved = st.sampled_from([timedelta(minutes=5), timedelta(hours=2)])

@@ -1,0 +1,236 @@
+"""What becomes of a message: every outcome, told through the receiver and a store in memory."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from channels.message import Automatic, Channel, HandleKind, InboundMessage
+from router.domain.mail_token import make_token
+from router.domain.ticket import TicketState
+from router.flow.changes import Outcome
+from tests.fakes import NOON, MemoryIntake
+from tests.intake import POLICY, SECRET, resolve_all, take_in
+from tests.messages import a_message, a_phone, a_user, an_email
+
+FIRST = "first@mail.example"
+MAIL = a_message(external_id=FIRST, subject="Parcel")
+
+
+def outcomes(*messages: InboundMessage, store: MemoryIntake | None = None) -> list[str]:
+    store = take_in(messages, store=store)
+    return [store.received[message.key].outcome for message in messages]
+
+
+def reply(**fields: object) -> InboundMessage:
+    return a_message(**{"in_reply_to": FIRST, **fields})
+
+
+def test_a_first_message_is_queued_under_a_new_customer():
+    store = take_in([MAIL])
+    [ticket], [customer], [conversation] = (
+        store.tickets.values(),
+        store.customers.values(),
+        store.conversations.values(),
+    )
+    assert (ticket.state, ticket.routing.route, ticket.subject) == (TicketState.QUEUED, "rest", "Parcel")
+    assert ticket.due_at - ticket.enqueued_at == timedelta(hours=4)
+    assert [contact.ticket_id for contact in customer.contacts] == [ticket.id]
+    assert (conversation.customer_id, conversation.ticket_id) == (customer.id, ticket.id)
+
+
+def test_an_answer_continues_its_ticket_which_keeps_its_place():
+    store = take_in([MAIL])
+    [before] = store.tickets.values()
+    take_in([reply()], store=store)
+    [after] = store.tickets.values()
+    assert [received.outcome for received in store.received.values()] == [Outcome.QUEUED, Outcome.CONTINUED]
+    assert after == replace(before, last_customer_at=after.last_customer_at)
+    assert after.last_customer_at > before.last_customer_at
+
+
+def test_a_mail_in_no_thread_is_a_ticket_of_its_own():
+    assert outcomes(MAIL, a_message()) == [Outcome.QUEUED, Outcome.QUEUED]
+
+
+def test_a_canonical_mail_answers_the_id_of_another():
+    def canonical(external_id: str, **fields: object) -> InboundMessage:
+        message = a_message(external_id=external_id, **fields)
+        return replace(message, thread=replace(message.thread, message_id=None))
+
+    one, two = canonical("<a@mail.example>"), canonical("b@mail.example", in_reply_to="a@mail.example")
+    three = canonical("c@mail.example", in_reply_to="b@mail.example")
+    assert outcomes(one, two, three) == [Outcome.QUEUED, Outcome.CONTINUED, Outcome.CONTINUED]
+
+
+def test_a_providers_thread_holds_mails_together():
+    assert outcomes(a_message(key="t1"), a_message(key="t1"), a_message(key="t2")) == [
+        Outcome.QUEUED,
+        Outcome.CONTINUED,
+        Outcome.QUEUED,
+    ]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_two_strangers_in_one_mail_thread_have_a_ticket_each_in_either_order(order: tuple[int, int]):
+    mails = [MAIL, reply(sender=an_email("bob@example.com"))]
+    store = take_in([mails[i] for i in order])
+    assert [received.outcome for received in store.received.values()] == [Outcome.QUEUED, Outcome.QUEUED]
+    assert len(store.customers) == 2
+
+
+def test_who_was_copied_answers_in_the_thread():
+    bob = an_email("bob@example.com")
+    assert outcomes(replace(MAIL, recipients=(bob,)), reply(sender=bob)) == [Outcome.QUEUED, Outcome.CONTINUED]
+
+
+def test_an_outsider_who_quotes_a_number_begins_a_ticket():
+    quoting = {"subject": "Re: [#1] Parcel"}
+    assert outcomes(MAIL, a_message(**quoting)) == [Outcome.QUEUED, Outcome.CONTINUED]
+    assert outcomes(MAIL, a_message(an_email("bob@example.com"), **quoting)) == [Outcome.QUEUED, Outcome.QUEUED]
+
+
+def test_our_token_leads_anybody_to_the_conversation_and_a_forged_one_nobody():
+    bob = an_email("bob@example.com")
+    ours = a_message(bob, tokens=(make_token(SECRET, 1, 1),))
+    forged = a_message(bob, tokens=(make_token(b"another secret", 1, 1),))
+    assert outcomes(MAIL, ours) == [Outcome.QUEUED, Outcome.CONTINUED]
+    assert outcomes(MAIL, forged) == [Outcome.QUEUED, Outcome.QUEUED]
+
+
+def test_an_answer_to_a_resolved_ticket_reopens_it_for_a_new_wait():
+    store = resolve_all(take_in([MAIL]), ago=timedelta(minutes=30))
+    assert outcomes(reply(), store=store) == [Outcome.REOPENED]
+    [ticket], [customer] = store.tickets.values(), store.customers.values()
+    assert (ticket.state, ticket.reopened_count, ticket.resolved_at) == (TicketState.QUEUED, 1, None)
+    assert ticket.enqueued_at > NOON + timedelta(minutes=29)
+    assert customer.reopened_count == 1
+    assert len(customer.contacts) == 2
+
+
+def test_an_answer_that_comes_too_late_begins_a_new_ticket_in_the_same_conversation():
+    store = resolve_all(take_in([MAIL]), ago=timedelta(hours=2))
+    assert outcomes(reply(), store=store) == [Outcome.QUEUED]
+    [conversation] = store.conversations.values()
+    assert len(store.tickets) == 2
+    assert conversation.ticket_id == max(store.tickets)
+
+
+def test_a_returning_customer_waits_with_a_wish_for_the_last_agent():
+    store = resolve_all(take_in([MAIL]), ago=timedelta(hours=2))
+    [customer_id] = store.customers
+    store.customers[customer_id] = replace(store.customers[customer_id], last_agent_id=7)
+    take_in([a_message()], store=store)
+    ticket = store.tickets[max(store.tickets)]
+    assert (ticket.preferred_agent_id, ticket.preferred_until) == (7, ticket.enqueued_at + timedelta(minutes=10))
+
+
+def test_another_channel_joins_the_open_ticket_of_the_same_team():
+    sms = a_message(a_phone(), channel=Channel.SMS, also=(an_email(verified=True),))
+    store = take_in([MAIL, sms])
+    [ticket], [customer] = store.tickets.values(), store.customers.values()
+    assert store.received[sms.key].outcome is Outcome.JOINED
+    assert {conversation.ticket_id for conversation in store.conversations.values()} == {ticket.id}
+    assert [contact.channel for contact in customer.contacts] == ["email", "sms"]
+
+
+def test_another_channel_does_not_join_a_ticket_of_another_team():
+    sms = a_message(a_phone(), "My lawyer will write", channel=Channel.SMS, also=(an_email(verified=True),))
+    assert outcomes(MAIL, sms) == [Outcome.QUEUED, Outcome.QUEUED]
+
+
+@pytest.mark.parametrize("automatic", Automatic)
+def test_what_no_person_wrote_never_opens_a_ticket(automatic: Automatic):
+    store = take_in([a_message(automatic=automatic)])
+    assert [received.outcome for received in store.received.values()] == [Outcome.HELD]
+    assert (store.tickets, store.customers, store.conversations) == ({}, {}, {})
+    assert len(store.messages) == 1
+
+
+@pytest.mark.parametrize("automatic", Automatic)
+def test_what_no_person_wrote_is_attached_to_what_it_answers_and_reopens_nothing(automatic: Automatic):
+    store = resolve_all(take_in([MAIL]), ago=timedelta(minutes=30))
+    bounce = a_message(an_email("mailer-daemon@mail.example"), tokens=(make_token(SECRET, 1, 1),), automatic=automatic)
+    assert outcomes(bounce, store=store) == [Outcome.ATTACHED]
+    [ticket] = store.tickets.values()
+    assert ticket.state is TicketState.RESOLVED
+    assert store.messages[-1].ticket_id == ticket.id
+    assert "email:mailer-daemon@mail.example" not in store.conversations[1].participants
+
+
+def test_our_own_address_never_opens_a_ticket():
+    store = take_in([MAIL, a_message(an_email("support@acme.example"))])
+    assert [received.outcome for received in store.received.values()] == [Outcome.QUEUED, Outcome.HELD]
+
+
+def test_blocked_senders_are_kept_without_a_ticket():
+    store = take_in([a_message(an_email("spam@example.com"))])
+    assert [received.outcome for received in store.received.values()] == [Outcome.BLOCKED]
+    assert (len(store.messages), store.tickets, store.customers) == (1, {}, {})
+
+
+def test_blocked_customers_are_kept_without_a_ticket_on_every_channel():
+    store = take_in([MAIL])
+    store.customers = {id_: replace(customer, is_blocked=True) for id_, customer in store.customers.items()}
+    chat = a_message(a_user(), channel=Channel.CHAT, also=(an_email(verified=True),))
+    assert outcomes(reply(), chat, store=store) == [Outcome.BLOCKED, Outcome.BLOCKED]
+    assert {stored.ticket_id for stored in store.messages[1:]} == {None}
+
+
+def test_the_same_message_again_changes_nothing():
+    store = take_in([MAIL])
+    before = replace(store, messages=list(store.messages), events=list(store.events), tickets=dict(store.tickets))
+    take_in([MAIL, MAIL], store=store)
+    assert (store.messages, store.events, store.tickets) == (before.messages, before.events, before.tickets)
+
+
+def test_another_message_under_the_same_id_is_kept_and_does_not_replace_the_first():
+    forged = replace(MAIL, text="Forget about my parcel")
+    store = take_in([MAIL, forged])
+    [kept] = store.unprocessable
+    assert (kept.reason, kept.key) == ("key_conflict", MAIL.key)
+    assert [stored.message for stored in store.messages] == [MAIL]
+
+
+def test_sessions_of_one_customer_continue_until_they_fall_silent():
+    def chat(**fields: object) -> InboundMessage:
+        return a_message(a_user(), channel=Channel.CHAT, **fields)
+
+    store = take_in([chat(key="s1"), chat(key="s2")])
+    assert [received.outcome for received in store.received.values()] == [Outcome.QUEUED, Outcome.CONTINUED]
+    store.now += timedelta(days=2)
+    take_in([chat()], store=store)
+    assert [conversation.is_open for conversation in store.conversations.values()] == [False, True]
+
+
+def test_the_same_session_id_does_not_lead_to_another_customer():
+    ada, bob = (a_message(a_user(name), channel=Channel.CHAT, key="s1") for name in ("ada", "bob"))
+    assert outcomes(ada, bob) == [Outcome.QUEUED, Outcome.QUEUED]
+
+
+def test_a_possible_same_customer_is_a_suggestion_in_the_tickets_history():
+    chat = a_message(a_user(), channel=Channel.CHAT)
+    both = a_message(a_user(), channel=Channel.CHAT, also=(an_email(verified=True),))
+    store = take_in([MAIL, chat, both])
+    assert len(store.customers) == 2
+    assert store.events[-1].data["maybe_same_as"] == [1]
+
+
+def test_the_history_says_why():
+    [event] = take_in([MAIL]).events
+    assert event.data == {
+        "identify": "no handle is known",
+        "thread": "none",
+        "reason": "new",
+        "complexity": "simple",
+        "probability": pytest.approx(0.269),
+        "route": "rest",
+        "queue": "general",
+        "policy": POLICY.version,
+        "message": 1,
+    }
+
+
+def test_handles_of_every_kind_stay_apart():
+    same = [a_message(replace(a_user("1"), kind=kind), channel=Channel.CHAT) for kind in HandleKind]
+    assert len(take_in(same).customers) == len(HandleKind)
