@@ -58,9 +58,11 @@ class Caller:
     async def get(self, path: str, **given: Any) -> Answered:
         return await self._ask("GET", path, **given)
 
-    async def post(self, path: str, *, lease: Lease | str | None = None, **given: Any) -> Answered:
-        headers = {"If-Match": f'"{lease}"'} if lease else {}
-        return await self._ask("POST", path, headers=headers, **given)
+    async def post(
+        self, path: str, *, lease: Lease | str | None = None, headers: dict[str, str] | None = None, **given: Any
+    ) -> Answered:
+        held = {"If-Match": f'"{lease}"'} if lease else {}
+        return await self._ask("POST", path, headers={**held, **(headers or {})}, **given)
 
     async def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **given: Any) -> Answered:
         async with self._client.request(method, path, headers={**self._headers, **(headers or {})}, **given) as answer:
