@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
+from typing import Annotated
 
 import typer
 
 from router.app import EVERYTHING, Role, running, settle_alone
 from router.command.running import run, settings
+from router.demo.run import demo as show
 from router.local import child
 from router.postgres.migrate import migrate as apply_migrations
 
@@ -41,6 +43,14 @@ def timers() -> None:
 def deliver() -> None:
     """Hand agents' replies to the bus."""
     run(_serve(frozenset({Role.DELIVER})))
+
+
+@commands.command()
+def demo(
+    seconds: Annotated[float | None, typer.Option("--for", min=1, help="End after so many seconds.")] = None,
+) -> None:
+    """The main job on embedded defaults with made-up customers and agents, live in the terminal; keeps nothing."""
+    raise typer.Exit(run(show(settings(), seconds=seconds)))
 
 
 @commands.command()

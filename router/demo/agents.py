@@ -14,7 +14,7 @@ from router.domain.agent import Role
 from router.postgres.tokens import Tokens
 
 _LOOKS_FOR_S = 0.6
-_WRITES_FOR_S = {"simple": 1.1, "complex": 1.8}
+_WRITES_FOR_S = {"simple": 0.9, "complex": 1.4}
 _REPLIES: Mapping[str, tuple[str, ...]] = {
     "en": (
         "Thank you for writing. I have looked into it, and it is settled now.",

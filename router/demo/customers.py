@@ -12,7 +12,7 @@ from router.demo.cases import special_cases
 from router.demo.samples import Crowd, Person, shuffled
 from router.flow.bus import Delivery, Publication, Publisher
 
-_WAVE_THEN_CALM_S = (*[0.08] * 20, *[0.9] * 6)
+_WAVE_THEN_CALM_S = (*[0.08] * 20, *[1.1] * 6)
 """Pauses between two people who write: the queues build up, and drain."""
 
 _CASE_PAUSE_S = 0.3
@@ -66,13 +66,13 @@ class Customers:
         """Think about a reply; then thank, ask again, be out of office, bounce, or say nothing more."""
         await self._pause(_ANSWER_AFTER_S)
         is_mail, luck = reply["channel"] == "email", self._random.random()
-        if luck < 0.12:
+        if luck < 0.08:
             await self._publish(_answer(reply, self._random.choice(_THANKS)))
-        elif luck < 0.24:
+        elif luck < 0.16:
             await self._publish(_answer(reply, self._random.choice(_QUESTIONS)))
-        elif luck < 0.32 and is_mail:
+        elif luck < 0.26 and is_mail:
             await self._publish(_answer(reply, "I am away until Monday.", Auto_Submitted="auto-replied"))
-        elif luck < 0.36 and is_mail:
+        elif luck < 0.32 and is_mail:
             await self._publish(payloads.bounce(reply["token_id"]))
 
     async def _publish(self, publication: Publication) -> None:

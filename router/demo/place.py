@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ _ROOMY = "/var/tmp"  # noqa: S108 - mkdtemp makes a directory of our own in it; 
 def temporary_folder() -> Iterator[Path]:
     """Make a new directory and remove it with everything in it; raises `Misconfigured` where that is impossible."""
     try:
-        folder = Path(mkdtemp(prefix="frontdesk-demo-", dir=_ROOMY))
+        folder = Path(mkdtemp(prefix=f"frontdesk-demo-{os.getpid()}-", dir=_ROOMY))
     except OSError as exc:
         raise Misconfigured(f"cannot make a directory in {_ROOMY}: {exc.strerror or exc}") from exc
     try:

@@ -75,16 +75,15 @@ def _messages(page: Any, events: Any) -> Iterator[str]:
         message = messages.get(event["data"].get("message"))
         if message:
             yield f"  {message['channel']:9} {message['text']}"
-            yield f"            {_evidence(event['data'])}"
+            yield from (f"{'':12}{line}" for line in _evidence(event["data"]))
 
 
-def _evidence(because: Any) -> str:
-    evidence = f"identity: {because['identify']}; thread: {because['thread'].replace('_', ' ')}"
+def _evidence(because: Any) -> Iterator[str]:
+    yield f"identity: {because['identify']}; thread: {because['thread'].replace('_', ' ')}"
     if because.get("reason") == "joined":
-        return f"{evidence}; joined: route {because['route']} ends in the same team"
-    return evidence
+        yield f"joined: a ticket is open, and route {because['route']} leads to its team"
 
 
 def _print(console: Console, lines: Iterable[str]) -> None:
     for line in lines:
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=not console.is_terminal, markup=False)
