@@ -154,9 +154,10 @@ class MemoryTransaction:
         store = self._store
         store.customers |= changes.customers
         for new in changes.handles:
-            store.handles[new.handle.key] = KnownHandle(
-                key=new.handle.key, customer_id=new.customer_id, verified=new.handle.verified
-            )
+            handle = KnownHandle(key=new.handle.key, customer_id=new.customer_id, verified=new.handle.verified)
+            known = store.handles.setdefault(handle.key, handle)
+            if handle.verified and known.customer_id == handle.customer_id:
+                store.handles[handle.key] = handle
         store.conversations |= {
             id_: replace(c, reply_to=replace(c.reply_to, verified=False)) for id_, c in changes.conversations.items()
         }

@@ -20,9 +20,6 @@ from router.domain.ticket import Requirement, TicketState
 from router.metrics import Metrics
 from router.policy.model import Policy
 
-HASHED = "sha256:"
-"""What the id of a message begins with whose provider gave it none."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -201,7 +198,8 @@ def compose(addressed: Addressed, text: str, mail: MailIdentity) -> OutboundMess
     if addressed.channel is not Channel.EMAIL:
         return answer
     token = make_token(mail.secret, addressed.conversation_id, addressed.message_id)
-    ancestors = [addressed.thread_key] if addressed.thread_key and not addressed.thread_key.startswith(HASHED) else []
+    root = addressed.thread_key or ""  # a Message-ID, or a provider's key, or a hash
+    ancestors = [root] if "@" in root else []
     return replace(
         answer,
         subject=_answering(addressed.subject),

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from channels.message import Channel, InboundMessage
 from router.domain.errors import DataError, Raced
-from router.flow.changes import Changes, Outcome, Unprocessable
+from router.flow.changes import Changes, NewHandle, Outcome, Unprocessable
 from router.flow.intake import Arrival, take_in
 from router.flow.receive import IntakeStore, Wanted
 from router.flow.world import Snapshot, World
@@ -238,6 +238,17 @@ async def test_handles_vouched_for_later_are_verified_from_then_on(store: Intake
     await take(store, a_message(an_email()))
     [handle] = (await look(store, handles=frozenset({an_email().key}))).handles
     assert handle.verified
+
+
+async def test_a_handle_never_moves_to_another_customer(store: IntakeStore):
+    [ada] = (await take(store, a_message(an_email()))).customers
+    [bob] = (await take(store, a_message(a_user(), channel=Channel.CHAT))).customers
+    async with store.transaction() as transaction:
+        snapshot, _ = await transaction.load(NOTHING)
+        claimed = NewHandle(handle=an_email(verified=True), customer_id=bob)
+        await transaction.record(Changes(now=snapshot.now, handles=[claimed]), ())
+    [handle] = (await look(store, handles=frozenset({an_email().key}))).handles
+    assert (handle.customer_id, handle.verified) == (ada, False)
 
 
 async def test_an_ended_session_gives_way_to_the_next(store: IntakeStore):

@@ -1,0 +1,110 @@
+"""Every statement is valid on the migrated schema, and intake's read by index however large the tables are."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+
+from router.postgres.statements import SQL, load
+
+FILES = sorted(path.stem for path in SQL.glob("*.sql"))
+ROWS = 50_000
+
+FILL = f"""
+insert into customer (id, created_at) select n, now() from generate_series(1, {ROWS}) as n;
+insert into handle (key, kind, value, customer_id, verified, created_at)
+select 'email:c' || n || '@example.com', 'email', 'c' || n || '@example.com', n, false, now()
+from generate_series(1, {ROWS}) as n;
+insert into skill_group (queue, team, skills, channel) values ('general', 'frontline', '{{}}', 'email');
+insert into ticket (
+  id, customer_id, channel, state, queue, team, group_id, route, policy_version, complexity, probability, reasons,
+  skills, target_s, enqueued_at, due_at, last_customer_at, created_at)
+select
+  n, n, 'email', case when n % 10 = 0 then 'queued' else 'resolved' end, 'general', 'frontline', 1, 'rest', 'v1',
+  'simple', 0.5, '[]', '{{}}', 60, now(), now(), now(), now()
+from generate_series(1, {ROWS}) as n;
+insert into conversation (
+  id, customer_id, channel, provider, account, thread_key, reply_to, ticket_id, last_message_at, created_at)
+select
+  n, n, case when n % 2 = 0 then 'email' else 'chat' end, 'acme', 'support@acme.example', 'root' || n, '{{}}', n,
+  now(), now()
+from generate_series(1, {ROWS}) as n;
+insert into mail_reference (account, message_id, conversation_id)
+select 'support@acme.example', 'root' || n, n from generate_series(1, {ROWS}) as n;
+insert into received (channel, account, external_id, fingerprint, received_at, outcome)
+select 'email', 'support@acme.example', 'm' || n, '', now(), 'queued' from generate_series(1, {ROWS}) as n;
+insert into attempt (hash, started) select sha256(n::text::bytea), 1 from generate_series(1, {ROWS}) as n;
+"""
+
+ACCOUNTS = ["support@acme.example"] * 200
+LARGE = {"customer", "handle", "ticket", "conversation", "mail_reference", "received", "attempt"}
+BATCH = {
+    "lock_customers": ([f"email:c{n}@example.com" for n in range(1, 200)], list(range(1, 20))),
+    "find_conversations": (
+        list(range(1, 20)), ACCOUNTS, [f"root{n}" for n in range(200)], ACCOUNTS, [f"root{n}" for n in range(200)],
+        list(range(1, 20)),
+    ),
+    "load_handles": ([f"email:c{n}@example.com" for n in range(1, 200)],),
+    "lock_conversations": (list(range(1, 50)), list(range(1, 200))),
+    "lock_tickets": (list(range(1, 50)), list(range(1, 200))),
+    "load_references": (ACCOUNTS, [f"root{n}" for n in range(200)]),
+    "load_received": (["email"] * 200, ACCOUNTS, [f"m{n}" for n in range(200)]),
+    "load_attempts": ([bytes(32)] * 200,),
+    "finish_attempts": ([bytes(32)] * 200,),
+}  # fmt: skip
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url, timeout=10)
+    yield connection
+    await connection.close(timeout=10)
+
+
+@pytest.mark.parametrize("file", FILES)
+async def test_every_statement_is_valid_on_the_migrated_schema(connection: asyncpg.Connection, file: str):
+    for name, statement in load(file).items():
+        try:
+            await connection.prepare(statement)
+        except asyncpg.PostgresError as exc:
+            pytest.fail(f"{file}.{name}: {exc}")
+
+
+async def test_intake_reads_large_tables_by_index_with_plans_of_either_kind(connection: asyncpg.Connection):
+    await connection.execute(FILL)
+    await connection.execute("analyze")
+    for mode in ("force_custom_plan", "force_generic_plan"):
+        await connection.execute(f"set plan_cache_mode = {mode}")
+        for name, arguments in BATCH.items():
+            read = [node["Relation Name"] for node in await plan(connection, name, arguments) if is_scan_of_all(node)]
+            assert LARGE.isdisjoint(read), f"{name} with {mode} reads all of {read}"
+
+
+async def plan(connection: asyncpg.Connection, name: str, arguments: tuple[list[object], ...]) -> list[dict]:
+    """The nodes of the plan that a prepared statement gets."""
+    statement = await connection.prepare(load("intake")[name])
+    types = ", ".join(f"{parameter.name.removesuffix('[]')}[]" for parameter in statement.get_parameters())
+    await connection.execute(f"prepare planned ({types}) as {load('intake')[name]}")
+    literals = [
+        await connection.fetchval("select quote_literal($1::text)", literal(argument)) for argument in arguments
+    ]
+    [[document]] = await connection.fetch(f"explain (format json) execute planned ({', '.join(literals)})")
+    await connection.execute("deallocate planned")
+    return list(nodes(json.loads(document)[0]["Plan"]))
+
+
+def literal(values: list[object]) -> str:
+    return "{" + ",".join(f'"\\\\x{v.hex()}"' if isinstance(v, bytes) else f'"{v}"' for v in values) + "}"
+
+
+def nodes(node: dict) -> Iterator[dict]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from nodes(child)
+
+
+def is_scan_of_all(node: dict) -> bool:
+    """A sequential scan, or an index read from one end to the other."""
+    conditions = {"Index Cond", "Recheck Cond"} & node.keys()
+    return "Relation Name" in node and "Scan" in node["Node Type"] and not conditions
