@@ -80,7 +80,7 @@ async def connected(
     dsn: str, metrics: Metrics, *, size: int, name: str, setting: str = "FRONTDESK_DATABASE_URL"
 ) -> AsyncIterator[Database]:
     """Open a pool of at most `size` connections; raises `Misconfigured`, naming the setting, if no server is there."""
-    try:
+    with connecting(dsn, setting=setting):
         pool = await asyncpg.create_pool(
             dsn,
             min_size=1,
@@ -89,12 +89,19 @@ async def connected(
             timeout=5,
             server_settings={**_SERVER_SETTINGS, "application_name": f"frontdesk {name}"},
         )
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-        raise Misconfigured(f"{setting}: cannot connect to {_without_password(dsn)}: {_first_line(exc)}") from exc
     try:
         yield Database(pool, metrics)
     finally:
         await _close(pool)
+
+
+@contextmanager
+def connecting(dsn: str, *, setting: str = "FRONTDESK_DATABASE_URL") -> Iterator[None]:
+    """Turn what asyncpg raises while it connects into `Misconfigured`, which names the setting and the server."""
+    try:
+        yield
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        raise Misconfigured(f"{setting}: cannot connect to {_without_password(dsn)}: {_first_line(exc)}") from exc
 
 
 async def _close(pool: "asyncpg.Pool[Any]") -> None:

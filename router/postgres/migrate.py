@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 
 from router.domain.errors import Misconfigured
-from router.postgres.database import Connection, Database
+from router.postgres.database import Connection, Database, connecting, translated
 
 _LOCK = 0x46524F4E54  # "FRONT": one migrator at a time for each database
 _UP = re.compile(r"^-- migrate:up(?P<options>[^\n]*)\n(?P<body>.*?)(?=^-- migrate:down|\Z)", re.DOTALL | re.MULTILINE)
@@ -48,11 +48,16 @@ def _read(path: Path) -> Migration:
 
 
 async def migrate(dsn: str, folder: Path | None = None) -> list[str]:
-    """Apply what is missing and return the names of the migrations applied; safe to run from many processes."""
-    connection = await asyncpg.connect(dsn, timeout=10)
+    """Apply what is missing and return the names of the migrations applied; safe to run from many processes.
+
+    Raises `Misconfigured` if no server is there, `StoreUnavailable` or `DataError` where one of them fails.
+    """
+    with connecting(dsn):
+        connection = await asyncpg.connect(dsn, timeout=10)
     try:
-        await connection.execute("select pg_advisory_lock($1)", _LOCK)
-        return await _apply_missing(connection, read_migrations(folder or migrations_folder()))
+        with translated():
+            await connection.execute("select pg_advisory_lock($1)", _LOCK)
+            return await _apply_missing(connection, read_migrations(folder or migrations_folder()))
     finally:
         await connection.close()
 
