@@ -30,6 +30,7 @@ from router.flow.timers import MAINTAIN_EVERY_S, QueueGauges, every
 from router.local.child import Child
 from router.local.postgres import EmbeddedPostgres, served_elsewhere
 from router.metrics import Metrics
+from router.policy.parse import PolicyError
 from router.postgres.bus import PostgresConsumer, PostgresPublisher
 from router.postgres.claims import PostgresClaims
 from router.postgres.customers import PostgresCustomers
@@ -244,6 +245,8 @@ def _load_policy(shared: Deployment) -> LivePolicy:
         return LivePolicy(path.read_text, shared.operations.remember_policy, shared.metrics)
     except (OSError, UnicodeDecodeError) as exc:
         raise Misconfigured(f"FRONTDESK_POLICY_PATH: cannot read {path}: {exc}") from exc
+    except PolicyError as exc:
+        raise Misconfigured(f"FRONTDESK_POLICY_PATH: {path}: {'; '.join(exc.problems)}") from exc
 
 
 def _retention(settings: Settings) -> Retention:

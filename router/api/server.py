@@ -87,7 +87,8 @@ async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterato
         try:
             await web.TCPSite(runner, host, port).start()
         except OSError as exc:
-            raise Misconfigured(f"cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
+            where = f"FRONTDESK_HTTP_HOST, FRONTDESK_HTTP_PORT: cannot listen on {host}:{port}"
+            raise Misconfigured(f"{where}: {exc.strerror or exc}") from exc
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
