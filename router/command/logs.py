@@ -22,3 +22,5 @@ def configure(*, level: str, format: str) -> None:  # noqa: A002 - as in FRONTDE
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    # what it warns of, a line of ours says as well, with the broker and what comes of it
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)

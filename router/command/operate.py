@@ -14,7 +14,7 @@ from router.app import INTAKE, Deployment, deployment, publishing
 from router.command.running import give_up, run, settings
 from router.domain.agent import Role
 from router.domain.customer import CustomerId
-from router.domain.errors import NotFound
+from router.domain.errors import Invalid, NotFound
 from router.flow.unprocessable import replay as replay_one
 from router.policy.parse import PolicyError, parse_policy
 
@@ -31,8 +31,11 @@ commands.add_typer(intake_switch, name="switch")
 commands.add_typer(policy, name="policy")
 
 T = TypeVar("T")
-Id = Annotated[int, typer.Argument(metavar="ID", help="As `frontdesk unprocessable list` shows it.")]
-CustomerArgument = Annotated[int, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
+_LARGEST = 2**63 - 1
+Id = Annotated[
+    int, typer.Argument(metavar="ID", min=1, max=_LARGEST, help="As `frontdesk unprocessable list` shows it.")
+]
+CustomerArgument = Annotated[int, typer.Argument(metavar="CUSTOMER", min=1, max=_LARGEST, help="The customer's id.")]
 
 
 @token.command()
@@ -65,7 +68,7 @@ def list_tokens() -> None:
 
 
 @token.command()
-def revoke(name: str) -> None:
+def revoke(name: Annotated[str, typer.Argument(help="As `frontdesk token list` shows it.")]) -> None:
     """End a token; every process refuses it within five seconds."""
     _with_deployment(lambda shared: shared.tokens.revoke(name))
     typer.echo(f"revoked {name}")
@@ -98,7 +101,7 @@ def show(id: Id, raw: Annotated[bool, typer.Option(help="Only the bytes, as they
 
 
 @unprocessable.command()
-def replay(ids: Annotated[list[int], typer.Argument(metavar="ID...")]) -> None:
+def replay(ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=_LARGEST)]) -> None:
     """Send payloads through again, after what refused them has been mended."""
 
     async def work(shared: Deployment) -> None:
@@ -158,10 +161,14 @@ def status() -> None:
 
 
 @policy.command()
-def check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+def check(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+) -> None:
     """Say what is wrong with a policy file, line by line; needs no server."""
     try:
         parsed = parse_policy(file.read_text())
+    except UnicodeDecodeError:
+        give_up(Invalid(str(file), "is not UTF-8"))
     except PolicyError as exc:
         for problem in exc.problems:
             typer.echo(problem)

@@ -40,9 +40,11 @@ class Tokens:
         """Make a token and return its secret, which is kept nowhere.
 
         A token for a person (`agent`, `lead`) names the agent, who is made if unknown; teams and skills that are given
-        replace the agent's. Raises `Invalid` for a person without name or an integration with one, `Conflict` if the
-        token's name is taken.
+        replace the agent's. Raises `Invalid` for a token or a person without name or an integration with one,
+        `Conflict` if the token's name is taken.
         """
+        if not name.strip():
+            raise Invalid("name", "must not be empty: it says what the token is for")
         _check_person(role, agent_name)
         secret = f"fd_{secrets.token_urlsafe(32)}"
         async with self._database.transaction("tokens") as connection:
