@@ -1,0 +1,81 @@
+"""The relay: replies reach the bus in order, at least once, and one bad conversation holds up no other."""
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from router.domain.errors import BusUnavailable
+from router.flow import outbox as flow
+from router.flow.bus import Exchange
+from router.flow.outbox import Parcel, Relay
+from router.metrics import Metrics
+from tests.fakes import MemoryOutbox, MemoryPublisher
+
+DEADLINE_S = 5
+
+
+def an_outbox(*replies: tuple[int, bytes]) -> MemoryOutbox:
+    """Conversation and body of each reply, oldest first."""
+    return MemoryOutbox(
+        [
+            (
+                conversation_id,
+                Parcel(id=id_, routing_key="sms.x", format="reply.v1", account="+49", message_id=f"m{id_}", body=body),
+            )
+            for id_, (conversation_id, body) in enumerate(replies, start=1)
+        ]
+    )
+
+
+def a_relay(store: MemoryOutbox, publisher: MemoryPublisher) -> Relay:
+    return Relay(store=store, publisher=publisher, metrics=Metrics(CollectorRegistry()))
+
+
+async def test_each_round_hands_over_one_reply_a_conversation_in_order():
+    store, publisher = an_outbox((1, b"1a"), (1, b"1b"), (2, b"2a")), MemoryPublisher()
+    relay = a_relay(store, publisher)
+    assert [await relay.relay() for _ in range(3)] == [2, 1, 0]
+    assert [publication.body for publication in publisher.published] == [b"1a", b"2a", b"1b"]
+    assert store.parcels == []
+
+
+async def test_a_reply_keeps_its_address_and_its_id():
+    publisher = MemoryPublisher()
+    await a_relay(an_outbox((1, b"1a")), publisher).relay()
+    [publication] = publisher.published
+    assert (publication.exchange, publication.routing_key, publication.format) == (
+        Exchange.OUTBOUND,
+        "sms.x",
+        "reply.v1",
+    )
+    assert (publication.account, publication.message_id) == ("+49", "m1")
+
+
+async def test_what_the_bus_refuses_stays_while_the_others_go():
+    store, publisher = an_outbox((1, b"1a"), (2, b"2a")), MemoryPublisher(refused={b"1a"})
+    with pytest.raises(BusUnavailable):
+        await a_relay(store, publisher).relay()
+    assert [publication.body for publication in publisher.published] == [b"2a"]
+    assert [parcel.body for _, parcel in store.parcels] == [b"1a"]
+
+
+async def test_an_outage_of_the_bus_is_waited_out(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(flow, "OUTAGE_S", 0)
+    monkeypatch.setattr(flow, "IDLE_S", 0)
+    sent = asyncio.Event()
+
+    class Recovering(MemoryPublisher):
+        async def publish(self, publication) -> None:
+            try:
+                await super().publish(publication)
+                sent.set()
+            finally:
+                self.refused.clear()
+
+    running = asyncio.create_task(a_relay(an_outbox((1, b"1a")), Recovering(refused={b"1a"})).run())
+    async with asyncio.timeout(DEADLINE_S):
+        await sent.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()

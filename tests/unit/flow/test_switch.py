@@ -1,0 +1,93 @@
+"""The switch: intake runs while it is on, and an outage leaves it as it was."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from router.domain.errors import StoreUnavailable
+from router.flow import switch as flow
+from router.flow.switch import Switch
+
+DEADLINE_S = 5
+
+
+class Job:
+    """Work that goes on until it is cancelled, and says when it began and when it ended."""
+
+    def __init__(self) -> None:
+        self.began, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.ended.clear()
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.began.clear()
+            self.ended.set()
+
+
+class Store:
+    """Where the switch is kept; while `answers` is an exception, that is raised."""
+
+    def __init__(self, *, is_on: bool) -> None:
+        self.answer: bool | Exception = is_on
+
+    async def is_on(self) -> bool:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.001)
+
+
+@asynccontextmanager
+async def running(store: Store, job: Callable) -> AsyncIterator[Switch]:
+    switch = Switch(store.is_on)
+    task = asyncio.create_task(switch.run(job))
+    async with asyncio.timeout(DEADLINE_S):
+        yield switch
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_turned_off_it_ends_the_job_and_turned_on_it_begins_anew():
+    store, job = Store(is_on=True), Job()
+    async with running(store, job) as switch:
+        await job.began.wait()
+        store.answer = False
+        await job.ended.wait()
+        assert not switch.is_on
+        store.answer = True
+        await job.began.wait()
+        assert switch.is_on
+    assert job.ended.is_set()
+
+
+@pytest.mark.parametrize("last_seen", [True, False])
+async def test_an_outage_leaves_it_as_it_was_last_seen(last_seen: bool):
+    store = Store(is_on=last_seen)
+    switch = Switch(store.is_on)
+    await switch._look()
+    store.answer = StoreUnavailable()
+    assert await switch._look() is last_seen
+
+
+async def test_before_it_was_ever_read_it_counts_as_on():
+    store, job = Store(is_on=True), Job()
+    store.answer = StoreUnavailable()
+    async with running(store, job):
+        await job.began.wait()
+
+
+async def test_a_job_that_fails_ends_the_run_with_its_error():
+    async def failing() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await Switch(Store(is_on=True).is_on).run(failing)

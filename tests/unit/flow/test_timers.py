@@ -1,0 +1,100 @@
+"""Gauges are exported by one process at a time; timers go on after an outage."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from router.domain.errors import StoreUnavailable
+from router.flow import timers as flow
+from router.flow.timers import OutboxState, QueueGauges, QueueState, every
+from router.metrics import Metrics
+from tests.intake import POLICY
+
+DEADLINE_S = 5
+
+
+class Deployment:
+    """What all processes share: who holds the duty, and what there is to measure."""
+
+    def __init__(self) -> None:
+        self.holder: str | None = None
+
+    async def take_duty(self, _name: str, holder: str, *, seconds: float) -> bool:
+        self.holder = self.holder or holder
+        return self.holder == holder
+
+    async def lay_down_duty(self, _name: str, holder: str) -> None:
+        if self.holder == holder:
+            self.holder = None
+
+    async def queues(self) -> Mapping[str, QueueState]:
+        return {"general": QueueState(waiting=3, longest_wait_s=7.5, overdue=1), "removed": QueueState(waiting=1)}
+
+    async def outbox(self) -> OutboxState:
+        return OutboxState(pending=2, oldest_s=1.5)
+
+
+class Exporter:
+    """One `timers` process and what it exports."""
+
+    def __init__(self, deployment: Deployment, holder: str) -> None:
+        self.registry = CollectorRegistry()
+        self.gauges = QueueGauges(
+            gauges=deployment, policy=lambda: POLICY, holder=holder, metrics=Metrics(self.registry)
+        )
+
+    def waiting(self, queue: str) -> float | None:
+        return self.registry.get_sample_value("router_queue_waiting_tickets", {"queue": queue})
+
+
+async def test_every_queue_of_the_policy_is_exported_and_every_other_where_tickets_wait():
+    process = Exporter(Deployment(), "one")
+    await process.gauges.measure()
+    assert {queue: process.waiting(queue) for queue in ("general", "expert", "removed")} == {
+        "general": 3,
+        "expert": 0,
+        "removed": 1,
+    }
+    assert process.registry.get_sample_value("router_queue_longest_wait_seconds", {"queue": "general"}) == 7.5
+    assert process.registry.get_sample_value("router_queue_overdue_tickets", {"queue": "general"}) == 1
+    assert process.registry.get_sample_value("router_outbox_pending_messages") == 2
+    assert process.registry.get_sample_value("router_outbox_oldest_seconds") == 1.5
+
+
+async def test_only_the_holder_of_the_duty_exports_and_the_next_one_takes_over():
+    deployment = Deployment()
+    one, two = Exporter(deployment, "one"), Exporter(deployment, "two")
+    await one.gauges.measure()
+    await two.gauges.measure()
+    assert (one.waiting("general"), two.waiting("general")) == (3, None)
+    await one.gauges.close()
+    await two.gauges.measure()
+    await one.gauges.measure()
+    assert (one.waiting("general"), two.waiting("general")) == (None, 3)
+
+
+async def test_a_timer_goes_on_after_an_outage_and_reports_its_success(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(flow, "OUTAGE_S", 0)
+    registry, twice = CollectorRegistry(), asyncio.Event()
+    turns = 0
+
+    async def work() -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            assert registry.get_sample_value(SUCCESS, {"loop": "test"}) is None
+            raise StoreUnavailable
+        if turns == 3:
+            twice.set()
+
+    running = asyncio.create_task(every(0, "test", work, Metrics(registry)))
+    async with asyncio.timeout(DEADLINE_S):
+        await twice.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert registry.get_sample_value(SUCCESS, {"loop": "test"}) > 0
+
+
+SUCCESS = "router_loop_last_success_timestamp_seconds"
