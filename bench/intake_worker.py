@@ -1,7 +1,8 @@
 """The two consumers that the intake benchmark compares, each as the only worker of its process.
 
 `batch` is the product's own consumer and receiver. `per-message` is the usual way: aio-pika hands over one delivery at
-a time, ten in flight, each with a transaction of its own, doing the same SQL work through the same code.
+a time, ten in flight, each with a transaction of its own that decides through the same code and writes the same rows,
+a statement for each (`plain_store`).
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from statistics import quantiles
 import aio_pika
 import uvloop
 
+from bench.plain_store import PlainIntake
+from channels.formats import parse
 from router.app import deployment, make_receiver
 from router.command import logs
 from router.flow.bus import Delivery
@@ -63,16 +66,23 @@ async def work(kind: str) -> None:
         async def never(_: Delivery) -> bool:
             return False
 
-        def receiver() -> Receiver:
-            return make_receiver(shared, policy, b"bench", isolate=never)
+        def plain_receiver() -> Receiver:
+            return Receiver(
+                store=PlainIntake(shared.database),
+                policy=policy.current,
+                parse=parse,
+                secret=b"bench",
+                metrics=shared.metrics,
+                isolate=never,
+            )
 
         url = settings.amqp_url or ""
         if kind == "batch":
-            one = receiver()
+            one = make_receiver(shared, policy, b"bench", isolate=never)
             consumer = RabbitConsumer(url, shared.metrics, batch=settings.batch_cap)
             consuming = consumer.run(lambda parcels: log.through(one, parcels), one.open)
         else:
-            consuming = _per_message(url, [receiver() for _ in range(IN_FLIGHT)], log)
+            consuming = _per_message(url, [plain_receiver() for _ in range(IN_FLIGHT)], log)
         task: asyncio.Task[None] = asyncio.create_task(consuming)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         await asyncio.wait({task})

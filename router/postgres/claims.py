@@ -1,11 +1,11 @@
 """Claims on PostgreSQL: locks, reads and the guarded update of a round. Leaves who is given what to `decide.offer`."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
 
-from router.decide.offer import Asking, Line, Match
+from router.decide.offer import Asking, Head, Match
 from router.domain.agent import Lease
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
@@ -26,40 +26,43 @@ class PostgresClaims:
     async def round(self, agents: Collection[AgentId]) -> AsyncIterator["PostgresRound"]:
         async with self._database.transaction("claim") as connection:
             # Lock first, read in the next statement: only that one sees what the last holder did.
-            await connection.execute(SQL["lock_agents"], list(agents))
-            yield PostgresRound(connection, list(agents))
+            await connection.execute(SQL["lock_agents"], _ids(agents))
+            yield PostgresRound(connection, agents)
 
 
 class PostgresRound:
     """The statements between the agents' locks and the commit."""
 
-    def __init__(self, connection: Connection, agents: list[AgentId]) -> None:
+    def __init__(self, connection: Connection, agents: Collection[AgentId]) -> None:
         self._connection = connection
         self._agents = agents
 
     async def asking(self) -> tuple[list[Assignment], list[Asking]]:
-        rows = await self._connection.fetch(SQL["asking"], self._agents)
+        rows = await self._connection.fetch(SQL["asking"], _ids(self._agents))
         unseen = [_assignment(row) for row in rows if row["id"] is not None]
         return unseen, [Asking(row["agent_id"], row["groups"]) for row in rows if row["id"] is None]
 
-    async def lines(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> list[Line]:
-        arguments = (list(depths), list(depths.values()), list(reserved))
-        rows = await self._connection.fetch(SQL["claim_heads"], *arguments)
-        return [Line(row["group_id"], list(zip(row["due_at"], row["tickets"], strict=True))) for row in rows]
+    async def heads(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> list[Head]:
+        arguments = (_ids(depths), _ids(depths.values()), _ids(reserved))
+        return list(map(tuple, await self._connection.fetch(SQL["heads"], *arguments)))
 
     async def take(self, matches: Sequence[Match]) -> list[Assignment]:
-        tickets = [match.ticket_id for match in matches]
-        rows = await self._connection.fetch(SQL["take"], tickets, [match.agent_id for match in matches])
+        tickets = _ids(match.ticket_id for match in matches)
+        rows = await self._connection.fetch(SQL["take"], tickets, _ids(match.agent_id for match in matches))
         return [_assignment(row) for row in rows]
 
 
 def _assignment(row: asyncpg.Record) -> Assignment:
     return Assignment(
-        agent_id=row["assigned_to"],
+        agent_id=row["agent_id"],
         lease=Lease(row["id"], row["lease_epoch"]),
         queue=row["queue"],
         channel=row["channel"],
-        enqueued_at=row["enqueued_at"],
-        due_at=row["due_at"],
-        assigned_at=row["assigned_at"],
+        waited_s=row["waited_s"],
+        met_target=row["met_target"],
     )
+
+
+def _ids(numbers: Iterable[int]) -> str:
+    """An array as PostgreSQL writes it: asyncpg's own takes ten times as long, and a round has thousands of ids."""
+    return "{" + ",".join(map(str, numbers)) + "}"

@@ -88,6 +88,7 @@ async def connected(
             command_timeout=STATEMENT_S,
             timeout=5,
             server_settings={**_SERVER_SETTINGS, "application_name": f"frontdesk {name}"},
+            reset=_as_it_is,
         )
     try:
         yield Database(pool, metrics)
@@ -102,6 +103,10 @@ def connecting(dsn: str, *, setting: str = "FRONTDESK_DATABASE_URL") -> Iterator
         yield
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
         raise Misconfigured(f"{setting}: cannot connect to {_without_password(dsn)}: {_first_line(exc)}") from exc
+
+
+async def _as_it_is(_: object) -> None:
+    """Spare the round trip that resets a connection: all that transactions set here is local to them."""
 
 
 async def _close(pool: "asyncpg.Pool[Any]") -> None:

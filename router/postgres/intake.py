@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from channels.message import MessageKey
 from router.domain.conversation import ConversationId
+from router.domain.ticket import Requirement
 from router.flow.changes import Changes, Outcome, Received
 from router.flow.receive import Wanted
 from router.flow.world import Ids, Snapshot
@@ -23,11 +24,14 @@ class PostgresIntake:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ids = ReservedIds()
+        self._groups: dict[Requirement, int] = {}
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["PostgresIntakeTransaction"]:
         async with self._database.transaction("intake") as connection:
-            yield PostgresIntakeTransaction(connection, self._ids)
+            transaction = PostgresIntakeTransaction(connection, self._ids, self._groups)
+            yield transaction
+        self._groups |= transaction.found
 
     async def attempts(self, hashes: Sequence[bytes]) -> Mapping[bytes, int]:
         found = await self._database.fetch("attempts", SQL["load_attempts"], hashes)
@@ -41,9 +45,12 @@ class PostgresIntake:
 class PostgresIntakeTransaction:
     """Implements `router.flow.receive.IntakeTransaction`."""
 
-    def __init__(self, connection: Connection, ids: ReservedIds) -> None:
+    def __init__(self, connection: Connection, ids: ReservedIds, groups: Mapping[Requirement, int]) -> None:
+        """`groups` are the ids of skill groups that are known to be committed; `found` are those met on the way."""
         self._connection = connection
         self._ids = ids
+        self._groups = groups
+        self.found: dict[Requirement, int] = {}
 
     async def load(self, wanted: Wanted) -> tuple[Snapshot, Ids]:
         """Lock, then read in the next statement: only a fresh snapshot shows what the lock's last holder wrote.
@@ -59,9 +66,8 @@ class PostgresIntakeTransaction:
         conversations = await connection.fetch(SQL["lock_conversations"], found, customer_ids) if customers else []
         of_conversations = [row["ticket_id"] for row in conversations if row["ticket_id"]]
         tickets = await connection.fetch(SQL["lock_tickets"], of_conversations, customer_ids) if customers else []
-        await self._ids.reserve(connection, wanted.messages)
         snapshot = Snapshot(
-            now=await connection.fetchval(SQL["read_clock"]),
+            now=await self._ids.reserve(connection, wanted.messages),
             customers=[rows.customer(row) for row in customers],
             handles=[rows.known_handle(row) for row in handles],
             conversations=[rows.conversation(row) for row in conversations],
@@ -104,37 +110,31 @@ class PostgresIntakeTransaction:
         ]
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> None:
-        """Write all that was decided, parents before children."""
-        now = changes.now
-        await self._put("put_customers", rows.customer_columns(changes.customers.values()))
-        await self._put("put_handles", rows.handle_columns(changes.handles), last=now)
-        await self._put_tickets(changes)
-        await self._put("put_conversations", rows.conversation_columns(changes.conversations.values()))
-        await self._put("put_messages", rows.message_columns(changes.messages, now), first=now)
-        await self._put("put_payloads", rows.payload_columns(changes.messages), first=now)
-        await self._put("put_references", rows.columns(changes.references, 3))
-        await self._put("put_events", rows.event_columns(changes.events), first=now)
-        await self._put("put_received", rows.received_columns(changes.received), first=now)
+        """Write all that was decided."""
+        await self._connection.execute(
+            SQL["record"],
+            changes.now,
+            *rows.customer_columns(changes.customers.values()),
+            *rows.handle_columns(changes.handles),
+            *rows.ticket_columns(changes.tickets.values(), await self._group_ids(changes)),
+            *rows.conversation_columns(changes.conversations.values()),
+            *rows.message_columns(changes.messages, changes.now),
+            *rows.payload_columns(changes.messages),
+            *rows.columns(changes.references, 3),
+            *rows.event_columns(changes.events),
+            *rows.received_columns(changes.received),
+        )
         for unprocessable in changes.unprocessable:
             await self._connection.execute(SQL["put_unprocessable"], *rows.unprocessable(unprocessable))
         if finished:
             await self._connection.execute(SQL["finish_attempts"], finished)
-        if any(event.kind == "queue" for event in changes.events):
-            await self._connection.execute(SQL["wake_agents"])
 
-    async def _put_tickets(self, changes: Changes) -> None:
-        if not changes.tickets:
-            return
-        requirements = {rows.requirement(ticket) for ticket in changes.tickets.values()}
-        group_ids = await groups.ensure(self._connection, requirements)
-        await self._put("put_tickets", rows.ticket_columns(changes.tickets.values(), group_ids))
-
-    async def _put(self, statement: str, columns: list[list[object]], **extra: object) -> None:
-        """Run a set-based statement, unless its set is empty; `first` and `last` go before and after the columns."""
-        if columns[0]:
-            before = [extra["first"]] if "first" in extra else []
-            after = [extra["last"]] if "last" in extra else []
-            await self._connection.execute(SQL[statement], *before, *columns, *after)
+    async def _group_ids(self, changes: Changes) -> Mapping[Requirement, int]:
+        wanted = {rows.requirement(ticket) for ticket in changes.tickets.values()}
+        known = {requirement: self._groups[requirement] for requirement in wanted & self._groups.keys()}
+        if missing := wanted - known.keys():
+            self.found = await groups.ensure(self._connection, missing)
+        return known | self.found
 
 
 def _lock_keys(wanted: Wanted) -> list[int]:

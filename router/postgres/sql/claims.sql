@@ -1,47 +1,45 @@
 -- name: lock_agents
 -- Whoever gives or takes something of these agents does so one after another; in id order, so that nobody deadlocks.
-select id
-from agent
-where id = any ($1::bigint[])
+select from agent
+where id = any ($1::text::bigint[])
 order by id
 for no key update
 
 -- name: asking
 -- The groups of each agent, and the oldest ticket that was assigned and never seen.
 select
-  agent.id as agent_id,
-  array(select group_id from agent_group where agent_group.agent_id = agent.id) as groups,
+  asking.agent_id,
+  array(select group_id from agent_group where agent_group.agent_id = asking.agent_id) as groups,
   unseen.*
-from unnest($1::bigint[]) with ordinality as agent (id, position)
+from unnest($1::text::bigint[]) with ordinality as asking (agent_id, position)
 left join lateral (
-  select id, lease_epoch, assigned_to, queue, channel, enqueued_at, due_at, assigned_at
+  select
+    id, lease_epoch, queue, channel, extract(epoch from assigned_at - enqueued_at)::float8 as waited_s,
+    assigned_at <= due_at as met_target
   from ticket
-  where assigned_to = agent.id
+  where assigned_to = asking.agent_id
     and state = 'assigned'
     and not is_seen
   order by assigned_at, id
   limit 1
 ) as unseen on true
-order by agent.position
+order by asking.position
 
--- name: claim_heads
+-- name: heads
 -- The tickets due first of each group, as many as agents ask for; reads no more of the index, however many wait.
 -- Takes no locks: most of what is read here goes to nobody in this round.
-select asked.group_id, line.due_at, line.tickets
-from unnest($1::bigint[], $2::integer[]) as asked (group_id, depth)
+select asked.group_id, head.id
+from unnest($1::text::bigint[], $2::text::integer[]) as asked (group_id, depth)
 cross join lateral (
-  select array_agg(due_at) as due_at, array_agg(id) as tickets
-  from (
-    select ticket.id, ticket.due_at
-    from ticket
-    where ticket.group_id = asked.group_id
-      and ticket.state = 'queued'
-      and ticket.id <> all ($3::bigint[])
-    order by ticket.due_at, ticket.id
-    limit asked.depth
-  ) as head
-) as line
-where line.tickets is not null
+  select ticket.id, ticket.due_at
+  from ticket
+  where ticket.group_id = asked.group_id
+    and ticket.state = 'queued'
+    and ticket.id <> all ($3::text::bigint[])
+  order by ticket.due_at, ticket.id
+  limit asked.depth
+) as head
+order by head.due_at, head.id
 
 -- name: take
 -- Assigns the tickets that are still queued and writes the event of each.
@@ -50,7 +48,7 @@ where line.tickets is not null
 -- Not now(): the transaction may have begun, and waited for an agent, before the ticket was queued.
 with matched as (
   select *
-  from unnest($1::bigint[], $2::bigint[]) as matched (ticket_id, agent_id)
+  from unnest($1::text::bigint[], $2::text::bigint[]) as matched (ticket_id, agent_id)
 ), chosen as materialized (
   select ticket.id, matched.agent_id
   from matched
@@ -68,16 +66,17 @@ with matched as (
   from chosen
   where ticket.id = chosen.id
   returning
-    ticket.id, ticket.lease_epoch, ticket.assigned_to, ticket.queue, ticket.channel, ticket.enqueued_at, ticket.due_at,
-    ticket.assigned_at, ticket.group_id, ticket.policy_version
+    ticket.id, ticket.lease_epoch, chosen.agent_id, ticket.queue, ticket.channel, ticket.group_id, ticket.due_at,
+    ticket.policy_version, ticket.assigned_at, ticket.assigned_at <= ticket.due_at as met_target,
+    extract(epoch from ticket.assigned_at - ticket.enqueued_at)::float8 as waited_s
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
-    id, assigned_at, 'accept', 'assigned', 'agent:' || assigned_to,
+    id, assigned_at, 'accept', 'assigned', 'agent:' || agent_id,
     jsonb_build_object(
-      'queue', queue, 'group', group_id, 'due_at', due_at, 'lease_epoch', lease_epoch,
-      'waited_s', extract(epoch from assigned_at - enqueued_at), 'policy_version', policy_version)
+      'queue', queue, 'group', group_id, 'due_at', due_at, 'lease_epoch', lease_epoch, 'waited_s', waited_s,
+      'policy_version', policy_version)
   from taken
 )
-select id, lease_epoch, assigned_to, queue, channel, enqueued_at, due_at, assigned_at
+select id, lease_epoch, agent_id, queue, channel, waited_s, met_target
 from taken

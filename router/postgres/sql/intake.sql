@@ -105,133 +105,136 @@ select channel, account, external_id, fingerprint, outcome, ticket_id, message_i
 from unnest($1::text[], $2::text[], $3::text[]) as wanted (channel, account, external_id)
 join received using (channel, account, external_id)
 
--- name: read_clock
--- The only clock that decisions know.
-select clock_timestamp()
-
 -- name: reserve_ids
--- Ids for at most so many new customers, conversations, tickets and messages.
+-- The only clock that decisions know, and ids for so many new customers, conversations, tickets and messages.
 select
+  clock_timestamp() as now,
   array(select nextval('customer_ids') from generate_series(1, $1::integer)) as customer,
   array(select nextval('conversation_ids') from generate_series(1, $2::integer)) as conversation,
   array(select nextval('ticket_ids') from generate_series(1, $3::integer)) as ticket,
   array(select nextval('message_ids') from generate_series(1, $4::integer)) as message
 
--- name: put_customers
--- New customers, and the digests of known ones.
-insert into customer (id, name, tier, language, contacts, reopened_count, created_at)
-select id, name, tier, language, string_to_array(nullif(contacts, ''), E'\n'), reopened_count, created_at
-from unnest(
-  $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[]
-) as new (id, name, tier, language, contacts, reopened_count, created_at)
-on conflict (id) do update
-set contacts = excluded.contacts, reopened_count = excluded.reopened_count, language = excluded.language
-
--- name: put_handles
--- New handles, and known ones that somebody now vouches for.
-insert into handle (key, kind, value, scope, name, customer_id, verified, created_at)
-select distinct on (key) key, kind, value, scope, name, customer_id, verified, $8::timestamptz
-from unnest(
-  $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::boolean[]
-) as new (key, kind, value, scope, name, customer_id, verified)
-order by key, verified desc
-on conflict (key) do update
-set verified = true
-where excluded.verified and handle.customer_id = excluded.customer_id
-
--- name: put_tickets
--- New tickets, and what a message changes about known ones: a new wait, or only the time of the customer's last word.
+-- name: record
+-- Everything that a batch came to, each table's rows as a set; one round trip, and references are checked at its end.
+with
+-- new customers, and the digests of known ones
+customers as (
+  insert into customer (id, name, tier, language, contacts, reopened_count, created_at)
+  select id, name, tier, language, string_to_array(nullif(contacts, ''), E'\n'), reopened_count, created_at
+  from unnest(
+    $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::timestamptz[]
+  ) as new (id, name, tier, language, contacts, reopened_count, created_at)
+  on conflict (id) do update
+  set contacts = excluded.contacts, reopened_count = excluded.reopened_count, language = excluded.language
+),
+-- new handles, and known ones that somebody now vouches for
+handles as (
+  insert into handle (key, kind, value, scope, name, customer_id, verified, created_at)
+  select distinct on (key) key, kind, value, scope, name, customer_id, verified, $1::timestamptz
+  from unnest(
+    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::boolean[]
+  ) as new (key, kind, value, scope, name, customer_id, verified)
+  order by key, verified desc
+  on conflict (key) do update
+  set verified = true
+  where excluded.verified and handle.customer_id = excluded.customer_id
+),
+-- new tickets, and what a message changes about known ones: a new wait, or only the time of the customer's last word.
 -- The holder is given only because the row to insert is checked before it conflicts; intake changes no holder.
-insert into ticket (
-  id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
-  reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
-  reopened_count, created_at, resolved_at, assigned_to
+tickets as (
+  insert into ticket (
+    id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
+    reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
+    reopened_count, created_at, resolved_at, assigned_to
+  )
+  select
+    id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
+    reasons::jsonb, language, coalesce(string_to_array(nullif(skills, ''), ','), '{}'), target_s, enqueued_at, due_at,
+    preferred_agent_id, preferred_until, last_customer_at, reopened_count, created_at, resolved_at, assigned_to
+  from unnest(
+    $16::bigint[], $17::bigint[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::bigint[],
+    $24::text[], $25::text[], $26::text[], $27::real[], $28::text[], $29::text[], $30::text[], $31::integer[],
+    $32::timestamptz[], $33::timestamptz[], $34::bigint[], $35::timestamptz[], $36::timestamptz[], $37::integer[],
+    $38::timestamptz[], $39::timestamptz[], $40::bigint[]
+  ) as new (
+    id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
+    reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
+    reopened_count, created_at, resolved_at, assigned_to
+  )
+  on conflict (id) do update
+  set state = excluded.state, enqueued_at = excluded.enqueued_at, due_at = excluded.due_at,
+    preferred_agent_id = excluded.preferred_agent_id, preferred_until = excluded.preferred_until,
+    last_customer_at = excluded.last_customer_at, reopened_count = excluded.reopened_count,
+    resolved_at = excluded.resolved_at
+),
+-- new conversations, and what a message changes about known ones; those that end come first, to make room for new ones
+conversations as (
+  insert into conversation (
+    id, customer_id, channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants,
+    last_message_at, created_at
+  )
+  select
+    id, customer_id, channel, provider, account, thread_key, reply_to::jsonb, subject, ticket_id, is_open,
+    array(select jsonb_array_elements_text(participants::jsonb)), last_message_at, created_at
+  from unnest(
+    $41::bigint[], $42::bigint[], $43::text[], $44::text[], $45::text[], $46::text[], $47::text[], $48::text[],
+    $49::bigint[], $50::boolean[], $51::text[], $52::timestamptz[], $53::timestamptz[]
+  ) as new (
+    id, customer_id, channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants,
+    last_message_at, created_at
+  )
+  order by is_open
+  on conflict (id) do update
+  set ticket_id = excluded.ticket_id, is_open = excluded.is_open, participants = excluded.participants,
+    last_message_at = excluded.last_message_at
+),
+-- what was written
+messages as (
+  insert into message (
+    id, received_at, ticket_id, conversation_id, customer_id, direction, channel, account, external_id, author, subject,
+    text, html, attachments, attributes, automatic, sent_at
+  )
+  select
+    id, $1::timestamptz, ticket_id, conversation_id, customer_id, 'in', channel, account, external_id, author, subject,
+    text, html, attachments::jsonb, attributes::jsonb, automatic, sent_at
+  from unnest(
+    $54::bigint[], $55::bigint[], $56::bigint[], $57::bigint[], $58::text[], $59::text[], $60::text[], $61::text[],
+    $62::text[], $63::text[], $64::text[], $65::text[], $66::text[], $67::text[], $68::timestamptz[]
+  ) as new (
+    id, ticket_id, conversation_id, customer_id, channel, account, external_id, author, subject, text, html,
+    attachments, attributes, automatic, sent_at
+  )
+),
+-- the raw bytes of messages whose rows do not hold all of them
+payloads as (
+  insert into payload (message_id, received_at, format, body)
+  select message_id, $1::timestamptz, format, body
+  from unnest($69::bigint[], $70::text[], $71::bytea[]) as new (message_id, format, body)
+),
+-- where answers to the batch's mails will lead
+references_ as (
+  insert into mail_reference (account, message_id, conversation_id)
+  select account, message_id, conversation_id
+  from unnest($72::text[], $73::text[], $74::bigint[]) as new (account, message_id, conversation_id)
+  on conflict do nothing
+),
+-- the lines of the tickets' histories, in order
+events as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select ticket_id, $1::timestamptz, kind, state, 'intake', data::jsonb
+  from unnest($75::bigint[], $76::text[], $77::text[], $78::text[]) as new (ticket_id, kind, state, data)
+),
+-- the keys of the batch's messages; one that another transaction took in the meantime repeats the batch
+keys as (
+  insert into received (channel, account, external_id, fingerprint, received_at, outcome, ticket_id, message_id)
+  select channel, account, external_id, fingerprint, $1::timestamptz, outcome, ticket_id, message_id
+  from unnest(
+    $79::text[], $80::text[], $81::text[], $82::bytea[], $83::text[], $84::bigint[], $85::bigint[]
+  ) as new (channel, account, external_id, fingerprint, outcome, ticket_id, message_id)
 )
-select
-  id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
-  reasons::jsonb, language, coalesce(string_to_array(nullif(skills, ''), ','), '{}'), target_s, enqueued_at, due_at,
-  preferred_agent_id, preferred_until, last_customer_at, reopened_count, created_at, resolved_at,
-  assigned_to
-from unnest(
-  $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
-  $10::text[], $11::text[], $12::real[], $13::text[], $14::text[], $15::text[], $16::integer[], $17::timestamptz[],
-  $18::timestamptz[], $19::bigint[], $20::timestamptz[], $21::timestamptz[], $22::integer[], $23::timestamptz[],
-  $24::timestamptz[], $25::bigint[]
-) as new (
-  id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
-  reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
-  reopened_count, created_at, resolved_at, assigned_to
-)
-on conflict (id) do update
-set state = excluded.state, enqueued_at = excluded.enqueued_at, due_at = excluded.due_at,
-  preferred_agent_id = excluded.preferred_agent_id, preferred_until = excluded.preferred_until,
-  last_customer_at = excluded.last_customer_at, reopened_count = excluded.reopened_count,
-  resolved_at = excluded.resolved_at
-
--- name: put_conversations
--- New conversations, and what a message changes about known ones.
-insert into conversation (
-  id, customer_id, channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants,
-  last_message_at, created_at
-)
-select
-  id, customer_id, channel, provider, account, thread_key, reply_to::jsonb, subject, ticket_id, is_open,
-  array(select jsonb_array_elements_text(participants::jsonb)), last_message_at, created_at
-from unnest(
-  $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
-  $10::boolean[], $11::text[], $12::timestamptz[], $13::timestamptz[]
-) as new (
-  id, customer_id, channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants,
-  last_message_at, created_at
-)
-order by is_open
-on conflict (id) do update
-set ticket_id = excluded.ticket_id, is_open = excluded.is_open, participants = excluded.participants,
-  last_message_at = excluded.last_message_at
-
--- name: put_messages
--- What was written.
-insert into message (
-  id, received_at, ticket_id, conversation_id, customer_id, direction, channel, account, external_id, author, subject,
-  text, html, attachments, attributes, automatic, sent_at
-)
-select
-  id, $1::timestamptz, ticket_id, conversation_id, customer_id, 'in', channel, account, external_id, author, subject,
-  text, html, attachments::jsonb, attributes::jsonb, automatic, sent_at
-from unnest(
-  $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-  $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::timestamptz[]
-) as new (
-  id, ticket_id, conversation_id, customer_id, channel, account, external_id, author, subject, text, html, attachments,
-  attributes, automatic, sent_at
-)
-
--- name: put_payloads
--- The raw bytes of messages whose rows do not hold all of them.
-insert into payload (message_id, received_at, format, body)
-select message_id, $1::timestamptz, format, body
-from unnest($2::bigint[], $3::text[], $4::bytea[]) as new (message_id, format, body)
-
--- name: put_references
--- Where answers to the batch's mails will lead.
-insert into mail_reference (account, message_id, conversation_id)
-select account, message_id, conversation_id
-from unnest($1::text[], $2::text[], $3::bigint[]) as new (account, message_id, conversation_id)
-on conflict do nothing
-
--- name: put_events
--- The lines of the tickets' histories, in order.
-insert into ticket_event (ticket_id, at, kind, state, actor, data)
-select ticket_id, $1::timestamptz, kind, state, 'intake', data::jsonb
-from unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) as new (ticket_id, kind, state, data)
-
--- name: put_received
--- The keys of the batch's messages; a key that another transaction took in the meantime repeats the batch.
-insert into received (channel, account, external_id, fingerprint, received_at, outcome, ticket_id, message_id)
-select channel, account, external_id, fingerprint, $1::timestamptz, outcome, ticket_id, message_id
-from unnest(
-  $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bigint[], $8::bigint[]
-) as new (channel, account, external_id, fingerprint, outcome, ticket_id, message_id)
+-- a hint to waiting agents, once a batch
+select pg_notify('frontdesk_queued', '')
+where 'queue' = any ($76::text[])
 
 -- name: put_unprocessable
 -- Payloads that became no message, whole.
@@ -259,7 +262,3 @@ from unnest($1::bytea[]) as begun (hash)
 order by hash
 on conflict (hash) do update
 set started = attempt.started + 1, last_at = now()
-
--- name: wake_agents
--- Tell waiting agents that there is something new; a hint, once a batch.
-select pg_notify('frontdesk_queued', '')
