@@ -6,13 +6,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from router.decide.offer import Asking, Line, Match
+from router.decide.offer import Asking, Head, Match
 from router.domain.agent import Agent, Lease
 from router.domain.customer import AgentId
 from router.domain.errors import StoreUnavailable
 from router.domain.ticket import Requirement, TicketId
 from router.flow.claims import Assignment
 from tests.tickets import NOON
+
+WAITED = timedelta(minutes=30)
 
 
 @dataclass(kw_only=True)
@@ -87,8 +89,9 @@ class FakeRound:
         others = [agent_id for agent_id in self.agents if agent_id not in unseen]
         return list(unseen.values()), [Asking(agent_id, self._groups(agent_id)) for agent_id in others]
 
-    async def lines(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> Sequence[Line]:
-        return [Line(group, self._line(group, reserved)[:depth]) for group, depth in depths.items()]
+    async def heads(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> Sequence[Head]:
+        first = [head for group, depth in depths.items() for head in self._line(group, reserved)[:depth]]
+        return sorted(first, key=lambda head: (self.store.tickets[head[1]].due_at, head[1]))
 
     async def take(self, matches: Sequence[Match]) -> Sequence[Assignment]:
         free = [match for match in matches if self._is_free(self.store.tickets[match.ticket_id])]
@@ -112,10 +115,11 @@ class FakeRound:
         requirements = self.store.requirements
         return [n for n, wanted in enumerate(requirements) if self.store.agents[agent_id].may_take(wanted)]
 
-    def _line(self, group: int, reserved: Collection[TicketId]) -> list[tuple[datetime, TicketId]]:
-        tickets = self.store.tickets.values()
-        waiting = [t for t in tickets if t.requirement == self.store.requirements[group] and t.held_by is None]
-        return sorted((ticket.due_at, ticket.id) for ticket in waiting if ticket.id not in reserved)
+    def _line(self, group: int, reserved: Collection[TicketId]) -> list[Head]:
+        requirement = self.store.requirements[group]
+        waiting = [t for t in self.store.tickets.values() if t.requirement == requirement and t.held_by is None]
+        waiting.sort(key=lambda ticket: (ticket.due_at, ticket.id))
+        return [(group, ticket.id) for ticket in waiting if ticket.id not in reserved]
 
     def _is_free(self, ticket: WaitingTicket) -> bool:
         return ticket.held_by is None and not ticket.is_locked
@@ -129,7 +133,6 @@ def assignment(ticket: WaitingTicket, agent_id: AgentId | None = None) -> Assign
         lease=Lease(ticket.id, ticket.epoch),
         queue=ticket.requirement.queue,
         channel=ticket.requirement.channel,
-        enqueued_at=NOON,
-        due_at=ticket.due_at,
-        assigned_at=NOON + timedelta(minutes=30),
+        waited_s=WAITED.total_seconds(),
+        met_target=ticket.due_at >= NOON + WAITED,
     )

@@ -1,9 +1,10 @@
 """Offer: which waiting agent is given which waiting ticket. Leaves taking it, or losing it to somebody, to the flow."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from operator import itemgetter
+from typing import TypeAlias
 
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
@@ -17,12 +18,8 @@ class Asking:
     groups: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """The tickets that wait in one group, earliest due first, as deep as agents ask for them."""
-
-    group: int
-    tickets: Sequence[tuple[datetime, TicketId]]
+Head: TypeAlias = tuple[int, TicketId]
+"""A group and a ticket that waits near its front. Plain tuples: a round reads thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +38,25 @@ def depths(asking: Iterable[Asking]) -> Mapping[int, int]:
     return Counter(group for agent in asking for group in agent.groups)
 
 
-def offer(asking: Sequence[Asking], lines: Iterable[Line]) -> list[Match]:
-    """Give each agent, in order of arrival, the ticket due first of all that are left in the agent's groups.
+def offer(asking: Iterable[Asking], heads: Iterable[Head]) -> list[Match]:
+    """Give each agent, in order of arrival, the first of `heads` that is left in the agent's groups.
 
-    Of tickets due at the same time the older one (the smaller id) comes first. Agents for whom nothing is left are
-    not in the result.
+    `heads` are ordered: due first comes first. Agents for whom nothing is left are not in the result.
     """
-    left = {line.group: list(reversed(line.tickets)) for line in lines if line.tickets}
+    left = _by_group(heads)
     matches = []
     for agent in asking:
-        mine = [left[group] for group in agent.groups if left.get(group)]
-        if mine:
-            _, ticket_id = min(mine, key=lambda line: line[-1]).pop()
+        if mine := [left[group] for group in agent.groups if left.get(group)]:
+            _, ticket_id = min(mine, key=itemgetter(-1)).pop()
             matches.append(Match(agent.agent_id, ticket_id))
     return matches
+
+
+def _by_group(heads: Iterable[Head]) -> dict[int, list[tuple[int, TicketId]]]:
+    """The tickets of each group with their places in the order, the first of them last, ready to be popped."""
+    groups = defaultdict(list)
+    for place, (group, ticket_id) in enumerate(heads):
+        groups[group].append((place, ticket_id))
+    for tickets in groups.values():
+        tickets.reverse()
+    return groups

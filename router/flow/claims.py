@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
-from router.decide.offer import Asking, Line, Match, depths, offer
+from router.decide.offer import Asking, Head, Match, depths, offer
 from router.domain.agent import Lease
 from router.domain.customer import AgentId
 from router.domain.errors import FrontdeskError
@@ -28,24 +28,14 @@ ROUND_AGENTS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """A ticket that is an agent's now, under `lease`; the wait ran from `enqueued_at` to `assigned_at`."""
+    """A ticket that is an agent's now, under `lease`, after a wait that ended before its due time or did not."""
 
     agent_id: AgentId
     lease: Lease
     queue: str
     channel: str
-    enqueued_at: datetime
-    due_at: datetime
-    assigned_at: datetime
-
-    @property
-    def waited(self) -> timedelta:
-        """From the beginning of the wait to the assignment."""
-        return self.assigned_at - self.enqueued_at
-
-    @property
-    def met_target(self) -> bool:
-        return self.assigned_at <= self.due_at
+    waited_s: float
+    met_target: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +53,8 @@ class ClaimRound(Protocol):
     async def asking(self) -> tuple[Sequence[Assignment], Sequence[Asking]]:
         """Who has a ticket assigned and never seen (the oldest), and in the agents' order everybody else."""
 
-    async def lines(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> Sequence[Line]:
-        """What waits in these groups, as deep as `depths` says, without the `reserved`."""
+    async def heads(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> Sequence[Head]:
+        """What waits in these groups, each as deep as `depths` says, without the `reserved`; due first comes first."""
 
     async def take(self, matches: Sequence[Match]) -> Sequence[Assignment]:
         """Assign what is still queued, with its event; what somebody else holds or has taken is left out."""
@@ -185,7 +175,7 @@ class Claims:
         async with AsyncExitStack() as reserved, self._store.round(agents) as claim_round:
             unseen, asking = await claim_round.asking()
             async with self._deciding:
-                matches = offer(asking, await claim_round.lines(depths(asking), self._reserved | self._lost))
+                matches = offer(asking, await claim_round.heads(depths(asking), self._reserved | self._lost))
                 reserved.enter_context(self._reserving({match.ticket_id for match in matches}))
             taken = await claim_round.take(matches)
         winners = {assignment.agent_id for assignment in taken}
@@ -236,7 +226,7 @@ class Claims:
         for place, assignments in by_place.items():
             wait = self._metrics.wait.labels(*place)
             for assignment in assignments:
-                wait.observe(assignment.waited.total_seconds())
+                wait.observe(assignment.waited_s)
             met = sum(assignment.met_target for assignment in assignments)
             self._metrics.answered.labels(*place, "true").inc(met)
             self._metrics.answered.labels(*place, "false").inc(len(assignments) - met)

@@ -18,7 +18,7 @@ from router.postgres.agents import Agents
 from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from tests.fake_claims import FakeClaims
-from tests.tickets import NOON, a_requirement, queue_ticket
+from tests.tickets import a_requirement, queue_ticket
 
 HOUR = timedelta(hours=1)
 
@@ -70,7 +70,7 @@ async def claim(world: World, *agents: AgentId) -> dict[AgentId, TicketId]:
     """One whole round; the tickets taken in it."""
     async with world.round(agents) as claim_round:
         _, asking = await claim_round.asking()
-        taken = await claim_round.take(offer(asking, await claim_round.lines(depths(asking), [])))
+        taken = await claim_round.take(offer(asking, await claim_round.heads(depths(asking), [])))
     return {assignment.agent_id: assignment.lease.ticket_id for assignment in taken}
 
 
@@ -108,14 +108,14 @@ async def test_agents_keep_their_order(world: World):
     assert [agent.agent_id for agent in asking] == [edsger, ada, grace]
 
 
-async def test_a_line_is_no_deeper_than_agents_ask(world: World):
+async def test_no_more_is_read_than_agents_ask_for(world: World):
     ada, grace = await world.agent(), await world.agent()
     for _ in range(5):
         await world.queue(a_requirement())
     async with world.round([ada, grace]) as claim_round:
         _, asking = await claim_round.asking()
-        lines = await claim_round.lines(depths(asking), [])
-    assert [len(line.tickets) for line in lines] == [2]
+        heads = await claim_round.heads(depths(asking), [])
+    assert len(heads) == 2
 
 
 async def test_reserved_tickets_are_passed_over(world: World):
@@ -123,8 +123,8 @@ async def test_reserved_tickets_are_passed_over(world: World):
     first, second = [await world.queue(a_requirement()) for _ in range(2)]
     async with world.round([ada]) as claim_round:
         _, asking = await claim_round.asking()
-        [line] = await claim_round.lines(depths(asking), [first])
-    assert [ticket_id for _, ticket_id in line.tickets] == [second]
+        [(_, ticket_id)] = await claim_round.heads(depths(asking), [first])
+    assert ticket_id == second
 
 
 async def test_a_ticket_is_taken_once(world: World):
@@ -150,8 +150,7 @@ async def test_an_assignment_says_where_the_ticket_waited_and_under_which_lease_
     async with world.round([ada]) as claim_round:
         [taken] = await claim_round.take([Match(ada, ticket_id)])
     assert (taken.agent_id, taken.lease, taken.queue, taken.channel) == (ada, Lease(ticket_id, 1), "billing", "sms")
-    assert (taken.enqueued_at, taken.due_at) == (NOON, NOON + HOUR)
-    assert taken.waited > timedelta(0)
+    assert taken.waited_s > 0
 
 
 async def test_what_was_taken_and_not_seen_is_still_there_to_be_answered(world: World):
@@ -190,7 +189,7 @@ async def test_rounds_of_one_agent_come_one_after_another(world: World):
     async with world.round([ada]) as claim_round:
         second = asyncio.create_task(unseen(world, ada))
         _, asking = await claim_round.asking()
-        await claim_round.take(offer(asking, await claim_round.lines(depths(asking), [])))
+        await claim_round.take(offer(asking, await claim_round.heads(depths(asking), [])))
         done, _ = await asyncio.wait([second], timeout=0.3)
         assert not done
     assert len(await second) == 1

@@ -108,10 +108,11 @@ async def test_two_processes_asked_by_one_agent_give_one_ticket(database_url: st
 
 async def test_each_agent_gets_tickets_in_the_order_they_are_due(database_url: str, database: Database):
     agents, _ = await staff(database), await backlog(database, each=5)
+    due = dict(await database.fetch("test", "select id, (due_at, id) from ticket"))
     async with lanes(database_url, 1) as [lane]:
         for agent in agents:
-            due = [assignment.due_at for assignment in await take_all(lane, agent.id, database)]
-            assert due == sorted(due)
+            taken = [assignment.lease.ticket_id for assignment in await take_all(lane, agent.id, database)]
+            assert taken == sorted(taken, key=due.__getitem__)
 
 
 async def test_every_assignment_has_its_line_of_history(database_url: str, database: Database):
@@ -123,10 +124,10 @@ async def test_every_assignment_has_its_line_of_history(database_url: str, datab
     assert assignment
     [event] = await database.fetch("test", "select * from ticket_event")
     assert (event["ticket_id"], event["kind"], event["state"]) == (ticket_id, "accept", "assigned")
-    assert (event["actor"], event["at"]) == (f"agent:{ada.id}", assignment.assigned_at)
+    assert event["actor"] == f"agent:{ada.id}"
     data = json.loads(event["data"])
     assert (data["queue"], data["lease_epoch"], data["policy_version"]) == ("billing", 1, "v1")
-    assert data["waited_s"] == pytest.approx(assignment.waited.total_seconds())
+    assert data["waited_s"] == assignment.waited_s
 
 
 async def test_nobody_waits_for_ever_while_tickets_come(database_url: str, database: Database):
@@ -167,8 +168,8 @@ async def test_a_round_reads_as_many_tickets_as_agents_ask_for_however_many_wait
     await queue_tickets(database, count=50_000)
     await database.execute("test", "analyze ticket")
     [(group_id,)] = await database.fetch("test", "select id from skill_group")
-    explain = f"explain (analyze, format json) {load('claims')['claim_heads']}"
-    [(text,)] = await database.fetch("test", explain, [group_id], [20], [])
+    explain = f"explain (analyze, format json) {load('claims')['heads']}"
+    [(text,)] = await database.fetch("test", explain, f"{{{group_id}}}", "{20}", "{}")
     scans = [node for node in nodes(json.loads(text)[0]["Plan"]) if node.get("Relation Name") == "ticket"]
     assert [scan.get("Index Name") for scan in scans] == ["ticket_waiting"]
     assert sum(scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in scans) <= 20
