@@ -8,13 +8,13 @@ BIN := .venv/bin
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/run ## the main job on embedded defaults, live in the terminal (FOR=20 ends after 20 seconds)
+demo: .venv/run ## the main job on embedded defaults, live (FOR=20: for 20 s)
 	@$(BIN)/frontdesk demo $(if $(FOR),--for $(FOR))
 
-up: .venv/run ## serve: API, intake, timers and delivery in one process, embedded unless FRONTDESK_DATABASE_URL is set
+up: .venv/run ## serve everything, embedded unless FRONTDESK_DATABASE_URL
 	@exec $(BIN)/frontdesk up
 
-test: .venv/dev ## every test, on a PostgreSQL and a RabbitMQ started for the run (TESTS=path narrows it)
+test: .venv/dev ## every test, on servers started for it (TESTS=path: those)
 	@$(BIN)/python -m tests.services $(BIN)/python -m pytest $(TESTS)
 
 check: .venv/dev ## ruff, mypy --strict, import-linter, squawk: what CI checks
@@ -23,8 +23,8 @@ check: .venv/dev ## ruff, mypy --strict, import-linter, squawk: what CI checks
 format: .venv/dev ## let ruff format and sort the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: .venv/dev ## the benchmark beside its references; prints a table, writes bench/latest.json
-	@$(BIN)/python -m tests.services $(BIN)/python -m bench
+bench: .venv/dev ## speed beside its references: a table, and bench/latest.json
+	@FRONTDESK_TEST_DURABLE=1 $(BIN)/python -m tests.services $(BIN)/python -m bench
 
 lock: .venv/uv ## rewrite requirements/*.txt from pyproject.toml, with hashes
 	@$(BIN)/uv pip compile -q --no-emit-index-url --no-emit-find-links --generate-hashes --universal --extra embedded --group build pyproject.toml -o requirements/run.txt && $(BIN)/uv pip compile -q --no-emit-index-url --no-emit-find-links --generate-hashes --universal --extra embedded --group build --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt

@@ -1,8 +1,13 @@
 """The command line: `frontdesk`, or `python -m router`."""
 
-import typer
+import signal
 
-from router.command import integrate, operate, serve
+# Ctrl-C while the program is still loading just ends it; the commands take the signal over.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import typer  # noqa: E402
+
+from router.command import integrate, operate, serve  # noqa: E402
 
 cli = typer.Typer(
     name="frontdesk",
@@ -18,6 +23,7 @@ for part in (serve, integrate, operate):
 
 def main() -> None:
     """Run the command that the arguments name."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     cli(prog_name="frontdesk")
 
 

@@ -202,7 +202,7 @@ async def running(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[R
         loops.start("hints", shared.hints.run())
         port = await stack.enter_async_context(serving(app, host=settings.http_host, port=settings.http_port))
         _settle_memory()
-        log.info("running", roles=sorted(roles), host=settings.http_host, port=port)
+        log.info("running", roles="+".join(sorted(roles)), host=settings.http_host, port=port)
         yield Running(
             address=f"http://{settings.http_host}:{port}", deployment=shared, publisher=publisher, policy=policy
         )
