@@ -11,6 +11,8 @@ from router.domain.ticket import TicketId
 ConversationId = NewType("ConversationId", int)
 
 PARTICIPANTS_KEPT = 50
+ERASED = "erased"
+"""The scope of the handle that stands where an erased customer's address was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ import structlog
 
 from channels.message import Channel, Handle, OutboundMessage
 from router.domain.agent import Agent, Lease
+from router.domain.conversation import ERASED
 from router.domain.customer import ContactOutcome, Customer
-from router.domain.errors import Conflict, Invalid, NotFound
+from router.domain.errors import Conflict, Invalid, NotFound, Refused
 from router.domain.mail_token import make_token, token_message_id
 from router.domain.ticket import Requirement, TicketState
 from router.metrics import Metrics
@@ -130,7 +131,7 @@ class Desk:
     ) -> Replied:
         """Answer in the named conversation, or in the one where the customer wrote last.
 
-        Raises `Invalid` where the ticket has no such conversation.
+        Raises `Invalid` where the ticket has no such conversation, `Refused` where its customer has been erased.
         """
         async with self._store.work() as work:
             held = await _held(work, hold)
