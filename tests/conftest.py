@@ -43,6 +43,15 @@ async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     await _administer(server_url, f"drop database {name} with (force)")
 
 
+@pytest.fixture
+async def empty_database_url(server_url: str) -> AsyncIterator[str]:
+    """A database of the test's own without a schema."""
+    name = f"frontdesk_test_{uuid4().hex[:12]}"
+    await _administer(server_url, f"create database {name}")
+    yield _with_path(server_url, name)
+    await _administer(server_url, f"drop database {name} with (force)")
+
+
 @pytest.fixture(scope="session")
 def broker_url() -> str:
     """The administrator's URL of the RabbitMQ node."""

@@ -5,8 +5,8 @@ from typing import Any
 from aiohttp import ClientSession
 
 from router.settings import Settings
-from tests.acceptance.command_line import Serving, serving
 from tests.acceptance.deployed import Frontdesk, until
+from tests.command_line import Serving, serving
 
 CUSTOMERS = 5
 

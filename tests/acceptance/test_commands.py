@@ -1,0 +1,149 @@
+"""The commands as an operator types them, each in a process of its own, beside a Frontdesk that runs."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from router.settings import Settings
+from tests import command_line
+from tests.acceptance.deployed import EVERY_TEAM, Frontdesk, until
+from tests.command_line import COLUMNS, Ended
+
+PAYLOADS = Path(__file__).parents[1] / "payloads"
+SECRET = re.compile(r"fd_\w+\S*")
+MESSAGE = {
+    "id": "1",
+    "channel": "chat",
+    "provider": "webchat",
+    "account": "shop.example",
+    "from": {"kind": "user", "value": "visitor-1", "name": "Ada Example"},
+    "sent_at": "2026-03-01T09:30:00Z",
+    "text": "Hello?",
+}
+
+
+class Operator:
+    """Types commands, and reads what they say on a narrow terminal."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def tries(self, *arguments: str, stdin: bytes = b"") -> Ended:
+        ended = await asyncio.to_thread(command_line.frontdesk, *arguments, settings=self._settings, stdin=stdin)
+        assert "Traceback" not in ended.err
+        return ended
+
+    async def does(self, *arguments: str, stdin: bytes = b"") -> str:
+        ended = await self.tries(*arguments, stdin=stdin)
+        assert ended.status == 0, ended.err
+        return ended.out
+
+    async def lists(self, *arguments: str) -> str:
+        """A table that fits the terminal."""
+        table = await self.does(*arguments, "list")
+        assert max(map(len, table.splitlines())) <= COLUMNS, table
+        return table
+
+
+@pytest.fixture
+def operator(settings: Settings) -> Operator:
+    return Operator(settings)
+
+
+async def test_a_token_works_until_it_is_revoked_and_no_longer_than_five_seconds_after(
+    frontdesk: Frontdesk, operator: Operator
+):
+    made = await operator.does("token", "create", "shop", "--role", "integration")
+    shop = frontdesk.holding(made.strip())
+    assert (await shop.post("/v1/messages", json=MESSAGE)).status == 202
+    listed = await operator.lists("token")
+    assert "shop" in listed
+    assert not SECRET.search(listed)
+
+    assert await operator.does("token", "revoke", "shop") == "revoked shop\n"
+
+    async def is_refused() -> bool:
+        return (await shop.post("/v1/messages", json=MESSAGE)).status == 401
+
+    await until(is_refused, within_s=5)
+
+
+async def test_a_payload_is_sent_as_an_integration_would_and_an_agent_gets_it(frontdesk: Frontdesk, operator: Operator):
+    teams = [word for team in EVERY_TEAM for word in ("--team", team)]
+    made = await operator.does(
+        "token", "create", "grace", "--role", "agent", "--agent", "Grace", "--skill", "german", *teams
+    )
+    grace = frontdesk.holding(made.strip())
+    mail = str(PAYLOADS / "email.rfc822" / "plain.eml")
+    sent = await operator.does("send", mail, "--format", "email.rfc822", "--account", "desk@acme.example")
+    assert sent == "confirmed\n"
+    page = (await grace.post("/v1/me/next?wait=20")).json
+    assert [(thread["channel"], thread["account"]) for thread in page["conversations"]] == [
+        ("email", "desk@acme.example")
+    ]
+
+
+async def test_what_could_not_be_processed_is_listed_shown_and_sent_through_again(
+    frontdesk: Frontdesk, operator: Operator
+):
+    broken = b'{"id": "1", "text": "\xc3\xa4"}'
+    await frontdesk.publish(broken, "message.v1")
+    await frontdesk.publish_json(MESSAGE)
+    await frontdesk.publish_json({**MESSAGE, "text": "Something else"})
+    await frontdesk.has_taken_in(3)
+    listed = await operator.lists("unprocessable")
+    assert re.findall(r"^\s*(\d+) ", listed, re.MULTILINE) == ["2", "1"]
+
+    shown = await operator.does("unprocessable", "show", "1")
+    assert "reason       malformed" in shown
+    assert "channel: is missing" in shown
+    assert shown.encode().endswith(broken)
+
+    assert await operator.does("unprocessable", "replay", "1", "2") == "replayed 1\nreplayed 2\n"
+    await frontdesk.has_taken_in(5)
+    assert [row.reason for row in await pending(frontdesk)] == ["key_conflict", "malformed"]
+    assert {row.id for row in await pending(frontdesk)} == {3, 4}
+
+
+async def test_a_blocked_customer_gets_no_tickets_until_unblocked(frontdesk: Frontdesk, operator: Operator):
+    grace = await frontdesk.agent()
+    await frontdesk.publish_json(MESSAGE)
+    page = (await grace.post("/v1/me/next?wait=20")).json
+    await grace.post(f"/v1/tickets/{page['ticket']['id']}/resolve", lease=page["lease"])
+    customer = str(page["customer"]["id"])
+
+    assert await operator.does("customer", "block", customer) == f"blocked {customer}\n"
+    await frontdesk.publish_json({**MESSAGE, "id": "2"})
+    await frontdesk.has_taken_in(2)
+    assert (await grace.post("/v1/me/next")).status == 204
+    assert frontdesk.counted("router_messages_received_total", outcome="blocked") == 1
+
+    assert await operator.does("customer", "unblock", customer) == f"unblocked {customer}\n"
+    await frontdesk.publish_json({**MESSAGE, "id": "3"})
+    assert (await grace.post("/v1/me/next?wait=20")).status == 200
+
+
+async def test_erasing_asks_first_and_says_what_went(frontdesk: Frontdesk, operator: Operator):
+    grace = await frontdesk.agent()
+    await frontdesk.publish_json(MESSAGE)
+    page = (await grace.post("/v1/me/next?wait=20")).json
+    customer = str(page["customer"]["id"])
+    assert (await operator.tries("customer", "erase", customer, stdin=b"n\n")).status == 1
+    assert (await grace.get(f"/v1/customers/{customer}")).json["name"] == "Ada Example"
+    erased = await operator.does("customer", "erase", customer, "--yes")
+    assert erased == "erased 1 handles and the words of 1 messages\n"
+    assert (await grace.get(f"/v1/customers/{customer}")).json["name"] is None
+
+
+async def test_the_switch_stops_intake_and_lets_it_go_on(frontdesk: Frontdesk, operator: Operator):
+    assert await operator.does("switch", "off") == "intake is off: messages stay in the broker\n"
+    await until(frontdesk.health)
+    assert await operator.does("switch", "status") == "intake is off\n"
+    assert await operator.does("switch", "on") == "intake is on\n"
+    await frontdesk.is_ready()
+
+
+async def pending(frontdesk: Frontdesk):
+    return await frontdesk.process.deployment.unprocessable.newest(10, before=None, pending=True)

@@ -1,0 +1,46 @@
+"""Wrong settings and unreachable servers: one line that names the setting and the server, exit 1, no traceback."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.command_line import frontdesk
+from tests.server import free_port
+
+
+@pytest.mark.parametrize("command", ["migrate", "api"])
+def test_a_database_that_is_not_there(command: str):
+    port = free_port()
+    url = f"postgresql://ada:sample-password@127.0.0.1:{port}/desk"
+    ended = frontdesk(command, FRONTDESK_DATABASE_URL=url)
+    assert ended.status == 1
+    assert ended.err.startswith(
+        f"frontdesk: FRONTDESK_DATABASE_URL: cannot connect to postgresql://ada@127.0.0.1:{port}/"
+    )
+    assert is_one_line(ended.err)
+
+
+def test_a_setting_that_is_wrong():
+    ended = frontdesk("switch", "status", FRONTDESK_BATCH_CAP="many")
+    assert ended.err == "frontdesk: FRONTDESK_BATCH_CAP: 'many' is not a whole number\n"
+    assert (ended.status, ended.out) == (1, "")
+
+
+def test_a_broker_that_is_not_there(database_url: str):
+    port = free_port()
+    ended = frontdesk("intake", FRONTDESK_DATABASE_URL=database_url, FRONTDESK_AMQP_URL=f"amqp://127.0.0.1:{port}/")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith(f"frontdesk: FRONTDESK_AMQP_URL: connecting to 127.0.0.1:{port}: ")
+    assert is_one_line(ended.err)
+
+
+def test_a_port_that_is_taken(database_url: str, server_url: str):
+    taken = str(urlsplit(server_url).port)
+    ended = frontdesk("timers", FRONTDESK_DATABASE_URL=database_url, FRONTDESK_HTTP_PORT=taken)
+    assert ended.status == 1
+    assert "FRONTDESK_HTTP_HOST, FRONTDESK_HTTP_PORT: cannot listen on 127.0.0.1:" + taken in ended.err
+    assert "Traceback" not in ended.err
+
+
+def is_one_line(text: str) -> bool:
+    return text.count("\n") == 1 and text.endswith("\n")

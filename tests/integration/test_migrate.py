@@ -1,0 +1,84 @@
+"""The schema comes up to date from anywhere, once; what grows in it has an end."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from router.domain.errors import DataError, Misconfigured
+from router.metrics import Metrics
+from router.postgres.database import connected
+from router.postgres.migrate import migrate, require_current
+from router.postgres.retention import Retention
+from tests.command_line import FRONTDESK, environment
+from tests.conftest import MIGRATIONS
+from tests.server import free_port
+
+EVERY = [path.stem for path in sorted(MIGRATIONS.glob("*.sql"))]
+
+# What people and reports ask for years later, and what an administrator makes: small rows without words.
+KEPT_FOR_GOOD = {
+    "agent", "agent_group", "agent_team", "conversation", "customer", "duty", "handle", "mail_reference",
+    "policy_version", "schema_migrations", "secret", "skill_group", "switch", "ticket", "token",
+}  # fmt: skip
+DELETED_WHEN_DONE = {"outbox"}
+
+
+async def test_a_fresh_database_gets_every_migration_and_a_second_time_none(empty_database_url: str):
+    assert await migrate(empty_database_url, MIGRATIONS) == EVERY
+    assert await migrate(empty_database_url, MIGRATIONS) == []
+
+
+async def test_of_many_processes_at_once_one_applies_the_migrations(empty_database_url: str):
+    settings = environment(FRONTDESK_DATABASE_URL=empty_database_url)
+    pipe = asyncio.subprocess.PIPE
+    processes = [
+        await asyncio.create_subprocess_exec(*FRONTDESK, "migrate", env=settings, stdout=pipe) for _ in range(4)
+    ]
+    said = [(await process.communicate())[0].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4
+    assert sorted(said) == ["".join(f"applied {name}\n" for name in EVERY), *["up to date\n"] * 3]
+
+
+async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_url: str, tmp_path: Path):
+    (tmp_path / "1_good.sql").write_text("-- migrate:up\ncreate table good ();\n-- migrate:down\n")
+    (tmp_path / "2_bad.sql").write_text("-- migrate:up\ncreate table bad ();\nselect nothing;\n-- migrate:down\n")
+    with pytest.raises(DataError, match="nothing"):
+        await migrate(empty_database_url, tmp_path)
+    (tmp_path / "2_bad.sql").write_text("-- migrate:up\ncreate table bad ();\n-- migrate:down\n")
+    assert await migrate(empty_database_url, tmp_path) == ["2_bad"]
+
+
+async def test_a_file_without_its_marker_is_refused_before_anything_is_applied(empty_database_url: str, tmp_path: Path):
+    (tmp_path / "1_good.sql").write_text("-- migrate:up\ncreate table good ();\n")
+    (tmp_path / "2_unmarked.sql").write_text("create table unmarked ();\n")
+    with pytest.raises(Misconfigured, match=r"2_unmarked\.sql has no line '-- migrate:up'"):
+        await migrate(empty_database_url, tmp_path)
+    (tmp_path / "2_unmarked.sql").unlink()
+    assert await migrate(empty_database_url, tmp_path) == ["1_good"]
+
+
+async def test_a_program_refuses_a_database_that_lacks_a_migration(empty_database_url: str):
+    async with connected(empty_database_url, Metrics(CollectorRegistry()), size=2, name="test") as database:
+        with pytest.raises(Misconfigured, match=f"the database lacks {', '.join(EVERY)}: run `frontdesk migrate`"):
+            await require_current(database)
+        await migrate(empty_database_url, MIGRATIONS)
+        await require_current(database)
+
+
+async def test_a_database_that_is_not_there_is_named():
+    port = free_port()
+    with pytest.raises(Misconfigured, match=rf"FRONTDESK_DATABASE_URL: cannot connect to \S+@127.0.0.1:{port}/desk: "):
+        await migrate(f"postgresql://ada:sample@127.0.0.1:{port}/desk", MIGRATIONS)
+
+
+async def test_every_table_that_grows_with_the_traffic_has_an_end(database_url: str):
+    tables = """
+        select relname from pg_class
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+          and relname !~ '_[0-9]{4}_[0-9]{2}$'"""
+    async with connected(database_url, Metrics(CollectorRegistry()), size=2, name="test") as database:
+        found = {row["relname"] for row in await database.fetch("test", tables)}
+    retention = Retention()
+    assert found == KEPT_FOR_GOOD | DELETED_WHEN_DONE | retention.of_partitions.keys() | retention.of_rows.keys()

@@ -1,0 +1,101 @@
+"""Commands that need no server: what they say about payloads and policies, and about arguments that cannot be."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from router.__main__ import cli
+
+TESTS = Path(__file__).parents[2]
+WHATSAPP = TESTS / "payloads" / "social.whatsapp" / "several.json"
+CHAT = {
+    "id": "1",
+    "channel": "chat",
+    "provider": "webchat",
+    "account": "shop.example",
+    "from": {"kind": "user", "value": "visitor-1"},
+    "sent_at": "2026-03-01T09:30:00Z",
+    "text": "Hello?",
+}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_set(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("FRONTDESK_DATABASE_URL", raising=False)
+    monkeypatch.setattr("router.command.logs.configure", lambda **_: None)  # it would be set up for good
+
+
+def frontdesk(*arguments: object, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments], input=stdin, prog_name="frontdesk")
+
+
+def test_validate_says_what_a_good_payload_would_come_in_as():
+    ended = frontdesk("validate", "-", stdin=json.dumps(CHAT).encode())
+    assert (ended.exit_code, ended.stdout) == (0, "chat shop.example 1 from user:webchat:visitor-1\n")
+
+
+def test_validate_names_what_is_wrong_in_one_message_of_many():
+    ended = frontdesk("validate", WHATSAPP, "--format", "social.whatsapp")
+    assert (ended.exit_code, ended.stdout) == (1, "entry.0.changes.0.value.messages.1.text: is missing\n")
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"{", "body: is not JSON"),
+        (json.dumps({**CHAT, "channel": "fax"}).encode(), "channel: "),
+        (b"\xff", "body: is not UTF-8"),
+    ],
+)
+def test_validate_refuses_a_bad_payload(payload: bytes, said: str):
+    ended = frontdesk("validate", "-", stdin=payload)
+    assert (ended.exit_code, ended.stdout[: len(said)]) == (1, said)
+
+
+@pytest.mark.parametrize("command", ["validate", "send"])
+def test_an_unknown_format_is_answered_with_the_known_ones(command: str):
+    ended = frontdesk(command, "-", "--format", "fax.v1")
+    assert ended.exit_code == 1
+    assert ended.stderr.startswith(
+        "frontdesk: --format: 'fax.v1' is not known: choose one of message.v1, email.rfc822,"
+    )
+
+
+def test_a_good_policy_is_counted():
+    ended = frontdesk("policy", "check", TESTS / "policies" / "good.yaml")
+    assert ended.exit_code == 0
+    assert ended.stdout.startswith("version ")
+
+
+def test_every_fault_of_a_policy_has_a_line():
+    ended = frontdesk("policy", "check", TESTS / "policies" / "several-faults.yaml")
+    assert ended.exit_code == 1
+    assert [line.partition(":")[0] for line in ended.stdout.splitlines()] == [
+        "routes[0] 'complex', queue",
+        "routes[0] 'complex', skills.0",
+        "routes[0] 'complex', target",
+    ]
+
+
+def test_a_policy_that_is_no_text_is_refused_in_one_line(tmp_path: Path):
+    (tmp_path / "policy.yaml").write_bytes(b"\xff\xfe")
+    ended = frontdesk("policy", "check", tmp_path / "policy.yaml")
+    assert (ended.exit_code, ended.stderr) == (1, f"frontdesk: {tmp_path}/policy.yaml: is not UTF-8\n")
+
+
+@pytest.mark.parametrize("id_", ["0", "-1", str(2**63), "one"])
+def test_an_id_that_cannot_be_is_refused_before_anything_is_asked(id_: str):
+    for command in (("customer", "block"), ("unprocessable", "show"), ("unprocessable", "replay")):
+        ended = frontdesk(*command, "--", id_)
+        assert (ended.exit_code, ended.stdout) == (2, "")
+
+
+def test_the_embedded_database_needs_no_migrate():
+    assert frontdesk("migrate").stdout == "The embedded database migrates itself when it starts.\n"
+
+
+@pytest.mark.parametrize("command", [(), ("token",), ("unprocessable",), ("customer",), ("switch",), ("policy",)])
+def test_a_command_alone_shows_what_there_is(command: tuple[str, ...]):
+    assert "Commands:" in frontdesk(*command).output
