@@ -138,6 +138,8 @@ class Desk:
             addressed = await work.conversation(hold, conversation_id)
             if addressed is None:
                 raise Invalid("conversation", "is not one of this ticket's: see `conversations` on its page")
+            if addressed.reply_to.scope == ERASED:
+                raise Refused("The customer has been erased: there is no address to answer to.")
             answer = compose(addressed, text, self._mail)
             replied = await work.reply(hold, held, answer, read_up_to=read_up_to)
         if replied.first_reply_after_s is not None:

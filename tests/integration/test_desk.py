@@ -11,11 +11,12 @@ from pydantic import TypeAdapter
 
 from channels.message import Channel, Handle, HandleKind, OutboundMessage
 from router.domain.agent import Agent, Lease
-from router.domain.customer import Contact, ContactOutcome
-from router.domain.errors import Conflict, Invalid, NotFound
+from router.domain.customer import Contact, ContactOutcome, CustomerId
+from router.domain.errors import Conflict, Invalid, NotFound, Refused
 from router.domain.mail_token import read_token
 from router.flow.desk import Hold
 from router.flow.reading import TicketPage, Viewer
+from router.postgres.customers import PostgresCustomers
 from tests.api_client import SECRET, Api, running_api
 from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
 
@@ -146,6 +147,16 @@ async def test_reply_in_a_conversation_of_another_ticket_is_refused(api: Api, gr
     elsewhere = await a_conversation(api.database, await a_ticket(api.database))
     with pytest.raises(Invalid, match="conversation"):
         await api.desk.reply(hold, "Hello?", conversation_id=elsewhere)
+    assert await outbox(api) == []
+
+
+async def test_an_erased_customer_cannot_be_answered(api: Api, grace: Agent):
+    hold = await a_hold(api, grace)
+    await a_conversation(api.database, hold.lease)
+    erased = (await page(api, hold)).ticket.customer_id
+    await PostgresCustomers(api.database).erase(CustomerId(erased))
+    with pytest.raises(Refused, match="has been erased"):
+        await api.desk.reply(hold, "Dear customer")
     assert await outbox(api) == []
 
 
