@@ -33,10 +33,16 @@ class Opener:
         self._languages = languages
 
     def open(self, delivery: Delivery) -> Parcel:
+        """Raises nothing: a delivery that stayed unopened would be lost with the next acknowledgement."""
         try:
-            parsed = self._parse(delivery.format, delivery.body, delivery.account)
+            return self._open(delivery)
         except Malformed as exc:
             return refused(delivery, "receive", "malformed", str(exc))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, this payload alone has caused it
+            return refused(delivery, "receive", "cannot_be_read", f"body: cannot be read ({type(exc).__name__})")
+
+    def _open(self, delivery: Delivery) -> Parcel:
+        parsed = self._parse(delivery.format, delivery.body, delivery.account)
         return Parcel(
             delivery=delivery,
             arrivals=tuple(self._arrivals(parsed, delivery)),

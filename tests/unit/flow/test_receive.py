@@ -60,6 +60,17 @@ async def test_malformed_payloads_are_kept_whole_while_their_neighbours_pass():
     assert (store.transactions, len(store.messages)) == (1, 2)
 
 
+async def test_a_payload_that_breaks_its_reader_is_kept_while_its_neighbours_pass():
+    bad = Delivery(body=b"breaks", format="message.v1")
+
+    def brittle(format_: str, body: bytes, account: str | None):
+        return ROOM.open(format_, body, account) if body != bad.body else 1 / 0
+
+    store = await settle(MemoryIntake(), [*deliveries(2), bad], parse=brittle)
+    assert [(kept.delivery, kept.reason) for kept in store.unprocessable] == [(bad, "cannot_be_read")]
+    assert len(store.messages) == 2
+
+
 async def test_a_malformed_message_does_not_hold_up_its_siblings():
     part = MalformedPart(raw=b"{}", field="entry.0.from", problem="is missing")
     store = await settle(MemoryIntake(), [ROOM.deliver(a_message(), malformed=(part,))])
