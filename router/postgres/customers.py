@@ -6,6 +6,7 @@ from router.domain.customer import CustomerId
 from router.domain.errors import NotFound
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
+from router.postgres.traces import trace
 
 SQL = load("customers")
 
@@ -37,13 +38,13 @@ class PostgresCustomers:
                 raise _not_found(customer_id)
             handles = await connection.fetch(SQL["handles_of"], customer_id)
             keys = [row["key"] for row in handles]
-            addresses = [row["value"] for row in handles]
+            traces = [trace(row["kind"], row["value"]) for row in handles]
             messages = await _erase_messages(connection, customer_id, keys)
             for statement in ("erase_references", "erase_outbox", "erase_conversations", "erase_tickets"):
                 await connection.execute(SQL[statement], customer_id)
             await connection.execute(SQL["leave_conversations"], keys)
             for statement in ("erase_unprocessable", "erase_bus"):
-                await connection.execute(SQL[statement], addresses)
+                await connection.execute(SQL[statement], traces)
             await connection.execute(SQL["erase_handles"], customer_id)
             await connection.execute(SQL["erase_customer"], customer_id)
         return Erased(handles=len(handles), messages=messages)

@@ -18,7 +18,7 @@ for no key update
 
 -- name: handles_of
 -- The addresses of a customer.
-select key, value
+select key, kind, value
 from handle
 where customer_id = $1
 
@@ -31,7 +31,8 @@ where customer_id = $1
 -- name: erase_messages
 -- Everything written by the customer or in the customer's tickets loses its words; ids and times stay.
 update message
-set subject = null, text = '', html = null, attachments = null, attributes = null, author = 'erased'
+set external_id = null, subject = null, text = '', html = null, attachments = null, attributes = null,
+  author = 'erased'
 where customer_id = $1 or ticket_id = any ($2::bigint[]) or (ticket_id is null and author = any ($3::text[]))
 returning id
 
@@ -72,22 +73,14 @@ set subject = null
 where customer_id = $1
 
 -- name: erase_unprocessable
--- Payloads that hold one of the customer's addresses anywhere.
+-- Payloads with a trace of the customer.
 delete from unprocessable
-where exists (
-  select
-  from unnest($1::text[]) as address
-  where position(convert_to(address, 'UTF8') in body) > 0
-)
+where lower(encode(body, 'escape')) ~ any ($1::text[])
 
 -- name: erase_bus
--- Deliveries of the embedded bus that hold one of the customer's addresses anywhere.
+-- Deliveries of the embedded bus with a trace of the customer.
 delete from bus_delivery
-where exists (
-  select
-  from unnest($1::text[]) as address
-  where position(convert_to(address, 'UTF8') in body) > 0
-)
+where lower(encode(body, 'escape')) ~ any ($1::text[])
 
 -- name: erase_handles
 -- Nothing recognises the customer any more.

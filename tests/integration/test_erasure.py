@@ -1,0 +1,199 @@
+"""Erasing a customer: no trace is left in any column of any table, and everybody else stays as they are."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from router.app import Role
+from router.domain.customer import CustomerId
+from router.domain.errors import NotFound
+from router.settings import Settings
+from tests.acceptance.deployed import Frontdesk, deployed
+from tests.api_client import Caller
+
+CANARY = "quetzalcoatl"
+NUMBER = "+4915112349876"
+DESK = "desk@acme.example"
+GRACE = "grace@example.com"
+# as plain text, as the hex of bytes, and as the base64 that attachments travel in
+SPELLINGS = [
+    *(spelling for text in (CANARY, NUMBER[1:]) for spelling in (text, text.encode().hex())),
+    base64.b64encode(base64.b64encode(CANARY.encode())).decode().lower(),
+    base64.b64encode(CANARY.encode()).decode().lower(),
+    base64.b64encode(CANARY.encode()).hex(),
+]
+
+TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1"
+ROWS_WITH_A_TRACE = """
+    select count(*) as rows from only {table} as line
+    where exists (select from unnest($1::text[]) as spelling where position(spelling in lower(line::text)) > 0)"""
+
+
+def a_mail(sender: str, subject: str, *, answers: str | None = None, message_id: str = "m1@mail.example") -> bytes:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, DESK, subject
+    mail["Message-ID"], mail["Date"] = f"<{message_id}>", "Sun, 01 Mar 2026 09:30:00 +0000"
+    if answers:
+        mail["In-Reply-To"] = f"<{answers}>"
+    mail.set_content(f"Text of {subject}")
+    mail.add_alternative(f"<p>HTML of <b>{subject}</b></p>", subtype="html")
+    mail.add_attachment(subject.encode(), maintype="application", subtype="pdf", filename=f"{subject}.pdf")
+    return mail.as_bytes()
+
+
+def a_message(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "1",
+        "channel": "chat",
+        "provider": "webchat",
+        "account": "shop.example",
+        "from": {"kind": "user", "value": CANARY, "name": CANARY.title()},
+        "also": [
+            {"kind": "email", "value": f"{CANARY}@example.com", "verified": True},
+            {"kind": "phone", "value": NUMBER, "verified": True},
+        ],
+        "sent_at": "2026-03-01T09:30:00Z",
+        "text": f"I am {CANARY}.",
+        "html": f"<p>I am <b>{CANARY}</b>.</p>",
+        "thread": {"key": f"session-{CANARY}"},
+        "attachments": [
+            {
+                "name": f"{CANARY}.txt",
+                "content_type": "text/plain",
+                "size": len(CANARY),
+                "content_base64": base64.b64encode(CANARY.encode()).decode(),
+            }
+        ],
+        "attributes": {"page": f"https://shop.example/{CANARY}"},
+        **changes,
+    }
+
+
+UNPROCESSABLE = [
+    ("message.v1", json.dumps(a_message(text="With another text under the same id")).encode()),
+    ("message.v1", json.dumps(a_message(id="2", channel="fax")).encode()),
+    (
+        "email.rfc822",
+        b"From: QUETZALCOATL@Example.COM, other@example.com\r\nFrom: x\r\nTo: <>\r\n" + b"X: y\r\n" * 5_000,
+    ),
+    ("sms.twilio", urlencode({"From": NUMBER, "To": "+493012345678", "Body": "No id"}).encode()),
+    ("sms.twilio", f"From={quote(f'{CANARY}@example.com', safe='')}&Body=No+id".encode()),
+    ("social.whatsapp", json.dumps({"object": "page", "from": NUMBER[1:]}).encode()),
+]
+SOMEBODY_ELSE = [
+    ("message.v1", json.dumps({"from": {"kind": "email", "value": f"not-{CANARY}@example.com"}}).encode()),
+    ("message.v1", json.dumps({"from": {"kind": "email", "value": f"{CANARY}@example.com.au"}}).encode()),
+    ("message.v1", json.dumps({"from": {"kind": "user", "value": f"{CANARY}-2"}}).encode()),
+    ("sms.twilio", b"From=%2B49151123498760&To=%2B493012345678&Body=No+id"),
+]
+
+
+@pytest.fixture
+async def frontdesk(database_url: str, amqp_url: str) -> AsyncIterator[Frontdesk]:
+    """Without the role that sends: replies stay in the outbox."""
+    settings = Settings(database_url=database_url, amqp_url=amqp_url, http_port=0)
+    async with deployed(settings, frozenset({Role.API, Role.INTAKE})) as frontdesk:
+        await frontdesk.is_ready()
+        yield frontdesk
+
+
+async def test_nothing_of_an_erased_customer_is_left_anywhere(frontdesk: Frontdesk):
+    agent = await frontdesk.agent()
+    customer_id = await correspond(frontdesk, agent)
+    assert {table.rstrip("_0123456789") for table in await traces(frontdesk)} == {
+        "conversation", "customer", "handle", "message", "outbox", "payload", "ticket", "unprocessable",
+    }  # fmt: skip
+    before = await sizes(frontdesk)
+    await frontdesk.process.deployment.customers.erase(customer_id)
+    assert await traces(frontdesk) == {}
+    after = await sizes(frontdesk)
+    kept = ("customer", "conversation", "ticket", "ticket_event", "message", "received")
+    assert {table: after[table] for table in kept} == {table: before[table] for table in kept}
+
+
+async def test_other_customers_and_their_unprocessable_payloads_stay_as_they_are(frontdesk: Frontdesk):
+    agent = await frontdesk.agent()
+    customer_id = await correspond(frontdesk, agent)
+    await frontdesk.publish(a_mail(GRACE, "A question", message_id="g1@mail.example"), "email.rfc822", account=DESK)
+    page = (await agent.post("/v1/me/next?wait=20")).json
+    await agent.post(f"/v1/tickets/{page['ticket']['id']}/reply", lease=page["lease"], json={"text": "An answer"})
+    for format_, payload in SOMEBODY_ELSE:
+        await frontdesk.publish(payload, format_)
+    await frontdesk.has_taken_in(5 + len(UNPROCESSABLE) + len(SOMEBODY_ELSE))
+    before = (await agent.get(f"/v1/tickets/{page['ticket']['id']}")).json
+    await frontdesk.process.deployment.customers.erase(customer_id)
+    assert (await agent.get(f"/v1/tickets/{page['ticket']['id']}")).json == before
+    sizes_after = await sizes(frontdesk)
+    assert (sizes_after["unprocessable"], sizes_after["outbox"], sizes_after["payload"]) == (len(SOMEBODY_ELSE), 1, 1)
+
+
+async def test_who_was_erased_and_writes_again_is_somebody_new(frontdesk: Frontdesk):
+    agent = await frontdesk.agent()
+    customer_id = await correspond(frontdesk, agent)
+    await frontdesk.process.deployment.customers.erase(customer_id)
+    await frontdesk.publish_json(a_message(id="again"))
+    page = (await agent.post("/v1/me/next?wait=20")).json
+    assert page["customer"]["id"] != customer_id
+    assert len(page["transcript"]) == 1
+
+
+async def test_a_customer_that_does_not_exist_cannot_be_erased(frontdesk: Frontdesk):
+    with pytest.raises(NotFound, match=r"There is no customer 77\."):
+        await frontdesk.process.deployment.customers.erase(CustomerId(77))
+
+
+async def correspond(frontdesk: Frontdesk, agent: Caller) -> CustomerId:
+    """The customer writes on three channels, out of office too, and agents answer; some of it cannot be processed."""
+    await frontdesk.publish(a_mail(f'"{CANARY}" <{CANARY}@example.com>', CANARY), "email.rfc822", account=DESK)
+    await frontdesk.publish_json(a_message())
+    form = {"MessageSid": "SM1", "From": NUMBER, "To": "+493012345678", "Body": f"Again {CANARY}"}
+    await frontdesk.publish(urlencode(form).encode(), "sms.twilio")
+    away = a_mail(f"{CANARY}@example.com", CANARY, message_id="m2@mail.example")
+    await frontdesk.publish(b"Auto-Submitted: auto-replied\r\n" + away, "email.rfc822", account=DESK)
+    for format_, payload in UNPROCESSABLE:
+        await frontdesk.publish(payload, format_)
+    await frontdesk.has_taken_in(4 + len(UNPROCESSABLE))
+    while (given := await agent.post("/v1/me/next")).status == 200:
+        page = given.json
+        path, lease = f"/v1/tickets/{page['ticket']['id']}", page["lease"]
+        assert (await agent.post(f"{path}/reply", lease=lease, json={"text": f"Dear {CANARY}"})).status == 201
+        assert (await agent.post(f"{path}/note", lease=lease, json={"text": f"{CANARY} again"})).status == 201
+        moved = {"queue": "expert" if page["ticket"]["queue"] != "expert" else "vip", "note": f"Is {CANARY} known?"}
+        if page["transcript"][-1]["direction"] == "in":
+            assert (await agent.post(f"{path}/transfer", lease=lease, json=moved)).status == 204
+    return CustomerId(page["customer"]["id"])
+
+
+async def traces(frontdesk: Frontdesk) -> Mapping[str, int]:
+    """The tables that hold a trace of the canary in any column, and in how many rows."""
+    database = frontdesk.process.deployment.database
+    found = {
+        row["relname"]: await rows(frontdesk, ROWS_WITH_A_TRACE.format(table=row["relname"]), SPELLINGS)
+        for row in await database.fetch("test", TABLES)
+    }
+    return {table: count for table, count in found.items() if count}
+
+
+async def sizes(frontdesk: Frontdesk) -> Mapping[str, int]:
+    tables = (
+        "customer",
+        "conversation",
+        "ticket",
+        "ticket_event",
+        "message",
+        "received",
+        "payload",
+        "outbox",
+        "unprocessable",
+    )
+    return {table: await rows(frontdesk, f"select count(*) as rows from {table}") for table in tables}
+
+
+async def rows(frontdesk: Frontdesk, counting: str, *arguments: object) -> int:
+    (row,) = await frontdesk.process.deployment.database.fetch("test", counting, *arguments)
+    return int(row["rows"])
