@@ -143,9 +143,10 @@ def a_body(number: int, chance: random.Random) -> Body:
 
 
 async def until_received(database_url: str, count: int) -> None:
-    async with asyncio.timeout(SETTLED_WITHIN_S):
-        while await ask(database_url, "select count(*) from received") < [(count,)]:
-            await asyncio.sleep(0.1)
+    deadline = asyncio.get_running_loop().time() + SETTLED_WITHIN_S
+    while (received := await ask(database_url, "select count(*) from received")) != [(count,)]:
+        assert asyncio.get_running_loop().time() < deadline, f"{received} of {count} received"
+        await asyncio.sleep(0.1)
 
 
 CONTRADICTIONS = {
