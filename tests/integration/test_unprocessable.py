@@ -1,0 +1,67 @@
+"""What could not be processed, kept in PostgreSQL: page by page, byte by byte, and sent through again."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from router.domain.errors import BusUnavailable, NotFound
+from router.flow.unprocessable import replay
+from router.metrics import Metrics
+from router.postgres.database import Database, connected
+from router.postgres.unprocessable import PostgresUnprocessable
+from tests.fakes import MemoryPublisher
+
+RAW = b'\x00\xff{"text": "broken'
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with connected(database_url, Metrics(CollectorRegistry()), size=2, name="test") as database:
+        yield database
+
+
+@pytest.fixture
+def store(database: Database) -> PostgresUnprocessable:
+    return PostgresUnprocessable(database)
+
+
+async def keep(database: Database, count: int = 1) -> None:
+    insert = """
+        insert into unprocessable (stage, reason, detail, format, account, routing_key, trace_id, body)
+        select 'receive', 'malformed', 'body: is not JSON', 'message.v1', 'shop.example', 'chat.v1', 't-1', $1
+        from generate_series(1, $2::integer)"""
+    await database.execute("test", insert, RAW, count)
+
+
+async def test_pages_go_from_the_newest_back(database: Database, store: PostgresUnprocessable):
+    await keep(database, 5)
+    first = await store.newest(2, before=None, pending=True)
+    second = await store.newest(2, before=first[-1].id, pending=True)
+    assert [kept.id for kept in (*first, *second)] == [5, 4, 3, 2]
+    assert first[0].size == len(RAW)
+
+
+async def test_a_replayed_payload_is_as_it_came_and_leaves_the_list(database: Database, store: PostgresUnprocessable):
+    await keep(database)
+    publisher = MemoryPublisher()
+    await replay(1, store, publisher)
+    (published,) = publisher.published
+    assert (published.body, published.format, published.account) == (RAW, "message.v1", "shop.example")
+    assert (published.exchange, published.routing_key) == ("frontdesk.inbound", "chat.v1")
+    assert await store.newest(10, before=None, pending=True) == []
+    (kept,) = await store.newest(10, before=None, pending=False)
+    assert kept.replayed_at
+
+
+async def test_what_the_bus_did_not_confirm_stays_on_the_list(database: Database, store: PostgresUnprocessable):
+    await keep(database)
+    with pytest.raises(BusUnavailable):
+        await replay(1, store, MemoryPublisher(refused={RAW}))
+    assert len(await store.newest(10, before=None, pending=True)) == 1
+
+
+async def test_an_unknown_one_is_not_found(store: PostgresUnprocessable):
+    assert await store.payload(77) is None
+    with pytest.raises(NotFound, match="There is no unprocessable payload 77"):
+        await replay(77, store, MemoryPublisher())
