@@ -19,7 +19,8 @@ import uvloop
 
 from bench.plain_store import PlainIntake
 from channels.formats import parse
-from router.app import deployment, make_receiver
+from router.app import deployment, make_receiver, settle_memory
+from router.decide.language import load_languages
 from router.command import logs
 from router.flow.bus import Delivery
 from router.flow.live_policy import LivePolicy
@@ -88,6 +89,8 @@ async def work(kind: str) -> None:
             consuming = consumer.run(lambda parcels: log.through(one, parcels), one.open)
         else:
             consuming = _per_message(url, [plain_receiver() for _ in range(IN_FLIGHT)], log)
+        load_languages()
+        settle_memory()
         task: asyncio.Task[None] = asyncio.create_task(consuming)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         await asyncio.wait({task})

@@ -201,7 +201,7 @@ async def running(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[R
             app = build_monitoring(metrics=metrics, checks=checks)
         loops.start("hints", shared.hints.run())
         port = await stack.enter_async_context(serving(app, host=settings.http_host, port=settings.http_port))
-        _settle_memory()
+        settle_memory()
         log.info("running", roles="+".join(sorted(roles)), host=settings.http_host, port=port)
         yield Running(
             address=f"http://{settings.http_host}:{port}", deployment=shared, publisher=publisher, policy=policy
@@ -259,7 +259,7 @@ def _retention(settings: Settings) -> Retention:
     )
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Spare the collector what the start has made, and let it look less often: a batch makes little garbage."""
     gc.collect()
     gc.freeze()
