@@ -89,8 +89,8 @@ class FakeRound:
         others = [agent_id for agent_id in self.agents if agent_id not in unseen]
         return list(unseen.values()), [Asking(agent_id, self._groups(agent_id)) for agent_id in others]
 
-    async def heads(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> Sequence[Head]:
-        first = [head for group, depth in depths.items() for head in self._line(group, reserved)[:depth]]
+    async def heads(self, depths: Mapping[int, int], *, passing_over: Collection[TicketId]) -> Sequence[Head]:
+        first = [head for group, depth in depths.items() for head in self._line(group, passing_over)[:depth]]
         return sorted(first, key=lambda head: (self.store.tickets[head[1]].due_at, head[1]))
 
     async def take(self, matches: Sequence[Match]) -> Sequence[Assignment]:
@@ -115,11 +115,11 @@ class FakeRound:
         requirements = self.store.requirements
         return [n for n, wanted in enumerate(requirements) if self.store.agents[agent_id].may_take(wanted)]
 
-    def _line(self, group: int, reserved: Collection[TicketId]) -> list[Head]:
+    def _line(self, group: int, passing_over: Collection[TicketId]) -> list[Head]:
         requirement = self.store.requirements[group]
         waiting = [t for t in self.store.tickets.values() if t.requirement == requirement and t.held_by is None]
         waiting.sort(key=lambda ticket: (ticket.due_at, ticket.id))
-        return [(group, ticket.id) for ticket in waiting if ticket.id not in reserved]
+        return [(group, ticket.id) for ticket in waiting if ticket.id not in passing_over]
 
     def _is_free(self, ticket: WaitingTicket) -> bool:
         return ticket.held_by is None and not ticket.is_locked

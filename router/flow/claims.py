@@ -5,8 +5,8 @@ Leaves reading and taking to a store, and who is given what to `decide.offer`.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -20,10 +20,6 @@ from router.metrics import Metrics
 
 POLL_S = 1.0
 """How often everybody who waits is looked at without any hint."""
-
-ROUNDS_AT_A_TIME = 2
-ROUND_AGENTS = 100
-"""How many one round serves at most: more would save little and leave the other round with too few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +49,8 @@ class ClaimRound(Protocol):
     async def asking(self) -> tuple[Sequence[Assignment], Sequence[Asking]]:
         """Who has a ticket assigned and never seen (the oldest), and in the agents' order everybody else."""
 
-    async def heads(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> Sequence[Head]:
-        """What waits in these groups, each as deep as `depths` says, without the `reserved`; due first comes first."""
+    async def heads(self, depths: Mapping[int, int], *, passing_over: Collection[TicketId]) -> Sequence[Head]:
+        """What waits in these groups, each as deep as `depths` says; due first comes first."""
 
     async def take(self, matches: Sequence[Match]) -> Sequence[Assignment]:
         """Assign what is still queued, with its event; what somebody else holds or has taken is left out."""
@@ -78,10 +74,9 @@ class Request:
 class Claims:
     """The lane of one process: `run` serves whoever waits in `next`, round after round.
 
-    There is no timer: a round takes all who came meanwhile. Nobody waits for a hint alone: `wake` is only quicker
-    than the look that everybody gets once a second. Two rounds are under way at a time, so that one decides while the
-    other is written. A ticket that one has decided on is passed over by the other, and one that was lost to another
-    process is passed over until the next look, so that whoever lost it gets another ticket at once.
+    There is no timer: a round takes all who came during the last one. Nobody waits for a hint alone: `wake` is only
+    quicker than the look that everybody gets once a second. A ticket that was lost to another process is passed over
+    until the next look, so that whoever lost it gets another one at once.
     """
 
     def __init__(self, store: ClaimStore, metrics: Metrics, *, poll_s: float = POLL_S) -> None:
@@ -90,10 +85,7 @@ class Claims:
         self._poll_s = poll_s
         self._requests: dict[AgentId, Request] = {}
         self._to_try: set[AgentId] = set()
-        self._in_round: set[AgentId] = set()
-        self._reserved: set[TicketId] = set()
         self._lost: set[TicketId] = set()
-        self._deciding = asyncio.Lock()
         self._work = asyncio.Event()
 
     async def next(self, agent_id: AgentId, wait: timedelta) -> Assignment | None:
@@ -125,8 +117,7 @@ class Claims:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._poll())
-                for _ in range(ROUNDS_AT_A_TIME):
-                    tasks.create_task(self._serve())
+                tasks.create_task(self._serve())
         finally:
             for agent_id in list(self._requests):
                 self._answer(agent_id, None)
@@ -145,57 +136,35 @@ class Claims:
         while True:
             await self._work.wait()
             self._work.clear()
-            if agents := self._next_agents():
+            tried, self._to_try = self._to_try, set()
+            # the requests are in order of arrival, what is to be tried is in none
+            if agents := [agent_id for agent_id in self._requests if agent_id in tried]:
                 await self._serve_together(agents)
             self._metrics.loop_success.labels("claims").set_to_current_time()
 
-    def _next_agents(self) -> list[AgentId]:
-        # the requests are in order of arrival, what is to be tried is in none
-        ready = [agent for agent in self._requests if agent in self._to_try and agent not in self._in_round]
-        agents = ready[:ROUND_AGENTS]
-        self._to_try.difference_update(agents)
-        self._to_try.intersection_update(self._requests)
-        if len(agents) < len(ready):
-            self._work.set()
-        return agents
-
     async def _serve_together(self, agents: Sequence[AgentId]) -> None:
-        self._in_round.update(agents)
         try:
             given = await self._round(agents)
         except FrontdeskError as exc:
             self._fail(agents, exc)
         else:
             self._settle(agents, given)
-        finally:
-            self._in_round.difference_update(agents)
-            self._work.set()  # some of these lost a ticket, or were woken meanwhile
 
     async def _round(self, agents: Sequence[AgentId]) -> Given:
-        async with AsyncExitStack() as reserved, self._store.round(agents) as claim_round:
+        async with self._store.round(agents) as claim_round:
             unseen, asking = await claim_round.asking()
-            async with self._deciding:
-                matches = offer(asking, await claim_round.heads(depths(asking), self._reserved | self._lost))
-                reserved.enter_context(self._reserving({match.ticket_id for match in matches}))
+            matches = offer(asking, await claim_round.heads(depths(asking), passing_over=self._lost))
             taken = await claim_round.take(matches)
         winners = {assignment.agent_id for assignment in taken}
         lost = [match for match in matches if match.agent_id not in winners]
         return Given(unseen=unseen, taken=taken, lost=lost)
-
-    @contextmanager
-    def _reserving(self, tickets: Set[TicketId]) -> Iterator[None]:
-        self._reserved |= tickets
-        try:
-            yield
-        finally:
-            self._reserved -= tickets
 
     def _settle(self, agents: Collection[AgentId], given: Given) -> None:
         for assignment in (*given.unseen, *given.taken):
             self._answer(assignment.agent_id, assignment)
         losers = {match.agent_id for match in given.lost}
         self._lost.update(match.ticket_id for match in given.lost)
-        self._to_try |= losers
+        self._try(losers)
         self._end_waits(set(agents) - losers)
         self._observe(given.taken)
 

@@ -38,12 +38,14 @@ class PostgresRound:
         self._agents = agents
 
     async def asking(self) -> tuple[list[Assignment], list[Asking]]:
-        rows = await self._connection.fetch(SQL["asking"], _ids(self._agents))
-        unseen = [_assignment(row) for row in rows if row["id"] is not None]
-        return unseen, [Asking(row["agent_id"], row["groups"]) for row in rows if row["id"] is None]
+        agents = _ids(self._agents)
+        unseen = [_assignment(row) for row in await self._connection.fetch(SQL["unseen"], agents)]
+        groups = dict(await self._connection.fetch(SQL["eligible_groups"], agents))
+        others = groups.keys() - {assignment.agent_id for assignment in unseen}
+        return unseen, [Asking(agent_id, groups[agent_id]) for agent_id in self._agents if agent_id in others]
 
-    async def heads(self, depths: Mapping[int, int], reserved: Collection[TicketId]) -> list[Head]:
-        arguments = (_ids(depths), _ids(depths.values()), _ids(reserved))
+    async def heads(self, depths: Mapping[int, int], *, passing_over: Collection[TicketId]) -> list[Head]:
+        arguments = (_ids(depths), _ids(depths.values()), _ids(passing_over))
         return list(map(tuple, await self._connection.fetch(SQL["heads"], *arguments)))
 
     async def take(self, matches: Sequence[Match]) -> list[Assignment]:

@@ -70,7 +70,7 @@ async def claim(world: World, *agents: AgentId) -> dict[AgentId, TicketId]:
     """One whole round; the tickets taken in it."""
     async with world.round(agents) as claim_round:
         _, asking = await claim_round.asking()
-        taken = await claim_round.take(offer(asking, await claim_round.heads(depths(asking), [])))
+        taken = await claim_round.take(offer(asking, await claim_round.heads(depths(asking), passing_over=[])))
     return {assignment.agent_id: assignment.lease.ticket_id for assignment in taken}
 
 
@@ -114,16 +114,16 @@ async def test_no_more_is_read_than_agents_ask_for(world: World):
         await world.queue(a_requirement())
     async with world.round([ada, grace]) as claim_round:
         _, asking = await claim_round.asking()
-        heads = await claim_round.heads(depths(asking), [])
+        heads = await claim_round.heads(depths(asking), passing_over=[])
     assert len(heads) == 2
 
 
-async def test_reserved_tickets_are_passed_over(world: World):
+async def test_tickets_are_passed_over_when_asked_for(world: World):
     ada = await world.agent()
     first, second = [await world.queue(a_requirement()) for _ in range(2)]
     async with world.round([ada]) as claim_round:
         _, asking = await claim_round.asking()
-        [(_, ticket_id)] = await claim_round.heads(depths(asking), [first])
+        [(_, ticket_id)] = await claim_round.heads(depths(asking), passing_over=[first])
     assert ticket_id == second
 
 
@@ -189,7 +189,7 @@ async def test_rounds_of_one_agent_come_one_after_another(world: World):
     async with world.round([ada]) as claim_round:
         second = asyncio.create_task(unseen(world, ada))
         _, asking = await claim_round.asking()
-        await claim_round.take(offer(asking, await claim_round.heads(depths(asking), [])))
+        await claim_round.take(offer(asking, await claim_round.heads(depths(asking), passing_over=[])))
         done, _ = await asyncio.wait([second], timeout=0.3)
         assert not done
     assert len(await second) == 1

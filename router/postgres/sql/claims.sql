@@ -5,25 +5,23 @@ where id = any ($1::text::bigint[])
 order by id
 for no key update
 
--- name: asking
--- The groups of each agent, and the oldest ticket that was assigned and never seen.
-select
-  asking.agent_id,
-  array(select group_id from agent_group where agent_group.agent_id = asking.agent_id) as groups,
-  unseen.*
-from unnest($1::text::bigint[]) with ordinality as asking (agent_id, position)
-left join lateral (
-  select
-    id, lease_epoch, queue, channel, extract(epoch from assigned_at - enqueued_at)::float8 as waited_s,
-    assigned_at <= due_at as met_target
-  from ticket
-  where assigned_to = asking.agent_id
-    and state = 'assigned'
-    and not is_seen
-  order by assigned_at, id
-  limit 1
-) as unseen on true
-order by asking.position
+-- name: unseen
+-- The oldest ticket of each agent that was assigned and never seen.
+select distinct on (assigned_to)
+  id, lease_epoch, assigned_to as agent_id, queue, channel,
+  extract(epoch from assigned_at - enqueued_at)::float8 as waited_s, assigned_at <= due_at as met_target
+from ticket
+where assigned_to = any ($1::text::bigint[])
+  and state = 'assigned'
+  and not is_seen
+order by assigned_to, assigned_at, id
+
+-- name: eligible_groups
+-- The groups whose tickets each agent may be given.
+select agent_id, array_agg(group_id)
+from agent_group
+where agent_id = any ($1::text::bigint[])
+group by agent_id
 
 -- name: heads
 -- The tickets due first of each group, as many as agents ask for; reads no more of the index, however many wait.

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
-from router.flow.claims import ROUND_AGENTS, Claims
+from router.flow.claims import Claims
 from router.metrics import Metrics
 from tests.fake_claims import FakeClaims
 from tests.tickets import a_requirement
@@ -236,17 +236,6 @@ async def test_a_lost_ticket_that_the_other_process_gave_back_is_found_again():
         await until_rounds(store, 2)
         store.tickets[contested].is_locked = False
         assert (await asking).lease.ticket_id == contested
-
-
-async def test_more_agents_than_a_round_serves_are_all_served():
-    store = FakeClaims()
-    agents = [await store.agent() for _ in range(2 * ROUND_AGENTS + 1)]
-    for _ in agents:
-        await store.queue(a_requirement())
-    async with serving(store) as claims:
-        given = await asyncio.gather(*(claims.next(agent_id, NO_WAIT) for agent_id in agents))
-    assert {assignment.lease.ticket_id for assignment in given} == set(store.tickets)
-    assert all(len(served) <= ROUND_AGENTS for served in store.rounds)
 
 
 async def test_when_the_lane_stops_whoever_waits_gets_nothing():
