@@ -49,6 +49,20 @@ class Shape:
     skills_per_agent: int
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One measurement: claims per second and how long each claim took, in seconds."""
+
+    rate: float
+    latencies: list[float]
+
+    @property
+    def percentiles_ms(self) -> tuple[float, float]:
+        """The median and the 99th percentile."""
+        cuts = quantiles(self.latencies, n=100)
+        return cuts[49] * 1000, cuts[98] * 1000
+
+
 ONE_GROUP = Shape("claim_vs_per_request", teams=1, groups_per_team=1, skills_per_agent=1)
 # 30 skills in a team, one for each group; an agent has 13 of them
 MANY_GROUPS = Shape("claim_vs_per_request_240", teams=8, groups_per_team=30, skills_per_agent=13)
@@ -168,20 +182,6 @@ def _show(shape: Shape, side: Side, runs: list[Run]) -> None:
     p50, p99 = (median(values) for values in zip(*(run.percentiles_ms for run in runs), strict=True))
     rate = median(run.rate for run in runs)
     print(f"{shape.name} {side.__name__}: {rate:,.0f} claims/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One measurement: claims per second and how long each claim took, in seconds."""
-
-    rate: float
-    latencies: list[float]
-
-    @property
-    def percentiles_ms(self) -> tuple[float, float]:
-        """The median and the 99th percentile."""
-        cuts = quantiles(self.latencies, n=100)
-        return cuts[49] * 1000, cuts[98] * 1000
 
 
 async def _measure(url: str, serving: Side) -> Run:
