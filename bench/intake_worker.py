@@ -20,8 +20,8 @@ import uvloop
 from bench.plain_store import PlainIntake
 from channels.formats import parse
 from router.app import deployment, make_receiver, settle_memory
-from router.decide.language import load_languages
 from router.command import logs
+from router.decide.language import load_languages
 from router.flow.bus import Delivery
 from router.flow.live_policy import LivePolicy
 from router.flow.parcels import Parcel

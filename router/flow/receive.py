@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 import stamina
 import structlog
+from prometheus_client import Counter
 
 from channels.message import InboundMessage, MessageKey
 from router.decide.thread import ticket_number
@@ -109,7 +110,7 @@ class Receiver:
         if not hashes:
             await self._settle(parcels)
             return
-        attempts = await _outlast(lambda: self._store.attempts(hashes))
+        attempts = await self._outlast(lambda: self._store.attempts(hashes))
         for chunk, begun in _chunks(parcels, attempts):
             await self._retake(chunk, begun)
 
@@ -119,14 +120,14 @@ class Receiver:
             await self._settle_suspect(parcels[0].delivery)
             return
         hashes = list(_redelivered(parcels))
-        await _outlast(lambda: self._store.begin_attempts(hashes))
+        await self._outlast(lambda: self._store.begin_attempts(hashes))
         await self._settle(
             [self._opener.open(parcel.delivery) if parcel.delivery.redelivered else parcel for parcel in parcels]
         )
 
     async def _settle_suspect(self, delivery: Delivery) -> None:
         if await self._survives_alone(delivery):
-            await _outlast(lambda: self._record([Parcel(delivery=delivery)]))  # which ends its attempts
+            await self._outlast(lambda: self._record([Parcel(delivery=delivery)]))  # which ends its attempts
         else:
             await self._keep(delivery, "process", "kills_its_process", "its processing ended a process each time")
 
@@ -134,13 +135,13 @@ class Receiver:
         for _ in range(_CHANCES_ALONE):
             if await self._isolate(delivery):
                 return True
-            await _outlast(lambda: self._store.attempts([fingerprint(delivery)]))
+            await self._outlast(lambda: self._store.attempts([fingerprint(delivery)]))
         return False
 
     async def _settle(self, parcels: Sequence[Parcel]) -> None:
         """Settle all or, where some cannot be, halve until the offender stands alone and is kept as unprocessable."""
         try:
-            await _outlast(lambda: self._record(parcels))
+            await self._outlast(lambda: self._record(parcels))
         except Exception as exc:  # noqa: BLE001 - the outermost loop: what is not an outage is the payload's fault
             if len(parcels) > 1:
                 middle = len(parcels) // 2
@@ -152,7 +153,16 @@ class Receiver:
 
     async def _keep(self, delivery: Delivery, stage: str, reason: str, detail: str) -> None:
         parcel = refused(delivery, stage, reason, detail)
-        await _outlast(lambda: self._record([parcel]))
+        await self._outlast(lambda: self._record([parcel]))
+
+    async def _outlast(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Repeat through outages for as long as they last, and through races a few times."""
+        async for attempt in stamina.retry_context(
+            on=_worth_repeating(self._metrics.retries), attempts=None, timeout=None, wait_initial=0.05, wait_max=5.0
+        ):
+            with attempt:
+                return await work()
+        raise AssertionError("retry_context ends by returning or raising")
 
     async def _record(self, parcels: Sequence[Parcel]) -> None:
         """Load, decide, record: one transaction, then the metrics of what has been committed."""
@@ -188,23 +198,16 @@ def fingerprint(delivery: Delivery) -> bytes:
     return hashlib.sha256(f"{delivery.format}\x00{delivery.account}\x00".encode() + delivery.body).digest()
 
 
-async def _outlast(work: Callable[[], Awaitable[T]]) -> T:
-    """Repeat through outages for as long as they last, and through races a few times."""
-    async for attempt in stamina.retry_context(
-        on=_worth_repeating(), attempts=None, timeout=None, wait_initial=0.05, wait_max=5.0
-    ):
-        with attempt:
-            return await work()
-    raise AssertionError("retry_context ends by returning or raising")
-
-
-def _worth_repeating() -> Callable[[Exception], bool]:
+def _worth_repeating(retries: Counter) -> Callable[[Exception], bool]:
     races = 0
 
     def decide(exc: Exception) -> bool:
         nonlocal races
         races += isinstance(exc, Raced)
-        return isinstance(exc, StoreUnavailable) or (isinstance(exc, Raced) and races <= _RACES_BEFORE_BLAME)
+        repeats = isinstance(exc, StoreUnavailable) or (isinstance(exc, Raced) and races <= _RACES_BEFORE_BLAME)
+        if repeats:
+            retries.labels("race" if isinstance(exc, Raced) else "outage").inc()
+        return repeats
 
     return decide
 

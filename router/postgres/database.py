@@ -26,11 +26,9 @@ _SERVER_SETTINGS = {
     "tcp_user_timeout": "15000",
 }
 
-# SQLSTATEs after which the same transaction may succeed: connection lost, server shutting down or starting,
-# serialization, deadlock, a standby that took over, lock or statement timeout, out of disk, memory or connections,
-# a plan cached before a migration (0A000).
-_TRANSIENT_CLASSES = ("08", "53", "57", "58")
-_TRANSIENT = {"40001", "40P01", "25006", "55P03", "55000", "0A000"}
+# Classes of SQLSTATEs that blame the values: cardinality, data, integrity, check option, program limits, internal errors.
+# All others say something about the server, the schema or the moment: the same transaction may succeed later.
+_BLAME_VALUES = ("21", "22", "23", "44", "54", "XX")
 _RACED = {"23505"}
 
 
@@ -131,11 +129,11 @@ def translated() -> Iterator[None]:
 
 def _ours(exc: asyncpg.PostgresError) -> Exception:
     state = exc.sqlstate or ""
-    if state in _TRANSIENT or state.startswith(_TRANSIENT_CLASSES):
-        return StoreUnavailable(f"the database cannot do it now ({state}): {_first_line(exc)}")
     if state in _RACED:
         return Raced(f"recorded by another transaction at the same time: {getattr(exc, 'constraint_name', '')}")
-    return DataError(f"the database refuses it ({state}): {_first_line(exc)}")
+    if state.startswith(_BLAME_VALUES):
+        return DataError(f"the database refuses it ({state}): {_first_line(exc)}")
+    return StoreUnavailable(f"the database cannot do it now ({state}): {_first_line(exc)}")
 
 
 def _first_line(exc: BaseException) -> str:
