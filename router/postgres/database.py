@@ -26,7 +26,7 @@ _SERVER_SETTINGS = {
     "tcp_user_timeout": "15000",
 }
 
-# Classes of SQLSTATEs that blame the values: cardinality, data, integrity, check option, program limits, internal errors.
+# Classes of SQLSTATEs that blame the values: cardinality, data, integrity, check option, program limits, internal.
 # All others say something about the server, the schema or the moment: the same transaction may succeed later.
 _BLAME_VALUES = ("21", "22", "23", "44", "54", "XX")
 _RACED = {"23505"}
