@@ -55,8 +55,11 @@ class Frontdesk:
 
     async def has_taken_in(self, count: int) -> None:
         """Return once so many messages have been taken in or kept as unprocessable."""
-        await until(lambda: _now(self._taken_in() >= count))
+        await until(lambda: self._has_taken_in(count))
         assert self._taken_in() == count
+
+    async def _has_taken_in(self, count: int) -> bool:
+        return self._taken_in() >= count
 
     def _taken_in(self) -> int:
         conflicts = self.counted("router_messages_received_total", outcome="key_conflict")  # counted in both
@@ -141,7 +144,3 @@ async def until(look: Callable[[], Awaitable[T | None]], *, within_s: float = DE
         while not (seen := await look()):
             await asyncio.sleep(LOOK_EVERY_S)
         return seen
-
-
-async def _now(value: T) -> T:
-    return value

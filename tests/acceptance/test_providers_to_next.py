@@ -193,7 +193,7 @@ async def given(agent: Caller) -> Mapping[str, Any]:
     answer = await agent.post("/v1/me/next?wait=20")
     assert answer.status == 200
     seen = await agent.get(f"/v1/tickets/{answer.json['ticket']['id']}")
-    assert {**answer.json, "read_up_to": None} == {**seen.json, "read_up_to": None}
+    assert seen.json == answer.json
     page: Mapping[str, Any] = answer.json
     return page
 

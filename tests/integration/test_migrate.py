@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.domain.errors import DataError, Misconfigured
+from router.domain.errors import FrontdeskError, Misconfigured
 from router.metrics import Metrics
 from router.postgres.database import connected
 from router.postgres.migrate import migrate, require_current
@@ -44,7 +44,7 @@ async def test_of_many_processes_at_once_one_applies_the_migrations(empty_databa
 async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_url: str, tmp_path: Path):
     (tmp_path / "1_good.sql").write_text("-- migrate:up\ncreate table good ();\n-- migrate:down\n")
     (tmp_path / "2_bad.sql").write_text("-- migrate:up\ncreate table bad ();\nselect nothing;\n-- migrate:down\n")
-    with pytest.raises(DataError, match="nothing"):
+    with pytest.raises(FrontdeskError, match="nothing"):
         await migrate(empty_database_url, tmp_path)
     (tmp_path / "2_bad.sql").write_text("-- migrate:up\ncreate table bad ();\n-- migrate:down\n")
     assert await migrate(empty_database_url, tmp_path) == ["2_bad"]
