@@ -11,10 +11,13 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import claims
+from bench import claims, intake
 from bench.row import Row, Services
 
-BENCHMARKS: dict[str, Callable[[Services], Awaitable[list[Row]]]] = {"claims": claims.run}
+BENCHMARKS: dict[str, Callable[[Services], Awaitable[list[Row]]]] = {
+    "intake": intake.run,
+    "claims": claims.run,
+}
 LATEST = Path(__file__).parent / "latest.json"
 
 
