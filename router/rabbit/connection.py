@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import structlog
 from aiormq import Channel, Connection
 from aiormq.abc import AbstractConnection
+from aiormq.exceptions import InvalidFrameError
 
 from router.domain.errors import BusUnavailable, Misconfigured, Unavailable
 from router.rabbit import tolerance
@@ -33,8 +34,11 @@ Use = Callable[[AbstractConnection], Awaitable[None]]
 
 
 @asynccontextmanager
-async def within(seconds: float, doing: str) -> AsyncIterator[None]:
-    """Bound what happens inside; whatever the broker or the network does to it becomes `BusUnavailable`."""
+async def within(seconds: float, doing: str, *, mistakes: tuple[type[Exception], ...] = ()) -> AsyncIterator[None]:
+    """Bound what happens inside; whatever the broker or the network does to it becomes `BusUnavailable`.
+
+    `mistakes` are not their doing and are raised as they are.
+    """
     try:
         async with asyncio.timeout(seconds):
             yield
@@ -46,8 +50,8 @@ async def within(seconds: float, doing: str) -> AsyncIterator[None]:
         raise BusUnavailable(f"{doing}: the connection was lost") from exc
     except TimeoutError as exc:
         raise BusUnavailable(f"{doing}: no answer within {seconds:g} s") from exc
-    except (ValueError, TypeError):
-        raise  # our own mistake, such as a routing key that is too long
+    except mistakes:
+        raise
     except Exception as exc:  # aiormq rejects with its own errors, RuntimeError, OSError and bare Exception
         raise BusUnavailable(f"{doing}: {str(exc) or type(exc).__name__}") from exc
 
@@ -57,11 +61,21 @@ async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
     """Yield a connection that the broker lists under `name`, and close it in any case."""
     connection = Connection(_with_options(url, heartbeat=HEARTBEAT_S, name=f"frontdesk {name}"))
     async with within(CONNECT_S, f"connecting to {address(url)}"):
-        await connection.connect()
+        await _connect(connection)
     try:
         yield connection
     finally:
         await _close(connection)
+
+
+async def _connect(connection: Connection) -> None:
+    try:
+        await connection.connect()
+    except InvalidFrameError as exc:
+        if "OpenOk" not in str(exc):
+            raise
+        # the broker closed instead of opening the virtual host; its reason does not get through aiormq
+        raise BusUnavailable(f"virtual host '{connection.vhost}' does not exist, or the user may not use it") from exc
 
 
 async def open_channel(connection: AbstractConnection) -> Channel:
@@ -96,7 +110,7 @@ def address(url: str) -> str:
 
 
 class Link:
-    """Keeps a connection in use: when it is lost, starts again from nothing after a pause with jitter."""
+    """Keeps a connection in use: whatever ends it, starts again from nothing after a pause with jitter."""
 
     def __init__(self, url: str, name: str) -> None:
         self._url = url
@@ -113,6 +127,9 @@ class Link:
                     await use(connection)
             except* Unavailable as failures:
                 self._failed(failures.exceptions[0])
+            except* Exception as faults:
+                log.exception("broker connection failed", link=self._name)
+                self._failed(faults.exceptions[0])
             await asyncio.sleep(self._pause())
 
     def works(self) -> None:

@@ -18,6 +18,8 @@ from router.rabbit.topology import declare
 
 READY_S = 2.0
 CONFIRM_S = 5.0
+# what aiormq raises for a publication that AMQP cannot express, such as one with a routing key that is too long
+_UNPUBLISHABLE = (ValueError, TypeError)
 
 
 @asynccontextmanager
@@ -68,7 +70,8 @@ class RabbitPublisher:
             session = await self._ready()
         try:
             with self._metrics.broker.labels("publish").time():
-                async with within(CONFIRM_S, f"publishing to {publication.exchange}"):
+                doing = f"publishing to {publication.exchange}"
+                async with within(CONFIRM_S, doing, mistakes=_UNPUBLISHABLE):
                     await self._send(session.amqp_channel, publication)
         except BusUnavailable as exc:
             if not is_blocked(session.connection):  # a new connection would not know why, until it had failed as well

@@ -1,5 +1,6 @@
 """The exchanges and queues of the contract, declared by whoever connects first. Leaves their use to the adapters."""
 
+from datetime import timedelta
 from typing import Any
 
 from aiormq.abc import AbstractChannel
@@ -23,19 +24,21 @@ _INTAKE_ARGUMENTS = {
     "x-dead-letter-strategy": "at-least-once",
     "x-overflow": "reject-publish",  # at-least-once dead-lettering needs it
 }
-_OTHER_ARGUMENTS = {"x-queue-type": "quorum", "x-delivery-limit": _ENDLESS}
+_DEAD_ARGUMENTS = {"x-queue-type": "quorum", "x-delivery-limit": _ENDLESS}
+# Replies that no sender fetches in that time are gone, as from the bus in PostgreSQL: they hold customers' words.
+_OUTBOUND_ARGUMENTS = {**_DEAD_ARGUMENTS, "x-message-ttl": int(timedelta(days=7).total_seconds() * 1000)}
 
 
 async def declare(amqp_channel: AbstractChannel) -> None:
     """Declare everything; where dead letters go stands before the queue that may send some.
 
-    Replies are kept in a queue of their own until a sender takes them, so that none is unroutable. Raises
+    Replies are kept in a queue of their own for a week or until a sender takes them, so that none is unroutable. Raises
     `BusUnavailable` also when the broker has one of them with other arguments; the message names it.
     """
     async with within(ANSWER_S, "declaring exchanges and queues"):
-        await _declare(amqp_channel, exchange=DEAD, queue=DEAD, arguments=_OTHER_ARGUMENTS)
+        await _declare(amqp_channel, exchange=DEAD, queue=DEAD, arguments=_DEAD_ARGUMENTS)
         await _declare(amqp_channel, exchange=Exchange.INBOUND, queue=INTAKE, arguments=_INTAKE_ARGUMENTS)
-        await _declare(amqp_channel, exchange=Exchange.OUTBOUND, queue=OUTBOUND, arguments=_OTHER_ARGUMENTS)
+        await _declare(amqp_channel, exchange=Exchange.OUTBOUND, queue=OUTBOUND, arguments=_OUTBOUND_ARGUMENTS)
 
 
 async def _declare(amqp_channel: AbstractChannel, *, exchange: str, queue: str, arguments: dict[str, Any]) -> None:

@@ -15,8 +15,10 @@
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import aiormq
@@ -34,7 +36,7 @@ from router.rabbit import connection, consumer, publisher
 from router.rabbit.connection import check
 from router.rabbit.consumer import RabbitConsumer
 from router.rabbit.publisher import RabbitPublisher, rabbit_publisher
-from router.rabbit.topology import DEAD, INTAKE, declare
+from router.rabbit.topology import DEAD, INTAKE, OUTBOUND, declare
 from tests.rabbit_node import RabbitNode
 
 DEADLINE_S = 60
@@ -122,6 +124,43 @@ async def test_a_message_that_no_queue_takes_is_refused_and_the_queue_comes_back
         with pytest.raises(BusUnavailable):
             await rabbit.publish(a_publication())
     await publish_when_possible(rabbit, b"again")
+
+
+async def test_a_publication_that_amqp_cannot_express_is_the_publishers_own_mistake(
+    rabbit: RabbitPublisher,
+):
+    with pytest.raises(ValueError, match="Routing key too long"):
+        await rabbit.publish(replace(a_publication(), routing_key="x" * 256))
+    await rabbit.publish(a_publication())
+
+
+async def test_a_broker_with_a_bad_certificate_is_reported_and_tried_again(amqp_url: str, monkeypatch):
+    async def untrusted(_: object) -> None:
+        raise ssl.SSLCertVerificationError("certificate has expired")
+
+    monkeypatch.setattr(connection.Connection, "connect", untrusted)
+    async with rabbit_publisher(amqp_url, Metrics(CollectorRegistry())) as publisher:
+        await eventually(lambda: any("certificate has expired" in problem for problem in publisher.problems()))
+        monkeypatch.undo()
+        await publish_when_possible(publisher, b"trusted again")
+
+
+async def test_a_fault_that_nobody_foresaw_does_not_end_the_upkeep(amqp_url: str, monkeypatch):
+    async def faulty(_: object) -> None:
+        raise LookupError("not foreseen")
+
+    monkeypatch.setattr(publisher, "declare", faulty)
+    async with rabbit_publisher(amqp_url, Metrics(CollectorRegistry())) as rabbit:
+        await eventually(lambda: any("not foreseen" in problem for problem in rabbit.problems()))
+        monkeypatch.undo()
+        await publish_when_possible(rabbit, b"after")
+
+
+async def test_replies_that_no_sender_fetches_do_not_stay_for_ever(amqp_url: str, rabbit: RabbitPublisher):
+    await rabbit.publish(a_publication())
+    documented = {"x-queue-type": "quorum", "x-delivery-limit": 2**31 - 1, "x-message-ttl": 7 * 24 * 3600 * 1000}
+    async with an_outsider(amqp_url) as amqp_channel:
+        await amqp_channel.queue_declare(OUTBOUND, durable=True, arguments=documented)  # any other is refused
 
 
 async def test_a_deleted_queue_is_declared_again_and_consumed(amqp_url: str, rabbit: RabbitPublisher):
@@ -297,3 +336,8 @@ async def test_a_broker_that_cannot_be_used_is_named_with_its_setting(broker_url
     server = broker_url.rpartition("@")[2].partition("/")[0]
     with pytest.raises(Misconfigured, match="FRONTDESK_AMQP_URL"):
         await check(url.format(server=server))
+
+
+async def test_a_virtual_host_that_is_not_there_is_named(broker_url: str):
+    with pytest.raises(Misconfigured, match=r"virtual host 'nowhere' does not exist, or the user may not use it$"):
+        await check(broker_url.rstrip("/") + "/nowhere")
