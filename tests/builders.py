@@ -122,18 +122,28 @@ async def a_message(
     external_id: str | None = None,
     direction: str = "in",
     sent_at: datetime = NOON,
+    message_id: int | None = None,
 ) -> int:
-    """A message of a conversation, received now, under the conversation's ticket."""
+    """A message of a conversation, received now, under the conversation's ticket; one from outside is its last word."""
     insert = """
         insert into message (
           id, received_at, ticket_id, conversation_id, customer_id, direction, channel, account, external_id, author,
           text, sent_at)
         select
-          nextval('message_ids'), clock_timestamp(), ticket_id, id, customer_id, $2, channel, account, $3,
+          coalesce($6, nextval('message_ids')), clock_timestamp(), ticket_id, id, customer_id, $2, channel, account, $3,
           'email:ada@example.com', $4, $5
         from conversation
         where id = $1
         returning id"""
+    hear = """
+        update ticket
+        set last_customer_at = clock_timestamp()
+        from conversation
+        where conversation.id = $1 and ticket.id = conversation.ticket_id"""
     async with database.transaction("test") as connection:
-        message_id: int = await connection.fetchval(insert, conversation_id, direction, external_id, text, sent_at)
-    return message_id
+        stored: int = await connection.fetchval(
+            insert, conversation_id, direction, external_id, text, sent_at, message_id
+        )
+        if direction == "in":
+            await connection.execute(hear, conversation_id)
+    return stored

@@ -1,6 +1,6 @@
 """The unit of work that is routed: its states, the legal arrows between them, and what a ticket carries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
@@ -91,6 +91,6 @@ class Ticket:
         """Whether anything is still to be done."""
         return self.state in OPEN_STATES
 
-    def was_resolved_within(self, window: timedelta, now: datetime) -> bool:
-        """Whether a follow-up at `now` comes soon enough after the end to belong to it."""
-        return self.resolved_at is not None and now - self.resolved_at <= window
+    def heard(self, now: datetime) -> "Ticket":
+        """This ticket after a word of the customer's: `last_customer_at` rises even where a clock was set back."""
+        return replace(self, last_customer_at=max(now, self.last_customer_at + timedelta.resolution))

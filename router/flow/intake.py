@@ -117,7 +117,7 @@ def _set_aside(arrival: Arrival, thread: Thread, otherwise: Outcome, world: Worl
 
 def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, world: World) -> Outcome:
     """Add the message to an open ticket, which keeps its place."""
-    return _record(matter, replace(ticket, last_customer_at=world.now), "receive", outcome, world)
+    return _record(matter, ticket.heard(world.now), "receive", outcome, world)
 
 
 def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Outcome:
@@ -240,13 +240,12 @@ def _new_ticket(matter: _Matter, triage: Triage, routing: Routing, policy: Polic
 def _reopened(ticket: Ticket, customer: Customer, policy: Policy, world: World) -> Ticket:
     agent_id, until = _wish(customer, ticket.routing.queue, policy, world)
     return replace(
-        ticket,
+        ticket.heard(world.now),
         state=TicketState.QUEUED,
         enqueued_at=world.now,
         due_at=world.now + ticket.routing.target,
         preferred_agent_id=agent_id,
         preferred_until=until,
-        last_customer_at=world.now,
         reopened_count=ticket.reopened_count + 1,
         resolved_at=None,
     )

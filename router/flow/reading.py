@@ -132,7 +132,8 @@ class Decision:
 class TicketPage:
     """A ticket with everything on hand; the transcript's last fifty entries, ordered by time sent.
 
-    `lease` is there for the holder only. Send `read_up_to` back with a reply to learn if the customer wrote since.
+    `lease` is there for the holder only. `read_up_to` is the time of the customer's last word, in microseconds since
+    1970: sent back with a reply, it tells if the customer wrote since.
     """
 
     ticket: TicketLine
@@ -140,7 +141,7 @@ class TicketPage:
     customer: CustomerCard
     conversations: Sequence[Thread]
     transcript: Sequence[Entry]
-    read_up_to: int | None
+    read_up_to: int
     lease: str | None
 
 

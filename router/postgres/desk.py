@@ -68,15 +68,16 @@ class PostgresWork:
     async def reply(self, hold: Hold, held: HeldTicket, answer: OutboundMessage, *, read_up_to: int | None) -> Replied:
         """Record an answer and put it on its way; the conversation is locked before the ticket, as everywhere."""
         await self._guarded("touch_conversation", answer.conversation_id, held.id)
-        ticket = await self._guarded("reply_to_ticket", *_guard(hold))
-        wrote_since = await self._connection.fetchval(
-            SQL["customer_wrote_since"], held.id, read_up_to, ticket["assigned_at"]
-        )
+        ticket = await self._guarded("reply_to_ticket", *_guard(hold), read_up_to)
         await self._insert_reply(hold, held, answer)
         await self._put_in_outbox(answer)
         ids = {"message_id": answer.message_id, "conversation_id": answer.conversation_id}
         await self._event(hold, "reply", TicketState.ASSIGNED, ids)
-        return Replied(**ids, customer_wrote_since_read=wrote_since, first_reply_after_s=ticket["first_reply_after_s"])
+        return Replied(
+            **ids,
+            customer_wrote_since_read=ticket["wrote_since"],
+            first_reply_after_s=ticket["first_reply_after_s"],
+        )
 
     async def note(self, hold: Hold, held: HeldTicket, text: str) -> int:
         """Record a note and return its message id."""

@@ -110,7 +110,7 @@ async def _page(connection: Connection, viewer: Viewer, row: asyncpg.Record) -> 
         customer=card,
         conversations=[_thread(conversation) for conversation in conversations],
         transcript=[_entry(message) for message in reversed(messages)],
-        read_up_to=max((message["id"] for message in messages), default=None),
+        read_up_to=row["read_up_to"],
         lease=ticket.lease,
     )
 

@@ -163,10 +163,20 @@ async def test_an_erased_customer_cannot_be_answered(api: Api, grace: Agent):
 async def test_reply_says_whether_the_customer_has_written_since_the_page_was_read(api: Api, grace: Agent):
     hold = await a_hold(api, grace)
     conversation = await a_conversation(api.database, hold.lease)
-    read = await a_message(api.database, conversation)
+    await a_message(api.database, conversation)
+    read = (await page(api, hold)).read_up_to
     assert not (await api.desk.reply(hold, "One.", read_up_to=read)).customer_wrote_since_read
     await a_message(api.database, conversation, "Wait!")
     assert (await api.desk.reply(hold, "Two.", read_up_to=read)).customer_wrote_since_read
+
+
+async def test_message_recorded_after_the_page_counts_though_its_id_was_reserved_before(api: Api, grace: Agent):
+    hold = await a_hold(api, grace)
+    conversation = await a_conversation(api.database, hold.lease)
+    await a_message(api.database, conversation, message_id=1001)
+    read = (await page(api, hold)).read_up_to
+    await a_message(api.database, conversation, "From another process", message_id=1000)
+    assert (await api.desk.reply(hold, "One.", read_up_to=read)).customer_wrote_since_read
 
 
 async def test_without_a_page_the_last_answer_is_what_was_read(api: Api, grace: Agent):

@@ -71,7 +71,8 @@ where id = $1
 returning id
 
 -- name: reply_to_ticket
--- The agent answers: the first answer stops the second clock.
+-- The agent answers: the first answer stops the second clock. Intake sets the time of the customer's last word while it
+-- has the ticket locked, so it tells what this agent has not read; without a page, the assignment or their last answer.
 update ticket
 set first_reply_at = coalesce(first_reply_at, now()), is_seen = true
 where id = $1
@@ -81,23 +82,14 @@ where id = $1
   and team = any ($4::text[])
 returning
   case when first_reply_at = now() then extract(epoch from now() - created_at)::float8 end as first_reply_after_s,
-  assigned_at
-
--- name: customer_wrote_since
--- Whether the customer wrote after the named message; without one, after the assignment and the agent's last answer.
-select exists (
-  select from message
-  where ticket_id = $1
-    and direction = 'in'
-    and automatic is null
-    and case
-      when $2::bigint is not null then id > $2
-      else received_at > greatest($3::timestamptz, (
-        select max(answer.received_at)
-        from message as answer
-        where answer.ticket_id = $1
-          and answer.direction = 'out'))
-    end)
+  case
+    when $5::bigint is not null then (extract(epoch from last_customer_at) * 1000000)::bigint > $5
+    else last_customer_at > greatest(assigned_at, (
+      select max(answer.received_at)
+      from message as answer
+      where answer.ticket_id = $1
+        and answer.direction = 'out'))
+  end as wrote_since
 
 -- name: note_on_ticket
 -- The agent notes something; the ticket is on their screen.

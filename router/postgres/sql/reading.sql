@@ -6,7 +6,8 @@ select set_config('app.agent_id', $1, true), set_config('role', 'frontdesk_agent
 -- One ticket with what triage and route decided.
 select
   id, customer_id, channel, subject, state, queue, team, complexity, probability, reasons, language, route,
-  policy_version, skills, target_s, enqueued_at, due_at, assigned_to, lease_epoch, created_at, resolved_at
+  policy_version, skills, target_s, enqueued_at, due_at, assigned_to, lease_epoch, created_at, resolved_at,
+  (extract(epoch from last_customer_at) * 1000000)::bigint as read_up_to
 from ticket
 where id = $1
   and ($2::text[] is null or team = any ($2))
