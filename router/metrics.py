@@ -94,6 +94,12 @@ class Metrics:
         self.outbox_pending = Gauge(
             "router_outbox_pending_messages", "Replies not yet handed to the bus.", registry=registry
         )
+        # deliver
+        self.replies_failed = Counter(
+            "router_replies_failed_total",
+            "Attempts to hand a reply to the bus that failed for the reply's own sake; it stays in the outbox.",
+            registry=registry,
+        )
         # every process
         self.database = Histogram(
             "router_database_seconds",

@@ -201,12 +201,15 @@ class MemoryOutbox:
 
 @dataclass
 class MemoryPublisher:
-    """Implements `router.flow.bus.Publisher`; refuses the bodies in `refused`."""
+    """Implements `router.flow.bus.Publisher`; refuses the bodies in `refused`, and cannot even write those in `odd`."""
 
     published: list[Publication] = field(default_factory=list)
     refused: set[bytes] = field(default_factory=set)
+    odd: set[bytes] = field(default_factory=set)
 
     async def publish(self, publication: Publication) -> None:
+        if publication.body in self.odd:
+            raise ValueError
         if publication.body in self.refused:
             raise BusUnavailable
         self.published.append(publication)

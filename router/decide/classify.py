@@ -58,7 +58,8 @@ _QUESTION = re.compile(r"[?\uff1f]+(?!\w)")
 
 
 def _questions(reading: _Reading) -> int:
-    return len(_QUESTION.findall(reading.query.text[:READ_CHARACTERS]))
+    text = reading.query.text[:READ_CHARACTERS]
+    return len(_QUESTION.findall(text)) if "?" in text or "\uff1f" in text else 0
 
 
 def _capitals(reading: _Reading) -> int:

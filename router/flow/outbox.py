@@ -67,16 +67,26 @@ class Relay:
                 await asyncio.sleep(IDLE_S)
 
     async def relay(self) -> int:
-        """Hand over one round, at most one reply a conversation; returns how many the bus has confirmed."""
+        """Hand over one round, at most one reply a conversation; returns how many the bus has confirmed.
+
+        Raises `Unavailable` if the bus or the database was away; what was confirmed until then is off the outbox.
+        """
         async with self._store.transaction() as transaction:
             parcels = await transaction.oldest(BATCH)
             results = await asyncio.gather(*map(self._publish, parcels), return_exceptions=True)
             confirmed = [parcel.id for parcel, result in zip(parcels, results, strict=True) if result is None]
             await transaction.sent(confirmed)
-        for result in results:
+        for parcel, result in zip(parcels, results, strict=True):
             if result is not None:
-                raise result
+                self._failed(parcel, result)
         return len(confirmed)
+
+    def _failed(self, parcel: Parcel, reason: BaseException) -> None:
+        """Let an outage wait; a reply that fails for its own sake is left where it is and holds up no other."""
+        if isinstance(reason, Unavailable) or not isinstance(reason, Exception):
+            raise reason
+        self._metrics.replies_failed.inc()
+        log.error("reply cannot be handed over", outbox=parcel.id, error=type(reason).__name__)
 
     async def _publish(self, parcel: Parcel) -> None:
         await self._publisher.publish(

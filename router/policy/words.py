@@ -33,7 +33,7 @@ class Words:
 def as_words(subject: str, text: str) -> Words:
     """The words of the first 8,000 characters. Classify and route ask for the same message, hence the small cache."""
     words = split_words(f"{subject}\n{text}"[:READ_CHARACTERS])
-    return Words(f" {' '.join(words)} ", frozenset({word[:_HEAD] for word in words} | {""}))
+    return Words(f" {' '.join(words)} ", frozenset({word[:_HEAD] for word in set(words)} | {""}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ def _needle(phrase: str) -> tuple[str, str]:
 
 def split_words(text: str) -> list[str]:
     """The case-folded words of a text; letters, digits and _ make words (compatibility forms are unified: NFKC)."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return _WORD.findall(folded)
 
 
 @dataclass(frozen=True, slots=True)

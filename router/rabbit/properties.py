@@ -8,6 +8,9 @@ from pamqp.commands import Basic
 
 from router.flow.bus import Delivery, Publication
 
+# AMQP's short strings
+_LONGEST = 255
+
 # AMQP's timestamp has whole seconds; RabbitMQ's own convention for a finer one is this header.
 _MILLISECONDS = "timestamp_in_ms"
 
@@ -27,21 +30,28 @@ def delivery_of(message: DeliveredMessage, *, dead: bool = False) -> Delivery:
 
 
 def properties_of(publication: Publication) -> Basic.Properties:
-    """Persistent, stamped with this machine's time, which serves tracing alone."""
+    """Persistent, stamped with this machine's time, which serves tracing alone.
+
+    Never raises, whatever the publication says: a Message-ID may be longer than AMQP allows and is cut, an account that
+    is longer would be another one and is left out. Who needs it finds it in the body.
+    """
     now = datetime.now(UTC)
     return Basic.Properties(
         headers={**publication.headers, _MILLISECONDS: int(now.timestamp() * 1000)},
         delivery_mode=2,
         message_id=_short(publication.message_id or uuid4().hex),
         timestamp=now,
-        message_type=publication.format,
-        app_id=publication.account,
+        message_type=_short(publication.format),
+        app_id=_whole(publication.account),
     )
 
 
 def _short(text: str) -> str:
-    """AMQP's short strings end at 255 bytes; a Message-ID may be longer."""
-    return text.encode()[:255].decode(errors="ignore")
+    return text.encode(errors="replace")[:_LONGEST].decode(errors="ignore")
+
+
+def _whole(text: str | None) -> str | None:
+    return text if text and _short(text) == text else None
 
 
 def _published_at(properties: Basic.Properties) -> datetime | None:

@@ -155,9 +155,18 @@ async def test_a_delivery_carries_what_was_published(bus: Bus):
 async def test_a_long_or_strange_message_id_does_not_keep_a_message_out(bus: Bus):
     await bus.publisher.publish(a_publication("long", message_id="x" * 998))
     await bus.publisher.publish(a_publication("nul", message_id="a\x00b"))
+    await bus.publisher.publish(a_publication("half", message_id="a\ud800b"))
     taken = Taken()
     async with consuming(bus, taken):
-        await taken.until_all(["long", "nul"])
+        await taken.until_all(["long", "nul", "half"])
+
+
+async def test_a_long_or_strange_account_or_format_does_not_keep_a_message_out(bus: Bus):
+    await bus.publisher.publish(a_publication("long", account="é" * 200, format="x" * 300))
+    await bus.publisher.publish(a_publication("half", account="a\ud800b"))
+    taken = Taken()
+    async with consuming(bus, taken):
+        await taken.until_all(["long", "half"])
 
 
 async def test_a_lone_delivery_does_not_wait_for_company(bus: Bus):

@@ -60,6 +60,16 @@ async def test_what_the_bus_refuses_stays_while_the_others_go():
     assert [parcel.body for _, parcel in store.parcels] == [b"1a"]
 
 
+async def test_a_reply_that_fails_for_its_own_sake_is_counted_and_holds_up_no_other():
+    store, publisher = an_outbox((1, b"1a"), (2, b"2a"), (1, b"1b")), MemoryPublisher(odd={b"1a"})
+    metrics = Metrics(CollectorRegistry())
+    relay = Relay(store=store, publisher=publisher, metrics=metrics)
+    assert [await relay.relay() for _ in range(2)] == [1, 0]
+    assert [publication.body for publication in publisher.published] == [b"2a"]
+    assert [parcel.body for _, parcel in store.parcels] == [b"1a", b"1b"]
+    assert metrics.registry.get_sample_value("router_replies_failed_total") == 2
+
+
 async def test_an_outage_of_the_bus_is_waited_out(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(flow, "OUTAGE_S", 0)
     monkeypatch.setattr(flow, "IDLE_S", 0)
