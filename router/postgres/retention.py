@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from router.postgres.database import Database
 from router.postgres.statements import load
@@ -55,18 +55,17 @@ class Maintenance:
 
 
 async def maintain(database: Database, retention: Retention) -> Maintenance:
-    """Do one round, in many short transactions; any number of processes may, at the same time.
+    """Do one round by the database's clock, in many short transactions; any number of processes may, at the same time.
 
     Raises `StoreUnavailable` where a lock was not to be had or the database is away; the next round goes on from there.
     """
-    now = datetime.now(UTC)
     made = await _partitions(database, "ensure_partitions", MONTHS_AHEAD)
     dropped = [
         name
         for table, age in retention.of_partitions.items()
-        for name in await _partitions(database, "drop_partitions", table, now - age)
+        for name in await _partitions(database, "drop_partitions", table, age)
     ]
-    pruned = Counter({table: await _prune(database, table, now - age) for table, age in retention.of_rows.items()})
+    pruned = Counter({table: await _prune(database, table, age) for table, age in retention.of_rows.items()})
     return Maintenance(made=tuple(made), dropped=tuple(dropped), pruned=+pruned)
 
 
@@ -74,11 +73,11 @@ async def _partitions(database: Database, statement: str, *arguments: object) ->
     return [row["partition"] for row in await database.fetch("retention", SQL[statement], *arguments)]
 
 
-async def _prune(database: Database, table: str, before: datetime) -> int:
+async def _prune(database: Database, table: str, age: timedelta) -> int:
     (size,) = await database.fetch("retention", SQL["count_blocks"], table)
     pruned = 0
     for first in range(0, size["blocks"], BLOCKS_AT_ONCE):
         statement = SQL[f"prune_{table}"]
-        (deleted,) = await database.fetch("retention", statement, before, first, first + BLOCKS_AT_ONCE)
+        (deleted,) = await database.fetch("retention", statement, age, first, first + BLOCKS_AT_ONCE)
         pruned += deleted["rows"]
     return pruned

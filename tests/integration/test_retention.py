@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -94,6 +95,19 @@ async def test_many_old_keys_go_in_several_transactions(database: Database, monk
     await receive(database, age=1 * DAY, count=500)
     assert (await maintain(database, Retention())).pruned == {"received": 500}
     assert await count(database, "received") == 500
+
+
+async def test_a_worker_whose_clock_is_ahead_forgets_nothing(database: Database, monkeypatch: pytest.MonkeyPatch):
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + 10_000 * DAY
+
+    monkeypatch.setattr(retention, "datetime", Ahead, raising=False)
+    await receive(database, age=1 * DAY)
+    await add_event(database, NOW)
+    done = await maintain(database, Retention())
+    assert (done.dropped, done.pruned) == ((), {})
 
 
 async def test_each_table_has_its_own_retention(database: Database):

@@ -3,87 +3,87 @@
 select ensure_partitions($1) as partition
 
 -- name: drop_partitions
--- Drops the partitions of table $1 that hold nothing since $2 and returns them.
-select drop_partitions_before($1, $2) as partition
+-- Drops the partitions of table $1 that hold nothing younger than $2 and returns them.
+select drop_partitions_before($1, now() - $2::interval) as partition
 
 -- name: count_blocks
 -- How many blocks the table has: a round of pruning goes through them piece by piece.
 select pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint as blocks
 
 -- name: prune_received
--- Forgets keys received before $1 in the blocks from $2 up to $3.
+-- Forgets keys received longer ago than $1 in the blocks from $2 up to $3.
 with pruned as (
   delete from received
   where ctid >= format('(%s,0)', $2::bigint)::tid
     and ctid < format('(%s,0)', $3::bigint)::tid
-    and received_at < $1
+    and received_at < now() - $1::interval
   returning 1
 )
 select count(*) as rows from pruned
 
 -- name: prune_unprocessable
--- Deletes payloads kept as unprocessable before $1 in the blocks from $2 up to $3.
+-- Deletes payloads kept as unprocessable for longer than $1 in the blocks from $2 up to $3.
 with pruned as (
   delete from unprocessable
   where ctid >= format('(%s,0)', $2::bigint)::tid
     and ctid < format('(%s,0)', $3::bigint)::tid
-    and at < $1
+    and at < now() - $1::interval
   returning 1
 )
 select count(*) as rows from pruned
 
 -- name: prune_attempt
--- Forgets attempts whose last beginning lies before $1 in the blocks from $2 up to $3.
+-- Forgets attempts whose last beginning is longer ago than $1 in the blocks from $2 up to $3.
 with pruned as (
   delete from attempt
   where ctid >= format('(%s,0)', $2::bigint)::tid
     and ctid < format('(%s,0)', $3::bigint)::tid
-    and last_at < $1
+    and last_at < now() - $1::interval
   returning 1
 )
 select count(*) as rows from pruned
 
 -- name: prune_bus_delivery
--- Deletes replies that nobody fetched from the embedded bus since $1 in the blocks from $2 up to $3; what came in waits.
+-- Deletes replies that nobody fetched from the embedded bus for $1 in the blocks from $2 up to $3; what came in waits.
 with pruned as (
   delete from bus_delivery
   where ctid >= format('(%s,0)', $2::bigint)::tid
     and ctid < format('(%s,0)', $3::bigint)::tid
     and exchange = 'frontdesk.outbound'
-    and published_at < $1
+    and published_at < now() - $1::interval
   returning 1
 )
 select count(*) as rows from pruned
 
 -- name: prune_message_default
--- Deletes messages received before $1 that found no partition of their month, in the blocks from $2 up to $3.
+-- Deletes messages older than $1 that found no partition of their month, in the blocks from $2 up to $3.
 with pruned as (
   delete from message_default
   where ctid >= format('(%s,0)', $2::bigint)::tid
     and ctid < format('(%s,0)', $3::bigint)::tid
-    and received_at < $1
+    and received_at < now() - $1::interval
   returning 1
 )
 select count(*) as rows from pruned
 
 -- name: prune_payload_default
--- Deletes raw bytes received before $1 that found no partition of their month, in the blocks from $2 up to $3.
+-- Deletes raw bytes older than $1 that found no partition of their month, in the blocks from $2 up to $3.
 with pruned as (
   delete from payload_default
   where ctid >= format('(%s,0)', $2::bigint)::tid
     and ctid < format('(%s,0)', $3::bigint)::tid
-    and received_at < $1
+    and received_at < now() - $1::interval
   returning 1
 )
 select count(*) as rows from pruned
 
 -- name: prune_ticket_event_default
--- Deletes events before $1 that found no partition of their month, in the blocks from $2 up to $3.
+-- Deletes events older than $1 that found no partition of their month, in the blocks from $2 up to $3.
 with pruned as (
   delete from ticket_event_default
   where ctid >= format('(%s,0)', $2::bigint)::tid
     and ctid < format('(%s,0)', $3::bigint)::tid
-    and at < $1
+    and at < now() - $1::interval
   returning 1
 )
 select count(*) as rows from pruned
