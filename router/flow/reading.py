@@ -255,10 +255,13 @@ def handle_key(text: str) -> str:
 
 
 def queue_statuses(viewer: Viewer, policy: Policy, loads: Sequence[QueueLoad]) -> list[QueueStatus]:
-    """Return the queues of the viewer's teams by name: those of the policy, and those it dropped with tickets left."""
-    loaded = {load.queue: load for load in loads}
+    """Return the queues of the viewer's teams by name: those of the policy, and those it dropped with tickets left.
+
+    A queue that the policy gave to another team is there twice while tickets of the old team wait.
+    """
+    loaded = {(load.queue, load.team): load for load in loads}
     idle = {
-        queue.name: QueueLoad(queue=queue.name, team=queue.team, waiting=0, overdue=0, longest_wait_s=0)
+        (queue.name, queue.team): QueueLoad(queue=queue.name, team=queue.team, waiting=0, overdue=0, longest_wait_s=0)
         for queue in policy.queues.values()
         if viewer.teams is None or queue.team in viewer.teams
     }

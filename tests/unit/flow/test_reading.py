@@ -1,0 +1,18 @@
+"""How queues stand, as people see them."""
+
+from router.flow.reading import QueueLoad, Viewer, queue_statuses
+from tests.intake import POLICY
+
+
+def test_queue_that_changed_team_shows_what_waits_for_either_team():
+    loads = [
+        QueueLoad(queue="general", team=team, waiting=waiting, overdue=1, longest_wait_s=5.0)
+        for team, waiting in (("frontline", 3), ("specialists", 2))
+    ]
+    shown = [(status.queue, status.team, status.waiting) for status in queue_statuses(Viewer(), POLICY, loads)]
+    assert shown == [
+        ("chats", "frontline", 0),
+        ("expert", "specialists", 0),
+        ("general", "frontline", 3),
+        ("general", "specialists", 2),
+    ]
