@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from channels.formats import parse
 from router.api.server import build, build_monitoring, serving
 from router.decide.language import load_languages
-from router.domain.errors import Misconfigured
+from router.domain.errors import Misconfigured, StoreUnavailable
 from router.flow.bus import Consumer, Delivery, Publisher
 from router.flow.claims import Claims
 from router.flow.desk import Desk, MailIdentity
@@ -27,7 +27,7 @@ from router.flow.outbox import Relay
 from router.flow.receive import Isolate, Receiver
 from router.flow.switch import Switch
 from router.flow.timers import MAINTAIN_EVERY_S, QueueGauges, every
-from router.local.child import Child
+from router.local.child import DEADLINE_S, Child
 from router.local.postgres import EmbeddedPostgres, served_elsewhere
 from router.metrics import Metrics
 from router.policy.parse import PolicyError
@@ -54,6 +54,7 @@ log = structlog.get_logger(__name__)
 
 MAIL_SECRET = "mail token"  # noqa: S105 - the name of the secret
 INTAKE = "intake"
+ALONE_S = DEADLINE_S / 2
 
 
 class Role(StrEnum):
@@ -221,7 +222,18 @@ def make_receiver(shared: Deployment, policy: LivePolicy, secret: bytes, *, isol
 
 
 async def settle_alone(settings: Settings, delivery: Delivery) -> None:
-    """Take in one suspect delivery; what it does to this process is done to no other."""
+    """Take in one suspect delivery; what it does to this process is done to no other.
+
+    Raises `StoreUnavailable` rather than wait for the database for longer than an innocent delivery takes.
+    """
+    try:
+        async with asyncio.timeout(ALONE_S):
+            await _settle_alone(settings, delivery)
+    except TimeoutError as exc:
+        raise StoreUnavailable(f"the database did not let one delivery through within {ALONE_S:g} s") from exc
+
+
+async def _settle_alone(settings: Settings, delivery: Delivery) -> None:
     async with deployment(settings, name="isolate") as shared:
         policy = _load_policy(shared)
         secret = await shared.operations.secret(MAIL_SECRET)

@@ -1,6 +1,7 @@
 """Commands that keep running: the roles, each alone or all in one process; and what prepares or isolates them."""
 
 import asyncio
+import os
 import sys
 from typing import Annotated
 
@@ -66,8 +67,16 @@ def migrate() -> None:
 
 @commands.command(hidden=True)
 def isolate() -> None:
-    """Settle the one delivery on standard input; intake does this with payloads that may kill their process."""
-    run(settle_alone(settings(), child.read(sys.stdin.buffer.read())))
+    """Settle the one delivery on standard input; intake does this with payloads that may kill their process.
+
+    Ends with EX_TEMPFAIL where its surroundings or a signal kept it from settling anything.
+    """
+    child.limit()
+    delivery = child.read(sys.stdin.buffer.read())
+    try:
+        run(settle_alone(settings(), delivery))
+    except typer.Exit:
+        raise typer.Exit(os.EX_TEMPFAIL) from None
 
 
 async def _serve(roles: frozenset[Role]) -> None:

@@ -32,8 +32,8 @@ log = structlog.get_logger()
 # its process is cornered in three more deaths, and its neighbours are through long before.
 _CHUNK_AFTER_ATTEMPTS = (10_000, 14, 1)
 _RACES_BEFORE_BLAME = 3
-# An outage ends an innocent's own process too; by the second time the store has answered.
-_CHANCES_ALONE = 2
+# Two chances alone: whatever ends the processes here, an innocent may be hit once by chance.
+_ATTEMPTS_AT_MOST = 5
 
 Isolate = Callable[[Delivery], Awaitable[bool]]
 T = TypeVar("T")
@@ -86,7 +86,10 @@ class Receiver:
         metrics: Metrics,
         isolate: Isolate,
     ) -> None:
-        """`secret` signs our mail tokens; `isolate` settles one delivery in a process of its own, or says it died."""
+        """`secret` signs our mail tokens; `isolate` settles one delivery in a process of its own, or says that it died.
+
+        It raises `StoreUnavailable` where it could not try.
+        """
         self._store = store
         self._policy = policy
         self._opener = Opener(parse, secret, lambda: policy().triage.languages)
@@ -117,7 +120,7 @@ class Receiver:
     async def _retake(self, parcels: Sequence[Parcel], begun: int) -> None:
         """Settle what may have killed a process before, after committing that it is begun again."""
         if begun >= len(_CHUNK_AFTER_ATTEMPTS):
-            await self._settle_suspect(parcels[0].delivery)
+            await self._settle_suspect(parcels[0].delivery, begun)
             return
         hashes = list(_redelivered(parcels))
         await self._outlast(lambda: self._store.begin_attempts(hashes))
@@ -125,17 +128,18 @@ class Receiver:
             [self._opener.open(parcel.delivery) if parcel.delivery.redelivered else parcel for parcel in parcels]
         )
 
-    async def _settle_suspect(self, delivery: Delivery) -> None:
-        if await self._survives_alone(delivery):
+    async def _settle_suspect(self, delivery: Delivery, begun: int) -> None:
+        if await self._survives_alone(delivery, begun):
             await self._outlast(lambda: self._record([Parcel(delivery=delivery)]))  # which ends its attempts
         else:
             await self._keep(delivery, "process", "kills_its_process", "its processing ended a process each time")
 
-    async def _survives_alone(self, delivery: Delivery) -> bool:
-        for _ in range(_CHANCES_ALONE):
-            if await self._isolate(delivery):
+    async def _survives_alone(self, delivery: Delivery, begun: int) -> bool:
+        """Count each attempt first: should the suspect end this process as well, the next one knows."""
+        for _ in range(begun, _ATTEMPTS_AT_MOST):
+            await self._outlast(lambda: self._store.begin_attempts([fingerprint(delivery)]))
+            if await self._outlast(lambda: self._isolate(delivery)):
                 return True
-            await self._outlast(lambda: self._store.attempts([fingerprint(delivery)]))
         return False
 
     async def _settle(self, parcels: Sequence[Parcel]) -> None:

@@ -3,29 +3,41 @@
 import asyncio
 import base64
 import json
+import os
+import resource
 import sys
 from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
 
+from router.domain.errors import StoreUnavailable
 from router.flow.bus import Delivery
 
 log = structlog.get_logger(__name__)
 
 DEADLINE_S = 60.0
+MEMORY_BYTES = 2 * 1024**3
+CPU_S = 30
 COMMAND = (sys.executable, "-m", "router", "isolate")
 
 
 class Child:
-    """Runs `command` with the delivery on its standard input; exit status 0 means that it is settled."""
+    """Runs `command` with the delivery on its standard input.
+
+    Exit status 0 means that it is settled, EX_TEMPFAIL (sysexits.h) that the child could not try. Signals, the deadline
+    and every other status are the delivery's fault.
+    """
 
     def __init__(self, command: Sequence[str] = COMMAND, *, deadline_s: float = DEADLINE_S) -> None:
         self._command = command
         self._deadline_s = deadline_s
 
     async def settle(self, delivery: Delivery) -> bool:
-        """Return whether the child has settled the delivery; one that hangs past the deadline is killed."""
+        """Return whether the child has settled the delivery; one that hangs past the deadline is killed.
+
+        Raises `StoreUnavailable` where trying again later is right.
+        """
         process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -37,7 +49,21 @@ class Child:
                 process.kill()
                 await process.wait()
         log.info("child ended", format=delivery.format, status=process.returncode)
+        if process.returncode == os.EX_TEMPFAIL:
+            raise StoreUnavailable("a suspect cannot be tried now: its process found no database, or wrong settings")
         return process.returncode == 0
+
+
+def limit() -> None:
+    """Bound what this process may use from now on: `MEMORY_BYTES` of addresses, `CPU_S` seconds of a core."""
+    _lower(resource.RLIMIT_AS, MEMORY_BYTES)
+    _lower(resource.RLIMIT_CPU, CPU_S)
+
+
+def _lower(kind: int, limit: int) -> None:
+    _, most = resource.getrlimit(kind)
+    lowered = limit if most == resource.RLIM_INFINITY else min(limit, most)
+    resource.setrlimit(kind, (lowered, lowered))
 
 
 def write(delivery: Delivery) -> bytes:

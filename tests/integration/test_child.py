@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from router.domain.errors import StoreUnavailable
 from router.flow.bus import Delivery
 from router.local import child
 from router.local.child import Child
@@ -49,11 +50,30 @@ async def test_the_child_reads_the_delivery_from_its_standard_input(tmp_path: Pa
     [
         "raise SystemExit(1)",
         "import os; os._exit(3)",
+        "from router.local.child import limit; limit(); bytearray(3 * 1024**3)",
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     ],
 )
 async def test_a_child_that_ends_badly_has_settled_nothing(death: str):
     assert not await a_child(death).settle(SUSPECT)
+
+
+async def test_a_child_that_could_not_try_says_nothing_about_the_delivery():
+    with pytest.raises(StoreUnavailable):
+        await a_child("import os; os._exit(os.EX_TEMPFAIL)").settle(SUSPECT)
+
+
+async def test_a_delivery_is_not_to_blame_for_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FRONTDESK_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+    with pytest.raises(StoreUnavailable):
+        await Child().settle(SUSPECT)
+
+
+async def test_the_time_that_a_child_may_compute_is_bounded():
+    program = (
+        "import resource as r; from router.local.child import *; limit(); assert r.getrlimit(r.RLIMIT_CPU)[0] == CPU_S"
+    )
+    assert await a_child(program).settle(SUSPECT)
 
 
 async def test_a_child_that_hangs_is_killed_and_has_settled_nothing():

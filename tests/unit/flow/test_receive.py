@@ -225,10 +225,10 @@ async def test_poison_is_cornered_in_four_deaths_and_its_neighbours_pass():
     assert (len(store.messages), +store.begun) == (99, {})
 
 
-def a_suspect(store: MemoryIntake) -> Delivery:
-    """A delivery that has been begun three times and never finished."""
+def a_suspect(store: MemoryIntake, *, begun: int = 3) -> Delivery:
+    """A delivery that has been begun so often and never finished."""
     [suspect] = deliveries(1, redelivered=True)
-    store.begun[fingerprint(suspect)] = 3
+    store.begun[fingerprint(suspect)] = begun
     return suspect
 
 
@@ -245,7 +245,7 @@ async def test_a_suspect_that_survives_alone_is_settled_and_a_suspect_no_more():
     assert len(store.messages) == 4
 
 
-async def test_a_suspect_has_a_second_chance_since_an_outage_ends_its_process_too():
+async def test_a_suspect_has_a_second_chance_since_chance_ends_processes_too():
     store, verdicts = MemoryIntake(), [True, False]
 
     async def isolate(_delivery: Delivery) -> bool:
@@ -253,6 +253,37 @@ async def test_a_suspect_has_a_second_chance_since_an_outage_ends_its_process_to
 
     await settle(store, [a_suspect(store)], isolate=isolate)
     assert (verdicts, store.unprocessable) == ([], [])
+
+
+async def test_each_try_alone_is_counted_before_it_begins():
+    store, counted = MemoryIntake(), []
+    suspect = a_suspect(store)
+
+    async def isolate(delivery: Delivery) -> bool:
+        counted.append(store.begun[fingerprint(delivery)])
+        return False
+
+    await settle(store, [suspect], isolate=isolate)
+    assert (counted, +store.begun) == ([4, 5], {})
+
+
+async def test_a_suspect_that_ended_five_processes_is_kept_without_another_try():
+    store = MemoryIntake()
+    await settle(store, [a_suspect(store, begun=5)])
+    assert (reasons(store), +store.begun) == (["kills_its_process"], {})
+
+
+async def test_a_suspect_that_cannot_be_tried_now_is_tried_later_and_not_blamed():
+    store, begun = MemoryIntake(), []
+
+    async def isolate(delivery: Delivery) -> bool:
+        begun.append(store.begun[fingerprint(delivery)])
+        if len(begun) < 4:
+            raise StoreUnavailable
+        return True
+
+    await settle(store, [a_suspect(store)], isolate=isolate)
+    assert (begun, store.unprocessable, +store.begun) == ([4, 4, 4, 4], [], {})
 
 
 async def test_the_order_of_arrival_is_kept_through_suspicion():
