@@ -170,8 +170,7 @@ async def running(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[R
             loops.start("outbox", relay.run())
         if Role.TIMERS in roles:
             gauges = QueueGauges(gauges=operations, policy=policy.current, holder=_holder(), metrics=metrics)
-            stack.push_async_callback(gauges.close)
-            loops.start("gauges", every(2.0, "gauges", gauges.measure, metrics))
+            loops.start("gauges", gauges.run())
             retention = _retention(settings)
             loops.start(
                 "maintenance", every(MAINTAIN_EVERY_S, "maintenance", partial(maintain, database, retention), metrics)

@@ -1,7 +1,8 @@
 """What happens because time passes: gauges of the queues, partitions, retention. Any number of processes may run it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
@@ -56,30 +57,59 @@ class QueueGauges:
         self._policy = policy
         self._holder = holder
         self._metrics = metrics
+        self._exported: set[str] = set()
+        self._duty_ends: asyncio.TimerHandle | None = None
+
+    async def run(self) -> NoReturn:
+        """Measure every two seconds until cancelled."""
+        try:
+            await every(GAUGES_EVERY_S, "gauges", self.measure, self._metrics)
+        finally:
+            await self.close()
 
     async def measure(self) -> None:
         """Export the gauges if the duty is ours, else none: what another process exports must not stand twice."""
+        asked_at = asyncio.get_running_loop().time()
         if not await self._gauges.take_duty("gauges", self._holder, seconds=GAUGES_HELD_S):
             self._clear()
             return
         states = await self._gauges.queues()
-        for queue in {*self._policy().queues, *states}:
-            self._export(queue, states.get(queue, QueueState()))
+        self._export({queue: QueueState() for queue in self._policy().queues} | dict(states))
         outbox = await self._gauges.outbox()
         self._metrics.outbox_pending.set(outbox.pending)
         self._metrics.outbox_age.set(outbox.oldest_s)
+        self._clear_at(asked_at + GAUGES_HELD_S)
 
     async def close(self) -> None:
-        await self._gauges.lay_down_duty("gauges", self._holder)
+        """Export nothing more and lay down the duty; where the database does not answer, the duty runs out."""
+        self._clear()
+        with suppress(Unavailable):
+            await self._gauges.lay_down_duty("gauges", self._holder)
 
-    def _export(self, queue: str, state: QueueState) -> None:
-        self._metrics.waiting.labels(queue).set(state.waiting)
-        self._metrics.longest_wait.labels(queue).set(state.longest_wait_s)
-        self._metrics.overdue.labels(queue).set(state.overdue)
+    def _export(self, states: Mapping[str, QueueState]) -> None:
+        self._forget(self._exported - states.keys())
+        self._exported = set(states)
+        for queue, state in states.items():
+            self._metrics.waiting.labels(queue).set(state.waiting)
+            self._metrics.longest_wait.labels(queue).set(state.longest_wait_s)
+            self._metrics.overdue.labels(queue).set(state.overdue)
+
+    def _forget(self, queues: Set[str]) -> None:
+        for queue in queues:
+            for gauge in (self._metrics.waiting, self._metrics.longest_wait, self._metrics.overdue):
+                gauge.remove(queue)
+
+    def _clear_at(self, when: float) -> None:
+        """Let the gauges end with the duty: whoever cannot renew it does not know who exports them next."""
+        if self._duty_ends:
+            self._duty_ends.cancel()
+        self._duty_ends = asyncio.get_running_loop().call_at(when, self._clear)
 
     def _clear(self) -> None:
-        for gauge in (self._metrics.waiting, self._metrics.longest_wait, self._metrics.overdue):
-            gauge.clear()
+        if self._duty_ends:
+            self._duty_ends.cancel()
+        self._forget(self._exported)
+        self._exported = set()
         self._metrics.outbox_pending.set(0)
         self._metrics.outbox_age.set(0)
 

@@ -20,20 +20,28 @@ class Deployment:
 
     def __init__(self) -> None:
         self.holder: str | None = None
+        self.is_up = True
+        self.left = {"general": QueueState(waiting=3, longest_wait_s=7.5, overdue=1), "removed": QueueState(waiting=1)}
 
     async def take_duty(self, _name: str, holder: str, *, seconds: float) -> bool:
+        self._answer()
         self.holder = self.holder or holder
         return self.holder == holder
 
     async def lay_down_duty(self, _name: str, holder: str) -> None:
+        self._answer()
         if self.holder == holder:
             self.holder = None
 
     async def queues(self) -> Mapping[str, QueueState]:
-        return {"general": QueueState(waiting=3, longest_wait_s=7.5, overdue=1), "removed": QueueState(waiting=1)}
+        return self.left
 
     async def outbox(self) -> OutboxState:
         return OutboxState(pending=2, oldest_s=1.5)
+
+    def _answer(self) -> None:
+        if not self.is_up:
+            raise StoreUnavailable
 
 
 class Exporter:
@@ -73,6 +81,44 @@ async def test_only_the_holder_of_the_duty_exports_and_the_next_one_takes_over()
     await two.gauges.measure()
     await one.gauges.measure()
     assert (one.waiting("general"), two.waiting("general")) == (None, 3)
+
+
+async def test_a_queue_that_the_policy_dropped_is_exported_until_it_is_empty():
+    deployment = Deployment()
+    process = Exporter(deployment, "one")
+    await process.gauges.measure()
+    del deployment.left["removed"]
+    await process.gauges.measure()
+    assert (process.waiting("general"), process.waiting("removed")) == (3, None)
+
+
+async def test_who_cannot_renew_the_duty_exports_nothing_once_it_has_run_out(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(flow, "GAUGES_HELD_S", 0.05)
+    deployment = Deployment()
+    process = Exporter(deployment, "one")
+    await process.gauges.measure()
+    deployment.is_up = False
+    with pytest.raises(StoreUnavailable):
+        await process.gauges.measure()
+    assert process.waiting("general") == 3
+    async with asyncio.timeout(DEADLINE_S):
+        while process.waiting("general") is not None:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+async def test_gauges_end_quietly_with_their_process_and_leave_the_duty_to_others(*, is_up: bool):
+    deployment = Deployment()
+    process = Exporter(deployment, "one")
+    running = asyncio.create_task(process.gauges.run())
+    async with asyncio.timeout(DEADLINE_S):
+        while process.waiting("general") is None:
+            await asyncio.sleep(0)
+    deployment.is_up = is_up
+    running.cancel()
+    await asyncio.wait([running], timeout=DEADLINE_S)
+    assert running.cancelled()
+    assert (process.waiting("general"), deployment.holder) == (None, None if is_up else "one")
 
 
 async def test_a_timer_goes_on_after_an_outage_and_reports_its_success(monkeypatch: pytest.MonkeyPatch):
