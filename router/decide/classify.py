@@ -1,11 +1,10 @@
-"""Classify: is a query simple or complex, in which language, and why. Weighs the policy's signals; learns nothing."""
+"""Classify: is a query simple or complex, and why. Weighs the policy's signals; learns nothing."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import exp, fsum
 
-from router.decide.language import language_of
 from router.domain.triage import Complexity, Query, Reason, Triage
 from router.policy.model import Measure, MeasureSignal, Trait, TraitSignal, TriagePolicy
 from router.policy.words import READ_CHARACTERS, as_words
@@ -19,7 +18,7 @@ def classify(query: Query, policy: TriagePolicy) -> Triage:
         complexity=Complexity.COMPLEX if probability >= policy.threshold else Complexity.SIMPLE,
         probability=probability,
         reasons=tuple(sorted(reasons, key=lambda reason: -abs(reason.weight))),
-        language=_hinted(query.language) or language_of(f"{query.text}\n{query.subject}".strip(), policy.languages),
+        language=query.language,
     )
 
 
@@ -85,11 +84,6 @@ _MEASURES: Mapping[Measure, tuple[Callable[[_Reading], int], Callable[[int], str
     Measure.OPEN_TICKETS: (lambda reading: reading.query.open_tickets, _several("open ticket")),
     Measure.RETURNING: (lambda reading: int(reading.query.is_returning), lambda _: "has written before"),
 }
-
-
-def _hinted(language: str | None) -> str | None:
-    """The primary subtag of a provider's hint: `de` for `de-AT` or `de_AT` (RFC 5646, 2.2.1)."""
-    return re.split("[-_]", language.strip().lower(), maxsplit=1)[0] or None if language else None
 
 
 def _sigmoid(score: float) -> float:

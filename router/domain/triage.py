@@ -51,7 +51,7 @@ class Query:
     """What classify looks at: the message and the customer's counters as they were before it.
 
     `attachments` is their number; `contacts_7d` counts earlier contacts in the last seven days, on every channel;
-    `reopened_count` how often tickets of this customer were reopened. `language` is the provider's hint, if any.
+    `reopened_count` how often tickets of this customer were reopened. `language` is an ISO 639 code, if it is known.
     """
 
     channel: Channel

@@ -1,5 +1,6 @@
 """Opens deliveries: bytes to messages, or to what is wrong with them. All of it can be done before a batch begins."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -60,11 +61,16 @@ class Opener:
                 message=message,
                 delivery=delivery,
                 tokened=tokened_conversation(message, self._secret),
-                language=message.language or self._language_of(message),
+                language=_hinted(message.language) or self._language_of(message),
             )
 
     def _language_of(self, message: InboundMessage) -> str | None:
         return language_of(f"{message.text}\n{message.subject or ''}".strip(), self._languages())
+
+
+def _hinted(language: str | None) -> str | None:
+    """The primary subtag of a provider's hint: `de` for `de-AT` or `de_AT` (RFC 5646, 2.2.1)."""
+    return re.split("[-_]", language.strip().lower(), maxsplit=1)[0] or None if language else None
 
 
 def refused(delivery: Delivery, stage: str, reason: str, detail: str) -> Parcel:

@@ -1,0 +1,39 @@
+"""Opening deliveries: what can be known of a message before the world is."""
+
+import pytest
+
+from channels.message import InboundMessage
+from router.flow.parcels import Opener
+from tests.messages import Mailroom, a_message
+
+ROOM = Mailroom()
+
+
+def language_of(message: InboundMessage, *, languages: tuple[str, ...] = ("en", "de")) -> str | None:
+    [arrival] = Opener(ROOM.open, b"sample secret", lambda: languages).open(ROOM.deliver(message)).arrivals
+    return arrival.language
+
+
+@pytest.mark.parametrize(
+    ("message", "language"),
+    [
+        (a_message(text="Guten Tag, wo bleibt denn meine Bestellung?"), "de"),
+        (a_message(text="Where is my order? It was due yesterday."), "en"),
+        (a_message(text="Where is my order? It was due yesterday.", language="de-AT"), "de"),
+        (a_message(text="Where is my order?", language="pt_BR"), "pt"),
+        (a_message(text="Where is my order?", language="DE"), "de"),
+        (a_message(text="see below", subject="Wann kommt endlich meine Bestellung an?"), "de"),
+        (a_message(text="ok danke"), None),
+        (a_message(text="1234 5678 9012 3456 7890 1234"), None),
+        (a_message(text="Przepraszam, gdzie jest moja paczka?"), None),
+        (a_message(text="Waar is mijn bestelling gebleven?"), None),
+        (a_message(text="hello there, ok thx bye"), "en"),
+        (a_message(text="", language=""), None),
+    ],
+)
+def test_the_language_is_the_hint_or_what_the_text_shows_beyond_doubt(message: InboundMessage, language: str | None):
+    assert language_of(message) == language
+
+
+def test_every_language_is_recognised_where_the_policy_names_none():
+    assert language_of(a_message(text="Przepraszam, gdzie jest moja paczka?"), languages=()) == "pl"
