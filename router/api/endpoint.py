@@ -62,7 +62,8 @@ class Outcome:
 class Endpoint:
     """One method on one path. No `roles` means that anybody may ask, without a token.
 
-    `raw_model` documents a body that the handler takes as `raw` and reads itself.
+    `raw_model` documents a body that the handler takes as `raw` and reads itself. What a handler has begun is done even
+    if the client goes away meanwhile, unless it `ends_with_client`.
     """
 
     method: str
@@ -72,6 +73,7 @@ class Endpoint:
     answers: Mapping[int, Outcome]
     roles: Collection[Role] = frozenset()
     raw_model: type[BaseModel] | None = None
+    ends_with_client: bool = False
 
     def takes(self) -> Mapping[str, Any]:
         """What the handler takes from a request, with the type of each part."""

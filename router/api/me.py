@@ -34,6 +34,7 @@ class Me:
                 summary="The ticket to answer next. Safe to repeat: one that you have not yet read comes again.",
                 handle=self.next,
                 roles=PERSONS,
+                ends_with_client=True,
                 answers={
                     200: Outcome("It is yours, under the lease in `ETag`.", TicketPage),
                     204: Outcome("Nothing came within the wait."),

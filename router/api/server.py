@@ -1,8 +1,9 @@
 """The HTTP applications: the whole API for the `api` role, health and metrics alone for the others."""
 
+import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from contextlib import asynccontextmanager
 from http import HTTPMethod
 from importlib.metadata import version
@@ -66,7 +67,9 @@ def build(
         Monitoring(registry=metrics.registry, checks=checks),
     )
     endpoints = [endpoint for group in groups for endpoint in group.endpoints()]
-    return _application(_described(endpoints), principals, metrics)
+    app = _application(_described(endpoints), principals, metrics)
+    app.on_shutdown.append(_ending(claims))
+    return app
 
 
 def build_monitoring(*, metrics: Metrics, checks: Sequence[Check]) -> web.Application:
@@ -79,9 +82,9 @@ def build_monitoring(*, metrics: Metrics, checks: Sequence[Check]) -> web.Applic
 async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterator[int]:
     """Serve until the context ends and yield the port, chosen freely for 0; raises `Misconfigured` where it is taken.
 
-    What is still being answered at the end has five seconds.
+    What is still being answered at the end has five seconds; who waits for a ticket is told that there is none.
     """
-    runner = web.AppRunner(app, access_log=None, logger=_SILENT, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(app, access_log=None, logger=_SILENT, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True)
     await runner.setup()
     try:
         try:
@@ -111,10 +114,37 @@ def _described(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
 
 
 def _application(endpoints: Sequence[Endpoint], principals: Principals, metrics: Metrics) -> web.Application:
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_measured(metrics), _with_problems])
+    ending_with_client: set[web.AbstractRoute] = set()
+    middlewares = [_to_the_end(ending_with_client), _measured(metrics), _with_problems]
+    app = web.Application(client_max_size=MAX_BODY, middlewares=middlewares)
     for endpoint in endpoints:
-        app.router.add_route(endpoint.method, endpoint.path, endpoint.serve(principals))
+        route = app.router.add_route(endpoint.method, endpoint.path, endpoint.serve(principals))
+        if endpoint.ends_with_client:
+            ending_with_client.add(route)
     return app
+
+
+def _ending(claims: Claims) -> Callable[[web.Application], Awaitable[None]]:
+    async def end(_: web.Application) -> None:
+        claims.end()
+
+    return end
+
+
+def _to_the_end(ending_with_client: Set[web.AbstractRoute]) -> Middleware:
+    """Finish what has begun even if the client goes away, which cancels handlers; except on these routes."""
+    begun: set[asyncio.Future[web.StreamResponse]] = set()  # the event loop itself would not keep them
+
+    @web.middleware
+    async def finish(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.match_info.route in ending_with_client:
+            return await handler(request)
+        answering = asyncio.ensure_future(handler(request))
+        begun.add(answering)
+        answering.add_done_callback(begun.discard)
+        return await asyncio.shield(answering)
+
+    return finish
 
 
 def _measured(metrics: Metrics) -> Middleware:

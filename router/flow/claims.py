@@ -87,6 +87,7 @@ class Claims:
         self._to_try: set[AgentId] = set()
         self._lost: set[TicketId] = set()
         self._work = asyncio.Event()
+        self._has_ended = False
 
     async def next(self, agent_id: AgentId, wait: timedelta) -> Assignment | None:
         """Return what the agent has not seen yet, or else the ticket due first, or None once `wait` is over.
@@ -95,6 +96,8 @@ class Claims:
         a caller who went away loses nothing. Two callers of one agent get one answer; the later one says how long.
         Raises `StoreUnavailable`.
         """
+        if self._has_ended:
+            return None
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Assignment | None] = loop.create_future()
         request = self._requests.setdefault(agent_id, Request())
@@ -113,14 +116,19 @@ class Claims:
         self._try(self._requests)
 
     async def run(self) -> None:
-        """Serve until cancelled; then whoever still waits is told that there is nothing."""
+        """Serve until cancelled, and end then."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._poll())
                 tasks.create_task(self._serve())
         finally:
-            for agent_id in list(self._requests):
-                self._answer(agent_id, None)
+            self.end()
+
+    def end(self) -> None:
+        """Tell whoever waits, and whoever asks from now on, that there is nothing."""
+        self._has_ended = True
+        for agent_id in list(self._requests):
+            self._answer(agent_id, None)
 
     def _try(self, agents: Collection[AgentId]) -> None:
         self._to_try.update(agents)

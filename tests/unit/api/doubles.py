@@ -12,7 +12,9 @@ from router.api.monitoring import Check
 from router.domain.agent import Principal, Role, TokenId
 from router.domain.errors import StoreUnavailable
 from router.flow.bus import Publication, Publisher
+from router.flow.claims import Claims
 from router.metrics import Metrics
+from tests.fake_claims import FakeClaims
 
 INTEGRATION = "sample-integration"
 ADMIN = "sample-admin"
@@ -51,14 +53,15 @@ async def an_app(
     checks: Sequence[Check] = (),
     max_in_flight: int = 10,
 ) -> AsyncIterator["TestClient[Any, Any]"]:
+    metrics = metrics or Metrics(CollectorRegistry())
     app = server.build(
         principals=KnownTokens(),
         reading=None,
         desk=None,
-        claims=None,
+        claims=Claims(FakeClaims(), metrics),
         publisher=publisher or Accepting(),
         policy=None,
-        metrics=metrics or Metrics(CollectorRegistry()),
+        metrics=metrics,
         checks=checks,
         max_in_flight=max_in_flight,
     )

@@ -246,6 +246,16 @@ async def test_when_the_lane_stops_whoever_waits_gets_nothing():
     assert await asking is None
 
 
+async def test_once_ended_nobody_is_kept_waiting():
+    store = FakeClaims()
+    ada = await store.agent()
+    async with serving(store) as claims:
+        asking = await parked(claims, store, ada)
+        claims.end()
+        assert await asking is None
+        assert await claims.next(ada, LONG) is None
+
+
 async def test_assignments_are_counted_once_with_their_wait():
     store = FakeClaims()
     ada = await store.agent()

@@ -1,0 +1,143 @@
+"""Clients that close the connection, and a server that stops while some wait."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from aiohttp import ClientSession, ClientTimeout
+from prometheus_client import CollectorRegistry
+
+from channels.schema import EXAMPLE
+from router.api import server
+from router.domain.agent import Agent, Principal, Role, TokenId
+from router.domain.customer import AgentId
+from router.flow.bus import Publication
+from router.flow.claims import Claims
+from router.metrics import Metrics
+from tests.fake_claims import FakeClaims
+from tests.tickets import a_requirement
+from tests.unit.api.doubles import Accepting
+
+DEADLINE_S = 10
+NEXT = "/v1/me/next?wait=60"
+
+
+class Tokens:
+    """Secrets are `agent 1`, `agent 2` and so on, and `shop`, an integration."""
+
+    async def principal_of(self, secret: str) -> Principal:
+        if secret == "shop":
+            return Principal(token_id=TokenId(1), role=Role.INTEGRATION)
+        agent = Agent(id=AgentId(int(secret.removeprefix("agent "))), name=secret)
+        return Principal(token_id=TokenId(2), role=Role.AGENT, agent=agent)
+
+
+class Unreadable:
+    """Whoever is given a ticket is answered as if it had left them again."""
+
+    async def ticket(self, _viewer: object, _ticket_id: int) -> None:
+        return None
+
+
+class Slow(Accepting):
+    """Confirms nothing until told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.confirm = asyncio.Event()
+
+    async def publish(self, publication: Publication) -> None:
+        self.asked.set()
+        await self.confirm.wait()
+        await super().publish(publication)
+
+
+@pytest.fixture
+def store() -> FakeClaims:
+    return FakeClaims()
+
+
+@pytest.fixture
+def bus() -> Slow:
+    return Slow()
+
+
+@asynccontextmanager
+async def serving(store: FakeClaims, bus: Slow) -> AsyncIterator[str]:
+    """Serve as a process does and yield the address."""
+    metrics = Metrics(CollectorRegistry())
+    claims = Claims(store, metrics, poll_s=0.01)
+    app = server.build(
+        principals=Tokens(),
+        reading=Unreadable(),
+        desk=None,
+        claims=claims,
+        publisher=bus,
+        policy=None,
+        metrics=metrics,
+        checks=[],
+        max_in_flight=10,
+    )
+    lane = asyncio.create_task(claims.run())
+    try:
+        async with asyncio.timeout(DEADLINE_S), server.serving(app, host="127.0.0.1", port=0) as port:
+            yield f"http://127.0.0.1:{port}"
+    finally:
+        lane.cancel()
+        await asyncio.wait([lane])
+
+
+@asynccontextmanager
+async def asking(address: str, secret: str, path: str = NEXT, **given: object) -> AsyncIterator["asyncio.Task[int]"]:
+    """Ask on a connection of its own, which is closed at the end; yields the status to come."""
+
+    async def ask() -> int:
+        async with session.post(path, **given) as answer:
+            return answer.status
+
+    headers = {"Authorization": f"Bearer {secret}"}
+    async with ClientSession(address, headers=headers, timeout=ClientTimeout(DEADLINE_S)) as session:
+        answering = asyncio.create_task(ask())
+        yield answering
+        answering.cancel()
+        await asyncio.wait([answering])
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_who_closes_the_connection_is_given_no_ticket(store: FakeClaims, bus: Slow):
+    ada, grace = await store.agent(), await store.agent()
+    async with serving(store, bus) as address, asking(address, f"agent {grace}"):
+        async with asking(address, f"agent {ada}"):
+            await until(lambda: store.rounds and set(store.rounds[-1]) == {ada, grace})
+        await until(lambda: store.rounds[-1] == [grace])
+        ticket = await store.queue(a_requirement())
+        await until(lambda: store.tickets[ticket].held_by)
+    assert store.tickets[ticket].held_by == grace
+
+
+async def test_who_waits_for_a_ticket_is_told_at_once_when_the_server_stops(store: FakeClaims, bus: Slow):
+    ada = await store.agent()
+    async with AsyncExitStack() as clients:
+        async with serving(store, bus) as address:
+            parked = await clients.enter_async_context(asking(address, f"agent {ada}"))
+            await until(lambda: store.rounds)
+            stopping_at = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - stopping_at < 1
+        assert await parked == 204
+
+
+async def test_what_has_begun_is_done_though_its_client_has_gone(store: FakeClaims, bus: Slow):
+    async with serving(store, bus) as address:
+        async with asking(address, "shop", "/v1/messages", json=EXAMPLE):
+            await bus.asked.wait()
+        async with ClientSession(address) as session, session.get("/health/live"):
+            pass  # the server has seen the other connection close
+        bus.confirm.set()
+        await until(lambda: bus.published)
