@@ -44,13 +44,17 @@ class Database:
         """Yield a connection inside one transaction; `flow` labels its time in the metrics.
 
         Raises `StoreUnavailable` where repeating may help, `Raced` where another transaction recorded the same thing,
-        `DataError` where the values are at fault.
+        `DataError` where the values are at fault. A server that has become read-only is left: after a failover the
+        address leads to another one.
         """
         with translated(), self._metrics.database.labels(flow).time():
             connection = await self._pool.acquire(timeout=ACQUIRE_S)
             try:
                 async with connection.transaction(readonly=read_only):
                     yield connection
+            except asyncpg.ReadOnlySQLTransactionError:
+                await self._pool.expire_connections()
+                raise
             finally:
                 await self._pool.release(connection, timeout=STATEMENT_S)
 
@@ -65,11 +69,14 @@ class Database:
             await connection.execute(sql, *arguments)
 
     async def problems(self) -> list[str]:
-        """One line if the database does not answer; empty when healthy."""
+        """One line if the database does not answer or takes no writes; empty when healthy."""
         try:
-            await self.execute("health", "select 1")
+            [row] = await self.fetch("health", "select current_setting('transaction_read_only') = 'on' as read_only")
         except StoreUnavailable as exc:
             return [f"database: {exc}"]
+        if row["read_only"]:
+            await self._pool.expire_connections()
+            return ["database: the server is read-only: FRONTDESK_DATABASE_URL should lead to the primary"]
         return []
 
 
