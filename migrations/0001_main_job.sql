@@ -336,7 +336,7 @@ create table policy_version (
   first_used_at timestamptz not null default now()
 );
 
--- Row-level security: agents see the tickets of their teams and what belongs to them.
+-- Row-level security: agents see the tickets of their teams, what belongs to them, and who wrote them.
 
 create function agent_teams() returns text[]
   language sql stable
@@ -355,6 +355,12 @@ create policy messages_of_visible_tickets on message for select to frontdesk_age
 alter table ticket_event enable row level security;
 create policy events_of_visible_tickets on ticket_event for select to frontdesk_agent
   using (exists (select from ticket where ticket.id = ticket_event.ticket_id));
+alter table customer enable row level security;
+create policy customers_of_visible_tickets on customer for select to frontdesk_agent
+  using (exists (select from ticket where ticket.customer_id = customer.id));
+alter table handle enable row level security;
+create policy handles_of_visible_customers on handle for select to frontdesk_agent
+  using (exists (select from ticket where ticket.customer_id = handle.customer_id));
 
 grant usage on schema public to frontdesk_agent;
 grant select on agent, agent_team, customer, handle, ticket, conversation, message, ticket_event, skill_group, agent_group

@@ -120,6 +120,7 @@ async def test_row_level_security_alone_hides_other_teams(api: Api, grace: Agent
     assert await api.reading.tickets(unconditioned, Filter(handle=ADA.value)) == []
     assert await api.reading.queues(unconditioned) == []
     assert await api.reading.customer(unconditioned, theirs.customer_id) is None
+    assert await api.reading.customers_by_handle(unconditioned, ADA.value) == []
 
 
 async def test_row_level_security_alone_shows_what_is_ones_own(api: Api, theirs: Theirs):
@@ -130,7 +131,7 @@ async def test_row_level_security_alone_shows_what_is_ones_own(api: Api, theirs:
     assert len(page.conversations) == 1
 
 
-@pytest.mark.parametrize("table", ["ticket", "conversation", "message", "ticket_event"])
+@pytest.mark.parametrize("table", ["ticket", "conversation", "message", "ticket_event", "customer", "handle"])
 async def test_agents_role_reads_no_row_of_another_team(api: Api, grace: Agent, theirs: Theirs, table: str):
     await api.database.execute(
         "test",
