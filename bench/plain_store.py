@@ -9,9 +9,7 @@ from contextlib import asynccontextmanager
 
 from router.domain.customer import Contact
 from router.flow.changes import Changes
-from router.postgres import groups, rows
-from router.postgres.database import Database
-from router.postgres.ids import ReservedIds
+from router.postgres import rows
 from router.postgres.intake import PostgresIntake, PostgresIntakeTransaction
 
 PUT_CUSTOMER = """
@@ -51,17 +49,14 @@ PUT_RECEIVED = """
 
 
 class PlainIntake(PostgresIntake):
-    """The store of a consumer that handles one message a transaction."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self._database = database
-        self._ids = ReservedIds()
+    """The store of a consumer that handles one message a transaction; it knows the groups by heart, like ours."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresIntakeTransaction]:
         async with self._database.transaction("intake") as connection:
-            yield PlainTransaction(connection, self._ids, {})
+            transaction = PlainTransaction(connection, self._ids, self._groups)
+            yield transaction
+        self._groups |= transaction.found
 
 
 class PlainTransaction(PostgresIntakeTransaction):
@@ -100,12 +95,11 @@ class PlainTransaction(PostgresIntakeTransaction):
                 PUT_RECEIVED, key.channel, key.account, key.external_id, r.fingerprint, now, r.outcome, r.ticket_id,
                 r.message_id,
             )  # fmt: skip
-        await write("select pg_notify('frontdesk_queued', '')")
 
     async def _put_tickets(self, changes: Changes) -> None:
         for ticket in changes.tickets.values():
             requirement = rows.requirement(ticket)
-            group_ids = await groups.ensure(self._connection, {requirement})
+            group_ids = await self._group_ids(changes)
             triage, routing = ticket.triage, ticket.routing
             reasons = json.dumps([{"signal": r.signal, "weight": r.weight, "words": r.words} for r in triage.reasons])
             await self._connection.execute(

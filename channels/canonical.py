@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from channels import handles, strict_json
 from channels.errors import Malformed
-from channels.message import Attachment, Channel, Handle, HandleKind, InboundMessage, Parsed, ThreadHints
+from channels.message import Attachment, Channel, Handle, HandleKind, InboundMessage, MessageKey, Parsed, ThreadHints
 from channels.text import MAX_TEXT, from_html, sanitised
 
 MAX_INLINE = 256 * 1024
@@ -126,6 +126,12 @@ class MessageV1(Strict):
     )
 
 
+class _Key(BaseModel):
+    id: MessageId
+    channel: Channel
+    account: Short
+
+
 _VALIDATOR = MessageV1.__pydantic_validator__
 
 
@@ -134,10 +140,20 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
     del account
     payload = strict_json.load(raw)
     try:
-        model: MessageV1 = _VALIDATOR.validate_python(payload)
+        return Parsed(messages=(_message(_VALIDATOR.validate_python(payload)),))
     except ValidationError as exc:
-        raise malformed(exc, "message.v1") from exc
-    return Parsed(messages=(_message(model),))
+        raise malformed(exc, "message.v1", key=_key(payload)) from exc
+    except Malformed as exc:
+        raise Malformed(exc.field, exc.problem, key=_key(payload)) from exc
+
+
+def _key(payload: dict[str, Any]) -> MessageKey | None:
+    """The key of a message of which the rest cannot be read."""
+    try:
+        read = _Key.model_validate(payload)
+    except ValidationError:
+        return None
+    return MessageKey(read.channel, handles.account(read.account), read.id)
 
 
 def _message(model: MessageV1) -> InboundMessage:
@@ -209,11 +225,11 @@ def _decoded(text: str, field: str) -> bytes:
     return content
 
 
-def malformed(error: ValidationError, format_name: str) -> Malformed:
+def malformed(error: ValidationError, format_name: str, *, key: MessageKey | None = None) -> Malformed:
     """Return the first thing that pydantic found, in words for the sender."""
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(step) for step in first["loc"] if step != "[key]")
-    return Malformed(field or "body", _problem(first["type"], first["msg"], first.get("ctx", {}), format_name))
+    return Malformed(field or "body", _problem(first["type"], first["msg"], first.get("ctx", {}), format_name), key=key)
 
 
 def _problem(kind: str, words: str, limits: dict[str, Any], format_name: str) -> str:

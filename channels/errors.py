@@ -1,14 +1,20 @@
 """What can be wrong with a payload, in words its sender can act on."""
 
+from channels.message import MessageKey
+
 
 class Malformed(Exception):
     """The payload can never be processed as it is; sending it again will not help."""
 
-    def __init__(self, field: str, problem: str) -> None:
-        """`field` is a dotted path into the payload (`attachments.0.size`, `body`); `problem` one clause, no period."""
+    def __init__(self, field: str, problem: str, *, key: MessageKey | None = None) -> None:
+        """`field` is a dotted path into the payload (`attachments.0.size`, `body`); `problem` one clause, no period.
+
+        `key` is the message's, where so much could be read.
+        """
         super().__init__(f"{field}: {problem}")
         self.field = field
         self.problem = problem
+        self.key = key
 
 
 class UnknownFormat(Malformed):

@@ -146,18 +146,18 @@ class DeliveryStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MalformedPart:
-    """One message of a payload that cannot be read while its siblings can; `raw` is the JSON of that message alone."""
+    """One message of a payload that cannot be read while its siblings can; `key` is its, where so much can be read."""
 
-    raw: bytes = field(repr=False)
     field: str
     problem: str
+    key: MessageKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """What one payload held. Any may be empty: a payload of statuses alone is a good payload.
 
-    `malformed` is to be kept as unprocessable, each on its own; it never holds up `messages`.
+    `malformed` is to be kept as unprocessable, with the whole payload; it never holds up `messages`.
     """
 
     messages: tuple[InboundMessage, ...] = ()

@@ -58,7 +58,6 @@ create table customer (
   id bigint primary key,
   name text,
   tier text,
-  language text,
   is_blocked boolean not null default false,
   -- the last twenty contacts, newest last, at most 60 bytes each: the row must stay well under the TOAST threshold
   contacts text[] not null default '{}',
@@ -100,8 +99,6 @@ create table agent_group (
   group_id bigint not null references skill_group (id),
   primary key (agent_id, group_id)
 );
--- serves: rewriting the agents of a new group
-create index agent_group_of_group on agent_group (group_id);
 
 create table ticket (
   id bigint primary key,
@@ -200,8 +197,6 @@ create table received (
   message_id bigint,
   primary key (account, external_id, channel)
 );
--- serves: pruning by age
-create index received_by_age on received using brin (received_at);
 
 create table message (
   id bigint not null,
@@ -266,8 +261,6 @@ create table unprocessable (
 );
 -- serves: what became of a message, asked by its key
 create index unprocessable_by_key on unprocessable (channel, account, external_id);
--- serves: the list, newest first, and its retention
-create index unprocessable_by_age on unprocessable (at);
 
 -- Redelivered payloads whose processing has begun and not ended: three beginnings make a suspect.
 create table attempt (

@@ -57,7 +57,7 @@ INTAKE = "intake"
 ALONE_S = DEADLINE_S / 2
 
 
-class Role(StrEnum):
+class ProcessRole(StrEnum):
     """What a process does; `up` is all of them in one."""
 
     API = "api"
@@ -66,7 +66,8 @@ class Role(StrEnum):
     DELIVER = "deliver"
 
 
-EVERYTHING = frozenset(Role)
+EVERYTHING = frozenset(ProcessRole)
+_PUBLISHING = frozenset({ProcessRole.API, ProcessRole.DELIVER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,6 @@ class Running:
 
     address: str
     deployment: Deployment
-    publisher: Publisher
     policy: LivePolicy
 
 
@@ -142,7 +142,7 @@ async def publishing(shared: Deployment) -> AsyncIterator[Publisher]:
 
 
 @asynccontextmanager
-async def running(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[Running]:
+async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIterator[Running]:
     """Run the roles until the context ends.
 
     One straight line, because each step stands on the ones before it: what is entered last is left first, also when
@@ -152,32 +152,32 @@ async def running(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[R
         shared = await stack.enter_async_context(deployment(settings, name="+".join(sorted(roles)), join=False))
         metrics, database, operations = shared.metrics, shared.database, shared.operations
         policy = _load_policy(shared)
-        publisher = await stack.enter_async_context(publishing(shared))
+        checks: list[Callable[[], Any]] = [database.problems, policy.problems]
+        if roles & _PUBLISHING:
+            publisher = await stack.enter_async_context(publishing(shared))
+            checks.append(publisher.problems)
         secret = await operations.secret(MAIL_SECRET)
         loops = await stack.enter_async_context(_looping())
-        checks: list[Callable[[], Any]] = [database.problems, policy.problems]
         loops.start("policy", policy.run())
 
-        if Role.INTAKE in roles:
+        if ProcessRole.INTAKE in roles:
             await asyncio.to_thread(load_languages)
-            consumer = _consumer(shared)
+            consumer = await _consumer(shared)
             receiver = make_receiver(shared, policy, secret, isolate=Child().settle)
             switch = Switch(partial(operations.is_on, INTAKE))
             loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open)))
             checks.append(lambda: consumer.problems() if switch.is_on else ["intake is switched off"])
-        if Role.DELIVER in roles:
+        if ProcessRole.DELIVER in roles:
             relay = Relay(store=PostgresOutbox(database), publisher=publisher, metrics=metrics)
             loops.start("outbox", relay.run())
-        if Role.TIMERS in roles:
+        if ProcessRole.TIMERS in roles:
             gauges = QueueGauges(gauges=operations, policy=policy.current, holder=_holder(), metrics=metrics)
             loops.start("gauges", gauges.run())
             retention = _retention(settings)
             loops.start(
                 "maintenance", every(MAINTAIN_EVERY_S, "maintenance", partial(maintain, database, retention), metrics)
             )
-        if roles & {Role.API, Role.DELIVER}:
-            checks.append(publisher.problems)
-        if Role.API in roles:
+        if ProcessRole.API in roles:
             claims = Claims(PostgresClaims(database), metrics)
             loops.start("claims", claims.run())
             loops.start("wake", _wake(claims, shared.hints.subscribe("frontdesk_queued")))
@@ -199,13 +199,12 @@ async def running(settings: Settings, roles: frozenset[Role]) -> AsyncIterator[R
             )
         else:
             app = build_monitoring(metrics=metrics, checks=checks)
-        loops.start("hints", shared.hints.run())
+        if shared.hints.are_awaited:
+            loops.start("hints", shared.hints.run())
         port = await stack.enter_async_context(serving(app, host=settings.http_host, port=settings.http_port))
         settle_memory()
         log.info("running", roles="+".join(sorted(roles)), host=settings.http_host, port=port)
-        yield Running(
-            address=f"http://{settings.http_host}:{port}", deployment=shared, publisher=publisher, policy=policy
-        )
+        yield Running(address=f"http://{settings.http_host}:{port}", deployment=shared, policy=policy)
 
 
 def make_receiver(shared: Deployment, policy: LivePolicy, secret: bytes, *, isolate: Isolate) -> Receiver:
@@ -243,10 +242,11 @@ async def _never(_: Delivery) -> bool:
     return False
 
 
-def _consumer(shared: Deployment) -> Consumer:
+async def _consumer(shared: Deployment) -> Consumer:
     settings = shared.settings
     if settings.amqp_url is None:
         return PostgresConsumer(shared.database, shared.metrics, shared.hints, batch=settings.batch_cap)
+    await rabbit.check(settings.amqp_url)
     return RabbitConsumer(settings.amqp_url, shared.metrics, batch=settings.batch_cap)
 
 

@@ -111,6 +111,7 @@ async def running_api(database_url: str, publisher: Publisher | None = None) -> 
             policy=lambda: policy,
             metrics=metrics,
             checks=[database.problems],
+            max_in_flight=100,
         )
         serving = asyncio.create_task(claims.run())
         async with TestClient(TestServer(app)) as client:

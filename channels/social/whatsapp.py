@@ -5,7 +5,6 @@ Source: https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/compone
 
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
@@ -19,6 +18,7 @@ from channels.message import (
     Handle,
     InboundMessage,
     MalformedPart,
+    MessageKey,
     Parsed,
     ThreadHints,
 )
@@ -27,6 +27,9 @@ from channels.text import MAX_TEXT
 PROVIDER = "whatsapp"
 MEDIA_KINDS = ("image", "document", "audio", "video", "sticker")
 MAX_ID = 512
+MAX_PARTS = 1000
+"""Messages and statuses of one webhook, which Meta bundles up to this number."""
+
 STATUSES = frozenset({"sent", "delivered", "read", "failed"})
 
 Json = Mapping[str, Any]
@@ -50,8 +53,11 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
     if payload.get("object") != "whatsapp_business_account":
         raise Malformed("object", "must be whatsapp_business_account")
     changes = list(_changes(payload))
-    messages, malformed = _read(_parts(changes, "messages"), _message, account)
-    statuses, malformed_statuses = _read(_parts(changes, "statuses"), _status, account)
+    written, reported = list(_parts(changes, "messages")), list(_parts(changes, "statuses"))
+    if len(written) + len(reported) > MAX_PARTS:
+        raise Malformed("entry", f"holds more than {MAX_PARTS:,} messages and statuses")
+    messages, malformed = _read(written, _message, account)
+    statuses, malformed_statuses = _read(reported, _status, account)
     return Parsed(
         messages=tuple(messages),
         statuses=tuple(status for status in statuses if status.status in STATUSES),
@@ -89,9 +95,16 @@ def _read(
         try:
             good.append(read(part, account))
         except Malformed as exc:
-            raw = json.dumps(part.content, ensure_ascii=False).encode()
-            bad.append(MalformedPart(field=f"{part.path}.{exc.field}", problem=exc.problem, raw=raw))
+            bad.append(MalformedPart(field=f"{part.path}.{exc.field}", problem=exc.problem, key=_key(part, account)))
     return good, bad
+
+
+def _key(part: _Part, account: str | None) -> MessageKey | None:
+    """The key of a message of which the rest cannot be read."""
+    try:
+        return MessageKey(Channel.SOCIAL, _account(part.value, account), _identifier(_object(part.content, "message")))
+    except Malformed:
+        return None
 
 
 def _message(part: _Part, account: str | None) -> InboundMessage:

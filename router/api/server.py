@@ -35,7 +35,6 @@ from router.policy.model import Policy
 
 log = structlog.get_logger(__name__)
 
-MAX_IN_FLIGHT = 1000
 SHUTDOWN_S = 5.0
 _METHODS = frozenset(HTTPMethod)
 _DETAILS = TypeAdapter(ProblemDetails)
@@ -54,7 +53,7 @@ def build(
     policy: Callable[[], Policy],
     metrics: Metrics,
     checks: Sequence[Check],
-    max_in_flight: int = MAX_IN_FLIGHT,
+    max_in_flight: int,
 ) -> web.Application:
     """Return the whole API. More than `max_in_flight` publications at the same time are answered 429."""
     groups = (

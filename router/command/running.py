@@ -1,4 +1,4 @@
-"""Runs a coroutine for a command: SIGINT and SIGTERM end it cleanly, what is wrong becomes one line."""
+"""Runs a coroutine for a command: SIGINT and SIGTERM end it in order, what is wrong becomes one line."""
 
 import asyncio
 import signal
@@ -14,6 +14,7 @@ from router.domain.errors import FrontdeskError
 from router.settings import Settings, load_settings
 
 T = TypeVar("T")
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def settings() -> Settings:
@@ -26,12 +27,12 @@ def settings() -> Settings:
     return loaded
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end and return the result; ends the program on a signal (exit 0) or on an error (exit 1)."""
+def run(work: Coroutine[Any, Any, T], *, interrupted: int = INTERRUPTED) -> T:
+    """Run to the end and return the result; ends the program on a signal (exit `interrupted`) or an error (exit 1)."""
     try:
         return uvloop.run(_until_signalled(work))
     except asyncio.CancelledError:
-        raise typer.Exit(0) from None
+        raise typer.Exit(interrupted) from None
     except FrontdeskError as exc:
         give_up(exc)
     except BaseExceptionGroup as group:  # what went wrong beside the loops of a process

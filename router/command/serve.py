@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from router.app import EVERYTHING, Role, running, settle_alone
+from router.app import EVERYTHING, ProcessRole, running, settle_alone
 from router.command.running import run, settings
 from router.demo.run import demo as show
 from router.local import child
@@ -19,31 +19,31 @@ commands = typer.Typer()
 @commands.command()
 def up() -> None:
     """Serve everything in one process, on the embedded defaults unless FRONTDESK_DATABASE_URL is set."""
-    run(_serve(EVERYTHING))
+    _serve(EVERYTHING)
 
 
 @commands.command()
 def api() -> None:
     """Serve the HTTP API: messages in, tickets to agents."""
-    run(_serve(frozenset({Role.API})))
+    _serve(frozenset({ProcessRole.API}))
 
 
 @commands.command()
 def intake() -> None:
     """Take messages from the bus to tickets."""
-    run(_serve(frozenset({Role.INTAKE})))
+    _serve(frozenset({ProcessRole.INTAKE}))
 
 
 @commands.command()
 def timers() -> None:
     """Measure the queues, make partitions, enforce retention."""
-    run(_serve(frozenset({Role.TIMERS})))
+    _serve(frozenset({ProcessRole.TIMERS}))
 
 
 @commands.command()
 def deliver() -> None:
     """Hand agents' replies to the bus."""
-    run(_serve(frozenset({Role.DELIVER})))
+    _serve(frozenset({ProcessRole.DELIVER}))
 
 
 @commands.command()
@@ -79,7 +79,11 @@ def isolate() -> None:
         raise typer.Exit(os.EX_TEMPFAIL) from None
 
 
-async def _serve(roles: frozenset[Role]) -> None:
+def _serve(roles: frozenset[ProcessRole]) -> None:
+    run(_until_told(roles), interrupted=0)
+
+
+async def _until_told(roles: frozenset[ProcessRole]) -> None:
     async with running(settings(), roles) as process:
         typer.echo(f"Frontdesk answers on {process.address} (Ctrl-C ends it)", err=True)
         await asyncio.get_running_loop().create_future()

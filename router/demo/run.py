@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from router.app import EVERYTHING, Deployment, Running, running
+from router.app import EVERYTHING, Deployment, Running, publishing, running
 from router.demo.agents import STAFF, Agent
 from router.demo.api import Api
 from router.demo.board import Board
@@ -78,9 +78,9 @@ class _Show:
 
     async def _open(self, frontdesk: Running) -> None:
         tokens, random = frontdesk.deployment.tokens, Random(SEED)  # noqa: S311 - a show that can be repeated
-        async with ClientSession(frontdesk.address) as session:
+        async with ClientSession(frontdesk.address) as session, publishing(frontdesk.deployment) as publisher:
             admin = Api(session, await tokens.create("demo", Role.ADMIN))
-            customers = Customers(frontdesk.publisher, random)
+            customers = Customers(publisher, random)
             agents = [await Agent.hired(person, tokens, session, random) for person in STAFF]
             board = Board(self.console, admin, frontdesk.address)
             replies = _replies(frontdesk.deployment).run(customers.receive)

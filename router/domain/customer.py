@@ -54,7 +54,6 @@ class Customer:
     created_at: datetime
     name: str | None = None
     tier: str | None = None
-    language: str | None = None
     is_blocked: bool = False
     contacts: tuple[Contact, ...] = ()
     reopened_count: int = 0

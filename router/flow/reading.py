@@ -73,7 +73,6 @@ class CustomerCard:
     id: int
     name: str | None
     tier: str | None
-    language: str | None
     is_blocked: bool
     merged_into: int | None
     created_at: datetime

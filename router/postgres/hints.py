@@ -34,6 +34,11 @@ class Hints:
         self._events.setdefault(channel, []).append(event)
         return event
 
+    @property
+    def are_awaited(self) -> bool:
+        """Whether anybody has subscribed."""
+        return bool(self._events)
+
     async def run(self) -> NoReturn:
         """Listen until cancelled."""
         while True:

@@ -146,7 +146,6 @@ async def _card(connection: Connection, viewer: Viewer, customer_id: int) -> Cus
         id=row["id"],
         name=row["name"],
         tier=row["tier"],
-        language=row["language"],
         is_blocked=row["is_blocked"],
         merged_into=row["merged_into"],
         created_at=row["created_at"],

@@ -27,7 +27,6 @@ def customer(row: asyncpg.Record) -> Customer:
         created_at=row["created_at"],
         name=row["name"],
         tier=row["tier"],
-        language=row["language"],
         is_blocked=row["is_blocked"],
         contacts=tuple(Contact.decode(contact) for contact in row["contacts"]),
         reopened_count=row["reopened_count"],
@@ -102,14 +101,13 @@ def customer_columns(customers: Iterable[Customer]) -> list[list[object]]:
                 c.id,
                 c.name,
                 c.tier,
-                c.language,
                 "\n".join(map(Contact.encode, c.contacts)),
                 c.reopened_count,
                 c.created_at,
             )
             for c in customers
         ),
-        7,
+        6,
     )
 
 

@@ -10,7 +10,7 @@ import aiormq
 from aiohttp import ClientSession
 from pamqp.commands import Basic
 
-from router.app import EVERYTHING, Role, Running, running
+from router.app import EVERYTHING, ProcessRole, Running, running
 from router.domain import agent
 from router.settings import Settings
 from tests.api_client import Caller
@@ -103,7 +103,7 @@ class Frontdesk:
 
 
 @asynccontextmanager
-async def deployed(settings: Settings, roles: frozenset[Role] = EVERYTHING) -> AsyncIterator[Frontdesk]:
+async def deployed(settings: Settings, roles: frozenset[ProcessRole] = EVERYTHING) -> AsyncIterator[Frontdesk]:
     """Run the roles in a task of its own, because a fixture begins and ends in different ones."""
     up: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
     down = asyncio.Event()
@@ -119,7 +119,7 @@ async def deployed(settings: Settings, roles: frozenset[Role] = EVERYTHING) -> A
 
 
 async def _serve(
-    settings: Settings, roles: frozenset[Role], up: "asyncio.Future[Running]", down: asyncio.Event
+    settings: Settings, roles: frozenset[ProcessRole], up: "asyncio.Future[Running]", down: asyncio.Event
 ) -> None:
     async with running(settings, roles) as process:
         up.set_result(process)

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from router.app import Role
+from router.app import ProcessRole
 from router.domain.customer import CustomerId
 from router.domain.errors import NotFound
 from router.settings import Settings
@@ -97,7 +97,7 @@ SOMEBODY_ELSE = [
 async def frontdesk(database_url: str, amqp_url: str) -> AsyncIterator[Frontdesk]:
     """Without the role that sends: replies stay in the outbox."""
     settings = Settings(database_url=database_url, amqp_url=amqp_url, http_port=0)
-    async with deployed(settings, frozenset({Role.API, Role.INTAKE})) as frontdesk:
+    async with deployed(settings, frozenset({ProcessRole.API, ProcessRole.INTAKE})) as frontdesk:
         await frontdesk.is_ready()
         yield frontdesk
 

@@ -90,5 +90,5 @@ where customer_id = $1
 -- name: erase_customer
 -- A pseudonym is left: an id, and when contacts were.
 update customer
-set name = null, language = null, erased_at = now()
+set name = null, erased_at = now()
 where id = $1

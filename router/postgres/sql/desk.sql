@@ -17,7 +17,7 @@ for no key update
 
 -- name: lock_customer
 -- Second in the order of locks; the digest is rewritten from what is read here.
-select id, created_at, name, tier, language, is_blocked, contacts, reopened_count, last_agent_id
+select id, created_at, name, tier, is_blocked, contacts, reopened_count, last_agent_id
 from customer
 where id = $1
 for no key update

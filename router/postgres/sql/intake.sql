@@ -6,7 +6,7 @@ from unnest($1::bigint[]) as key
 -- name: lock_customers
 -- The customers that handles, tokens, mail threads and references lead to, merged ones resolved, in id order.
 -- Arrays and scalar subqueries instead of joins: a plan made while the tables were empty still uses the indexes.
-select id, name, tier, language, is_blocked, contacts, reopened_count, last_agent_id, created_at
+select id, name, tier, is_blocked, contacts, reopened_count, last_agent_id, created_at
 from customer
 where id = any (array(
   select (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id)
@@ -119,20 +119,20 @@ select
 with
 -- new customers, and the digests of known ones
 customers as (
-  insert into customer (id, name, tier, language, contacts, reopened_count, created_at)
-  select id, name, tier, language, string_to_array(nullif(contacts, ''), E'\n'), reopened_count, created_at
+  insert into customer (id, name, tier, contacts, reopened_count, created_at)
+  select id, name, tier, string_to_array(nullif(contacts, ''), E'\n'), reopened_count, created_at
   from unnest(
-    $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::timestamptz[]
-  ) as new (id, name, tier, language, contacts, reopened_count, created_at)
+    $2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[]
+  ) as new (id, name, tier, contacts, reopened_count, created_at)
   on conflict (id) do update
-  set contacts = excluded.contacts, reopened_count = excluded.reopened_count, language = excluded.language
+  set contacts = excluded.contacts, reopened_count = excluded.reopened_count
 ),
 -- new handles, and known ones that somebody now vouches for
 handles as (
   insert into handle (key, kind, value, scope, name, customer_id, verified, created_at)
   select distinct on (key) key, kind, value, scope, name, customer_id, verified, $1::timestamptz
   from unnest(
-    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::boolean[]
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::boolean[]
   ) as new (key, kind, value, scope, name, customer_id, verified)
   order by key, verified desc
   on conflict (key) do update
@@ -152,10 +152,10 @@ tickets as (
     reasons::jsonb, language, coalesce(string_to_array(nullif(skills, ''), ','), '{}'), target_s, enqueued_at, due_at,
     preferred_agent_id, preferred_until, last_customer_at, reopened_count, created_at, resolved_at, assigned_to
   from unnest(
-    $16::bigint[], $17::bigint[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::bigint[],
-    $24::text[], $25::text[], $26::text[], $27::real[], $28::text[], $29::text[], $30::text[], $31::integer[],
-    $32::timestamptz[], $33::timestamptz[], $34::bigint[], $35::timestamptz[], $36::timestamptz[], $37::integer[],
-    $38::timestamptz[], $39::timestamptz[], $40::bigint[]
+    $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::bigint[],
+    $23::text[], $24::text[], $25::text[], $26::real[], $27::text[], $28::text[], $29::text[], $30::integer[],
+    $31::timestamptz[], $32::timestamptz[], $33::bigint[], $34::timestamptz[], $35::timestamptz[], $36::integer[],
+    $37::timestamptz[], $38::timestamptz[], $39::bigint[]
   ) as new (
     id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
     reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
@@ -177,8 +177,8 @@ conversations as (
     id, customer_id, channel, provider, account, thread_key, reply_to::jsonb, subject, ticket_id, is_open,
     array(select jsonb_array_elements_text(participants::jsonb)), last_message_at, created_at
   from unnest(
-    $41::bigint[], $42::bigint[], $43::text[], $44::text[], $45::text[], $46::text[], $47::text[], $48::text[],
-    $49::bigint[], $50::boolean[], $51::text[], $52::timestamptz[], $53::timestamptz[]
+    $40::bigint[], $41::bigint[], $42::text[], $43::text[], $44::text[], $45::text[], $46::text[], $47::text[],
+    $48::bigint[], $49::boolean[], $50::text[], $51::timestamptz[], $52::timestamptz[]
   ) as new (
     id, customer_id, channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants,
     last_message_at, created_at
@@ -198,8 +198,8 @@ messages as (
     id, $1::timestamptz, ticket_id, conversation_id, customer_id, 'in', channel, account, external_id, author, subject,
     text, html, attachments::jsonb, attributes::jsonb, automatic, sent_at
   from unnest(
-    $54::bigint[], $55::bigint[], $56::bigint[], $57::bigint[], $58::text[], $59::text[], $60::text[], $61::text[],
-    $62::text[], $63::text[], $64::text[], $65::text[], $66::text[], $67::text[], $68::timestamptz[]
+    $53::bigint[], $54::bigint[], $55::bigint[], $56::bigint[], $57::text[], $58::text[], $59::text[], $60::text[],
+    $61::text[], $62::text[], $63::text[], $64::text[], $65::text[], $66::text[], $67::timestamptz[]
   ) as new (
     id, ticket_id, conversation_id, customer_id, channel, account, external_id, author, subject, text, html,
     attachments, attributes, automatic, sent_at
@@ -209,32 +209,32 @@ messages as (
 payloads as (
   insert into payload (message_id, received_at, format, body)
   select message_id, $1::timestamptz, format, body
-  from unnest($69::bigint[], $70::text[], $71::bytea[]) as new (message_id, format, body)
+  from unnest($68::bigint[], $69::text[], $70::bytea[]) as new (message_id, format, body)
 ),
 -- where answers to the batch's mails will lead
 references_ as (
   insert into mail_reference (account, message_id, conversation_id)
   select account, message_id, conversation_id
-  from unnest($72::text[], $73::text[], $74::bigint[]) as new (account, message_id, conversation_id)
+  from unnest($71::text[], $72::text[], $73::bigint[]) as new (account, message_id, conversation_id)
   on conflict do nothing
 ),
 -- the lines of the tickets' histories, in order
 events as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select ticket_id, $1::timestamptz, kind, state, 'intake', data::jsonb
-  from unnest($75::bigint[], $76::text[], $77::text[], $78::text[]) as new (ticket_id, kind, state, data)
+  from unnest($74::bigint[], $75::text[], $76::text[], $77::text[]) as new (ticket_id, kind, state, data)
 ),
 -- the keys of the batch's messages; one that another transaction took in the meantime repeats the batch
 keys as (
   insert into received (channel, account, external_id, fingerprint, received_at, outcome, ticket_id, message_id)
   select channel, account, external_id, fingerprint, $1::timestamptz, outcome, ticket_id, message_id
   from unnest(
-    $79::text[], $80::text[], $81::text[], $82::bytea[], $83::text[], $84::bigint[], $85::bigint[]
+    $78::text[], $79::text[], $80::text[], $81::bytea[], $82::text[], $83::bigint[], $84::bigint[]
   ) as new (channel, account, external_id, fingerprint, outcome, ticket_id, message_id)
 )
 -- a hint to waiting agents, once a batch
 select pg_notify('frontdesk_queued', '')
-where 'queue' = any ($76::text[])
+where 'queue' = any ($75::text[])
 
 -- name: put_unprocessable
 -- Payloads that became no message, whole.

@@ -74,7 +74,7 @@ limit 200
 
 -- name: customer
 -- A customer's row.
-select id, name, tier, language, is_blocked, contacts, merged_into, created_at
+select id, name, tier, is_blocked, contacts, merged_into, created_at
 from customer
 where id = $1
 

@@ -9,7 +9,7 @@ import pytest
 
 from channels import formats, schema
 from channels.errors import Malformed, UnknownFormat
-from channels.message import InboundMessage
+from channels.message import InboundMessage, MessageKey
 
 ROOT = Path(__file__).parents[3]
 PAYLOADS = ROOT / "tests" / "payloads" / "message.v1"
@@ -88,6 +88,22 @@ def test_a_wrong_field_is_named_with_what_to_do(changes: dict[str, Any], field: 
         read(least(**changes))
     assert refused.value.field == field
     assert says in refused.value.problem
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"text": None}, MessageKey("social", "@acme", "1")),
+        ({"from": None, "account": "Help@ACME.example"}, MessageKey("social", "help@acme.example", "1")),
+        ({"id": "x" * 513}, None),
+        ({"channel": "fax"}, None),
+        ({"account": 7}, None),
+    ],
+)
+def test_a_refusal_names_the_message_if_so_much_can_be_read(changes: dict[str, Any], key: MessageKey | None):
+    with pytest.raises(Malformed) as refused:
+        read(least(**changes))
+    assert refused.value.key == key
 
 
 @pytest.mark.parametrize(

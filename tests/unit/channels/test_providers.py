@@ -11,7 +11,7 @@ import pytest
 
 from channels import formats
 from channels.errors import Malformed
-from channels.message import InboundMessage
+from channels.message import InboundMessage, MessageKey
 from channels.sms import twilio
 from channels.social import whatsapp
 
@@ -94,7 +94,18 @@ def test_one_webhook_of_whatsapp_holds_messages_statuses_and_one_that_cannot_be_
     ]
     (bad,) = parsed.malformed
     assert bad.field == "entry.0.changes.0.value.messages.1.text"
-    assert json.loads(bad.raw)["id"] == "wamid.A2"
+    assert bad.key == MessageKey("social", "2001", "wamid.A2")
+
+
+@pytest.mark.parametrize("kind", ["messages", "statuses"])
+def test_a_webhook_of_more_parts_than_whatsapp_bundles_is_refused_whole(kind: str):
+    def holding(count: int) -> bytes:
+        change = {"field": "messages", "value": {kind: [{}] * count}}
+        return json.dumps({"object": "whatsapp_business_account", "entry": [{"changes": [change]}]}).encode()
+
+    assert len(formats.parse("social.whatsapp", holding(1000), None).malformed) == 1000
+    with pytest.raises(Malformed, match="entry: holds more than 1,000"):
+        formats.parse("social.whatsapp", holding(1001), None)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from router.app import Role
+from router.app import ProcessRole
 from router.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-ROLES = [role.value for role in Role]
+ROLES = [role.value for role in ProcessRole]
 OURS = ["migrate", *ROLES]
 
 
