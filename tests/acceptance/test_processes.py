@@ -1,0 +1,63 @@
+"""Processes by themselves: what each needs to start, and how it ends when told to."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+from aiohttp import ClientSession
+
+from router.api.server import SHUTDOWN_S
+from router.app import ProcessRole
+from router.settings import Settings
+from tests import command_line
+from tests.acceptance.deployed import deployed
+from tests.api_client import Caller
+from tests.command_line import DEADLINE_S, FRONTDESK, environment
+from tests.server import free_port
+
+
+async def test_timers_start_without_the_broker_and_without_listening_for_hints(settings: Settings):
+    without_broker = settings.model_copy(update={"amqp_url": None})
+    async with deployed(without_broker, frozenset({ProcessRole.TIMERS})) as frontdesk:
+        await frontdesk.is_ready()
+        assert {task.get_name() for task in asyncio.all_tasks()} >= {"gauges", "maintenance"}
+        assert "hints" not in {task.get_name() for task in asyncio.all_tasks()}
+
+
+def test_a_process_that_uses_no_broker_starts_while_there_is_none(database_url: str):
+    nowhere = f"amqp://127.0.0.1:{free_port()}/"
+    with command_line.serving("timers", Settings(database_url=database_url, amqp_url=nowhere, http_port=0)) as timers:
+        timers.stop()
+
+
+async def test_a_process_ends_at_once_though_an_agent_waits_for_a_ticket(database_url: str):
+    settings = Settings(database_url=database_url, http_port=0)
+    person = ("--role", "agent", "--agent", "Ada", "--team", "frontline")
+    secret = command_line.frontdesk("token", "create", "ada", *person, settings=settings).out.strip()
+    with command_line.serving("api", settings) as api:
+        async with ClientSession(api.address) as session:
+            ada = Caller(session, secret)
+            waiting = asyncio.create_task(ada.post("/v1/me/next?wait=60"))
+            assert (await ada.get("/v1/me/tickets")).status == 200  # by now the other request has been read
+            stopping_at = time.monotonic()
+            await asyncio.to_thread(api.stop)
+            assert time.monotonic() - stopping_at < SHUTDOWN_S / 2
+            assert (await waiting).status == 204
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_interrupted_says_so_with_its_status(number: signal.Signals):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://desk@127.0.0.1:{silent.getsockname()[1]}/desk"
+        process = subprocess.Popen(
+            [*FRONTDESK, "migrate"], env=environment(FRONTDESK_DATABASE_URL=url), stderr=subprocess.PIPE
+        )
+        silent.settimeout(DEADLINE_S)
+        connection, _ = silent.accept()
+        with connection:
+            process.send_signal(number)
+            _, said = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, said) == (130, b"")
