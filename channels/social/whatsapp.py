@@ -95,7 +95,8 @@ def _read(
         try:
             good.append(read(part, account))
         except Malformed as exc:
-            bad.append(MalformedPart(field=f"{part.path}.{exc.field}", problem=exc.problem, key=_key(part, account)))
+            key = _key(part, account) if read is _message else None
+            bad.append(MalformedPart(field=f"{part.path}.{exc.field}", problem=exc.problem, key=key))
     return good, bad
 
 

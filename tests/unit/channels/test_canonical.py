@@ -93,7 +93,7 @@ def test_a_wrong_field_is_named_with_what_to_do(changes: dict[str, Any], field: 
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"text": None}, MessageKey("social", "@acme", "1")),
+        ({"text": None}, MessageKey("social", "acme", "1")),
         ({"from": None, "account": "Help@ACME.example"}, MessageKey("social", "help@acme.example", "1")),
         ({"id": "x" * 513}, None),
         ({"channel": "fax"}, None),
