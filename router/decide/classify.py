@@ -24,7 +24,8 @@ def classify(query: Query, policy: TriagePolicy) -> Triage:
 
 def _reasons(query: Query, policy: TriagePolicy) -> Iterator[Reason]:
     words = as_words(query.subject, query.text)
-    found = [(signal, phrase) for signal in policy.words if (phrase := signal.words.first_in(words))]
+    said = zip(policy.words, policy.lexicon.first_of_each(words), strict=True)
+    found = [(signal, phrase) for signal, phrase in said if phrase]
     reading = _Reading(query, topics=sum(signal.is_topic for signal, _ in found))
     for signal, phrase in found:
         yield Reason(signal=signal.name, weight=signal.weight, words=f"mentions '{phrase}'")

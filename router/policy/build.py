@@ -21,7 +21,7 @@ from router.policy.model import (
     TriagePolicy,
     WordSignal,
 )
-from router.policy.words import Globs, WordList
+from router.policy.words import Globs, Lexicon
 
 
 def build_policy(section: schema.PolicySection, *, version: str) -> Policy:
@@ -98,15 +98,13 @@ def _conditions(when: schema.WhenSection) -> Iterator[Condition]:
 
 def _triage(section: schema.TriageSection) -> TriagePolicy:
     signals = section.signals.items()
+    spoken = [(name, signal) for name, signal in signals if signal.words]
     return TriagePolicy(
         bias=section.bias,
         threshold=section.threshold,
         languages=section.languages,
-        words=tuple(
-            WordSignal(name=name, weight=signal.weight, words=WordList.of(signal.words), is_topic=signal.is_topic)
-            for name, signal in signals
-            if signal.words
-        ),
+        words=tuple(WordSignal(name=name, weight=signal.weight, is_topic=signal.is_topic) for name, signal in spoken),
+        lexicon=Lexicon([signal.words or () for _, signal in spoken]),
         measures=tuple(
             MeasureSignal(name=name, weight=signal.weight, measure=signal.measure, at_least=signal.at_least or 1)
             for name, signal in signals

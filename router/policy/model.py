@@ -8,7 +8,7 @@ from enum import StrEnum
 from channels.message import Channel
 from router.domain.triage import Complexity
 from router.policy.conditions import When
-from router.policy.words import Globs, WordList
+from router.policy.words import Globs, Lexicon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +114,15 @@ class Threading:
 class TriagePolicy:
     """The signals that classify weighs, in log-odds of `complex`, and what their sum has to reach.
 
-    `languages` are those to recognise (ISO 639); empty means all that are known.
+    `languages` are those to recognise (ISO 639); empty means all that are known. `lexicon` finds the words of all
+    `words` at once, in their order.
     """
 
     bias: float
     threshold: float
     languages: tuple[str, ...]
     words: tuple["WordSignal", ...]
+    lexicon: Lexicon
     measures: tuple["MeasureSignal", ...]
     traits: tuple["TraitSignal", ...]
 
@@ -131,7 +133,6 @@ class WordSignal:
 
     name: str
     weight: float
-    words: WordList
     is_topic: bool
 
 

@@ -2,75 +2,94 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 from typing import Self
 
+import ahocorasick
+
 # A query says what it is about early; what follows in a very long mail is quoted logs and legal footers.
 READ_CHARACTERS = 8_000
 
-_HEAD = 3
 _WORD = re.compile(r"\w+")
+_ASCII_GAPS = {code: " " for code in range(128) if not re.match(r"\w", chr(code))}
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A text as case-folded words with single spaces between and around them, and the first letters of each word."""
+    """A text as case-folded words with single spaces between and around them."""
 
     text: str
-    heads: frozenset[str]
 
-    def around(self, needle: str) -> str:
-        """The whole words where the needle is found first."""
-        at = self.text.index(needle)
-        begin = self.text.rfind(" ", 0, at + 1) + 1
-        return self.text[begin : self.text.index(" ", at + len(needle) - 1)]
+    def around(self, needle: str, end: int) -> str:
+        """The whole words where the needle ends at this place."""
+        begin = self.text.rfind(" ", 0, end - len(needle) + 2) + 1
+        return self.text[begin : self.text.index(" ", end)]
 
 
 @lru_cache(maxsize=8)
 def as_words(subject: str, text: str) -> Words:
     """The words of the first 8,000 characters. Classify and route ask for the same message, hence the small cache."""
-    words = split_words(f"{subject}\n{text}"[:READ_CHARACTERS])
-    return Words(f" {' '.join(words)} ", frozenset({word[:_HEAD] for word in set(words)} | {""}))
+    head = f"{subject}\n{text}"[:READ_CHARACTERS]
+    return Words(f" {' '.join(split_words(head))} ")
+
+
+class Lexicon:
+    """Word lists that are looked for together: one pass over a text finds the phrases of all (Aho, Corasick 1975).
+
+    Phrases are found as whole words; `refund*` also finds what begins with it, `*refund*` what holds it.
+    """
+
+    def __init__(self, lists: Sequence[Iterable[str]]) -> None:
+        self._lists = len(lists)
+        self._automaton = ahocorasick.Automaton()
+        for number, phrases in enumerate(lists):
+            for rank, phrase in enumerate(phrases):
+                needle = _needle(phrase)
+                self._automaton.add_word(needle, (*self._automaton.get(needle, ()), (number, rank, needle)))
+        self._automaton.make_automaton()
+
+    def first_of_each(self, words: Words) -> list[str | None]:
+        """For each list, the text's own words where it says the list's first phrase that it says at all, or None."""
+        found: list[tuple[int, str] | None] = [None] * self._lists
+        for end, entries in self._automaton.iter(words.text) if len(self._automaton) else ():
+            for number, rank, needle in entries:
+                earlier = found[number]
+                if earlier is None or rank < earlier[0]:
+                    found[number] = rank, words.around(needle, end)
+        return [entry and entry[1] for entry in found]
 
 
 @dataclass(frozen=True, slots=True)
 class WordList:
-    """Words and phrases to find as whole words; `refund*` also finds what begins with it, `*refund*` what holds it.
-
-    Each needle goes with the head that some word of the text must have: a set lookup spares most searches.
-    """
+    """Words and phrases of one signal or condition."""
 
     phrases: tuple[str, ...]
-    needles: tuple[tuple[str, str], ...]
+    lexicon: Lexicon
 
     @classmethod
     def of(cls, phrases: Iterable[str]) -> Self:
         kept = tuple(phrases)
-        return cls(kept, tuple(map(_needle, kept)))
+        return cls(kept, Lexicon([kept]))
 
     def first_in(self, words: Words) -> str | None:
         """The text's own words where it says the first phrase of the list that it says at all, or None."""
-        for head, needle in self.needles:
-            if head in words.heads and needle in words.text:
-                return words.around(needle)
-        return None
+        return self.lexicon.first_of_each(words)[0]
 
 
-def _needle(phrase: str) -> tuple[str, str]:
-    words = split_words(phrase)
+def _needle(phrase: str) -> str:
     before = "" if phrase.startswith("*") else " "
     after = "" if phrase.endswith("*") else " "
-    is_short_stem = len(words) == 1 and len(words[0]) < _HEAD and not after
-    return "" if is_short_stem or not before else words[0][:_HEAD], f"{before}{' '.join(words)}{after}"
+    return f"{before}{' '.join(split_words(phrase))}{after}"
 
 
 def split_words(text: str) -> list[str]:
     """The case-folded words of a text; letters, digits and _ make words (compatibility forms are unified: NFKC)."""
-    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
-    return _WORD.findall(folded)
+    if text.isascii():  # the same, five times as fast
+        return text.lower().translate(_ASCII_GAPS).split()
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 @dataclass(frozen=True, slots=True)
