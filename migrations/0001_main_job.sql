@@ -293,7 +293,6 @@ create table bus_delivery (
   account text,
   body bytea not null,
   message_id text,
-  headers jsonb not null default '{}',
   published_at timestamptz not null default clock_timestamp(),
   leased_until timestamptz,
   lease_owner text,

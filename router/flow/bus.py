@@ -1,7 +1,7 @@
 """What the flows need from a bus: messages in batches, and confirmed publishing. RabbitMQ and a table both offer it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -37,7 +37,6 @@ class Publication:
     body: bytes
     account: str | None = None
     message_id: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 T = TypeVar("T")

@@ -1,7 +1,6 @@
 """The bus as a table: what RabbitMQ does for the flows, for a deployment without a broker."""
 
 import asyncio
-import json
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +16,7 @@ from router.flow.bus import Delivery, Exchange, Open, Publication, Take, as_it_i
 from router.metrics import Metrics
 from router.postgres.database import Database
 from router.postgres.hints import Hints
+from router.postgres.rows import storable
 from router.postgres.statements import load
 
 BATCH = 200
@@ -217,15 +217,9 @@ def _delivery_of(row: asyncpg.Record) -> Delivery:
 def _row_of(publication: Publication) -> tuple[object, ...]:
     return (
         publication.exchange,
-        _storable(publication.routing_key),
-        _storable(publication.format),
-        _storable(publication.account),
+        storable(publication.routing_key),
+        storable(publication.format),
+        storable(publication.account),
         publication.body,
-        _storable(publication.message_id),
-        _storable(json.dumps(dict(publication.headers))),
+        storable(publication.message_id),
     )
-
-
-def _storable(text: str | None) -> str | None:
-    """PostgreSQL's text holds neither NUL nor lone surrogates; a broker would pass them on."""
-    return text and text.replace("\x00", "\ufffd").encode(errors="replace").decode()

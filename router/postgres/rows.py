@@ -256,19 +256,19 @@ def unprocessable(refused: Unprocessable) -> Sequence[object]:
     return (
         refused.stage,
         refused.reason,
-        _storable(refused.detail),
-        _storable(delivery.format),
-        _storable(key.account if key else delivery.account),
+        storable(refused.detail),
+        storable(delivery.format),
+        storable(key.account if key else delivery.account),
         key.channel if key else None,
         key.external_id if key else None,
-        _storable(delivery.routing_key),
-        _storable(delivery.trace_id),
+        storable(delivery.routing_key),
+        storable(delivery.trace_id),
         delivery.body,
     )
 
 
-def _storable(text: str | None) -> str | None:
-    """Text that came with a bad payload may be as bad; PostgreSQL takes neither NUL nor half a surrogate pair."""
+def storable(text: str | None) -> str | None:
+    """Text from outside as PostgreSQL can keep it: with neither NUL nor half a surrogate pair."""
     return text and text.replace("\x00", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
 
 

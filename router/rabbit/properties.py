@@ -37,7 +37,7 @@ def properties_of(publication: Publication) -> Basic.Properties:
     """
     now = datetime.now(UTC)
     return Basic.Properties(
-        headers={**publication.headers, _MILLISECONDS: int(now.timestamp() * 1000)},
+        headers={_MILLISECONDS: int(now.timestamp() * 1000)},
         delivery_mode=2,
         message_id=_short(publication.message_id or uuid4().hex),
         timestamp=now,

@@ -132,7 +132,6 @@ async def test_a_delivery_carries_what_was_published(bus: Bus):
         format="email.rfc822",
         account="help@shop.example",
         message_id="<1@mail.example>",
-        headers={"origin": "test"},
     )
     await bus.publisher.publish(publication)
     taken = Taken()

@@ -1,9 +1,9 @@
 -- name: keep
 -- Keep publications in the order of the arrays.
-insert into bus_delivery (exchange, routing_key, format, account, body, message_id, headers)
-select exchange, routing_key, format, account, body, message_id, headers
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::jsonb[])
-  with ordinality as publication (exchange, routing_key, format, account, body, message_id, headers, place)
+insert into bus_delivery (exchange, routing_key, format, account, body, message_id)
+select exchange, routing_key, format, account, body, message_id
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[])
+  with ordinality as publication (exchange, routing_key, format, account, body, message_id, place)
 order by place;
 
 -- name: announce
