@@ -36,3 +36,8 @@ class Conversation:
     ticket_id: TicketId | None = None
     is_open: bool = True
     participants: frozenset[str] = frozenset()
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether its customer has been erased: there is no address left that an answer could go to."""
+        return self.reply_to.scope == ERASED

@@ -55,7 +55,7 @@ class World:
         self.changes = Changes(now=snapshot.now)
         self._customers = {customer.id: customer for customer in snapshot.customers}
         self._owners = {handle.key: handle for handle in snapshot.handles}
-        self._conversations = {conversation.id: conversation for conversation in snapshot.conversations}
+        self._conversations = {c.id: c for c in snapshot.conversations if not c.is_erased}  # whatever leads to them
         self._tickets = {ticket.id: ticket for ticket in snapshot.tickets}
         self._references = dict(snapshot.references)
         self._received = {received.key: received for received in snapshot.received}

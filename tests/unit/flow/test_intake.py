@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from channels.message import Automatic, Channel, HandleKind, InboundMessage
+from channels.message import Automatic, Channel, Handle, HandleKind, InboundMessage
+from router.domain.conversation import ERASED
 from router.domain.mail_token import make_token
 from router.domain.ticket import TicketState
 from router.flow.changes import Outcome
@@ -96,6 +97,17 @@ def test_our_token_leads_anybody_to_the_conversation_and_a_forged_one_nobody():
     forged = a_message(bob, tokens=(make_token(b"another secret", 1, 1),))
     assert outcomes(MAIL, ours) == [Outcome.QUEUED, Outcome.CONTINUED]
     assert outcomes(MAIL, forged) == [Outcome.QUEUED, Outcome.QUEUED]
+
+
+def test_our_token_leads_nobody_to_a_conversation_whose_customer_was_erased():
+    store = take_in([MAIL])
+    [conversation] = store.conversations.values()
+    nobody = Handle(kind=HandleKind.USER, value=ERASED, scope=ERASED)
+    store.conversations[conversation.id] = replace(conversation, reply_to=nobody, thread_key=None)
+    tokens = (make_token(SECRET, conversation.id, 1),)
+    assert outcomes(a_message(an_email("bob@example.com"), tokens=tokens), store=store) == [Outcome.QUEUED]
+    bounce = a_message(an_email("mailer-daemon@mail.example"), tokens=tokens, automatic=Automatic.BOUNCE)
+    assert outcomes(bounce, store=store) == [Outcome.HELD]
 
 
 def test_an_answer_to_a_resolved_ticket_reopens_it_for_a_new_wait():
