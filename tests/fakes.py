@@ -13,7 +13,7 @@ from router.domain.errors import BusUnavailable, Raced
 from router.domain.ticket import Ticket, TicketId
 from router.flow.bus import Publication
 from router.flow.changes import Changes, Event, Received, StoredMessage, Unprocessable
-from router.flow.outbox import Parcel
+from router.flow.outbox import OutboxEntry
 from router.flow.receive import Wanted
 from router.flow.world import Snapshot
 
@@ -176,27 +176,27 @@ def _by_id(nouns: Iterable) -> list:
 
 @dataclass
 class MemoryOutbox:
-    """Implements `router.flow.outbox.OutboxStore` for one relay at a time; `parcels` are (conversation, parcel)."""
+    """Implements `router.flow.outbox.OutboxStore` for one relay at a time; `entries` are (conversation, entry)."""
 
-    parcels: list[tuple[int, Parcel]] = field(default_factory=list)
+    entries: list[tuple[int, OutboxEntry]] = field(default_factory=list)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["MemoryOutbox"]:
-        before = list(self.parcels)
+        before = list(self.entries)
         try:
             yield self
         except BaseException:
-            self.parcels = before
+            self.entries = before
             raise
 
-    async def oldest(self, limit: int) -> Sequence[Parcel]:
-        oldest: dict[int, Parcel] = {}
-        for conversation_id, parcel in sorted(self.parcels, key=lambda waiting: waiting[1].id):
-            oldest.setdefault(conversation_id, parcel)
-        return sorted(oldest.values(), key=lambda parcel: parcel.id)[:limit]
+    async def oldest(self, limit: int) -> Sequence[OutboxEntry]:
+        oldest: dict[int, OutboxEntry] = {}
+        for conversation_id, entry in sorted(self.entries, key=lambda waiting: waiting[1].id):
+            oldest.setdefault(conversation_id, entry)
+        return sorted(oldest.values(), key=lambda entry: entry.id)[:limit]
 
     async def sent(self, ids: Sequence[int]) -> None:
-        self.parcels = [waiting for waiting in self.parcels if waiting[1].id not in ids]
+        self.entries = [waiting for waiting in self.entries if waiting[1].id not in ids]
 
 
 @dataclass

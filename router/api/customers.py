@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from router.api.access import READERS
-from router.api.endpoint import Answer, Endpoint, Model, Outcome
+from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Id
 from router.domain.agent import Principal
 from router.domain.errors import NotFound
@@ -47,7 +47,7 @@ class Customers:
                 summary="Find a customer by handle.",
                 handle=self.search,
                 roles=READERS,
-                answers={200: Outcome("Whom the handle belongs to.", CustomerList)},
+                answers={200: PossibleAnswer("Whom the handle belongs to.", CustomerList)},
             ),
             Endpoint(
                 method="GET",
@@ -55,7 +55,7 @@ class Customers:
                 summary="A customer with handles, contacts on every channel and open tickets.",
                 handle=self.customer,
                 roles=READERS,
-                answers={200: Outcome("The customer.", CustomerCard)},
+                answers={200: PossibleAnswer("The customer.", CustomerCard)},
             ),
         ]
 

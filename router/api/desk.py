@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from channels.text import MAX_TEXT
 from router.api.access import PERSONS
-from router.api.endpoint import Answer, Endpoint, Model, Outcome
+from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Id, Name, TicketPath
 from router.domain.agent import Lease, Principal
 from router.domain.errors import Conflict
@@ -82,7 +82,7 @@ class DeskEndpoints:
                 summary="Answer the customer, in the conversation where they wrote last or in the one named.",
                 handle=self.reply,
                 roles=PERSONS,
-                answers={201: Outcome("The answer is on its way.", ReplySent)},
+                answers={201: PossibleAnswer("The answer is on its way.", ReplySent)},
             ),
             Endpoint(
                 method="POST",
@@ -90,7 +90,7 @@ class DeskEndpoints:
                 summary="Write something that only agents read.",
                 handle=self.note,
                 roles=PERSONS,
-                answers={201: Outcome("The note is in the transcript.", NoteTaken)},
+                answers={201: PossibleAnswer("The note is in the transcript.", NoteTaken)},
             ),
             Endpoint(
                 method="POST",
@@ -98,7 +98,7 @@ class DeskEndpoints:
                 summary="Let the ticket wait in another queue, of any team, with the target it had.",
                 handle=self.transfer,
                 roles=PERSONS,
-                answers={204: Outcome("The ticket has left you.")},
+                answers={204: PossibleAnswer("The ticket has left you.")},
             ),
             Endpoint(
                 method="POST",
@@ -106,7 +106,7 @@ class DeskEndpoints:
                 summary="End the work on the ticket.",
                 handle=self.resolve,
                 roles=PERSONS,
-                answers={204: Outcome("The ticket is resolved.")},
+                answers={204: PossibleAnswer("The ticket is resolved.")},
             ),
         ]
 

@@ -51,7 +51,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PossibleAnswer:
     """One answer that an endpoint gives: when, and the type of its content."""
 
     description: str
@@ -70,7 +70,7 @@ class Endpoint:
     path: str
     summary: str
     handle: Callable[..., Awaitable[Answer]]
-    answers: Mapping[int, Outcome]
+    answers: Mapping[int, PossibleAnswer]
     roles: Collection[Role] = frozenset()
     raw_model: type[BaseModel] | None = None
     ends_with_client: bool = False

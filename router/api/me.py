@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from router.api.access import PERSONS
-from router.api.endpoint import Answer, Endpoint, Model, Outcome
+from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import TicketList, ticket_answer
 from router.domain.agent import Principal
 from router.flow.claims import Claims
@@ -36,8 +36,8 @@ class Me:
                 roles=PERSONS,
                 ends_with_client=True,
                 answers={
-                    200: Outcome("It is yours, under the lease in `ETag`.", TicketPage),
-                    204: Outcome("Nothing came within the wait."),
+                    200: PossibleAnswer("It is yours, under the lease in `ETag`.", TicketPage),
+                    204: PossibleAnswer("Nothing came within the wait."),
                 },
             ),
             Endpoint(
@@ -46,7 +46,7 @@ class Me:
                 summary="The tickets that you hold, oldest first, each with its lease.",
                 handle=self.tickets,
                 roles=PERSONS,
-                answers={200: Outcome("All of them.", TicketList)},
+                answers={200: PossibleAnswer("All of them.", TicketList)},
             ),
         ]
 

@@ -13,7 +13,7 @@ from channels import formats, handles
 from channels.canonical import MessageV1
 from channels.message import Channel, InboundMessage, MessageKey
 from router.api.access import INTEGRATIONS
-from router.api.endpoint import Answer, Endpoint, Model, Outcome
+from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.errors import TRY_AGAIN, Problem
 from router.domain.errors import NotFound
 from router.flow.bus import Exchange, Publication, Publisher
@@ -60,7 +60,7 @@ class Messages:
                 handle=self.publish,
                 roles=INTEGRATIONS,
                 raw_model=MessageV1,
-                answers={202: Outcome("The message is durable.", Accepted)},
+                answers={202: PossibleAnswer("The message is durable.", Accepted)},
             ),
             Endpoint(
                 method="GET",
@@ -68,7 +68,7 @@ class Messages:
                 summary="What became of a message.",
                 handle=self.status,
                 roles=INTEGRATIONS,
-                answers={200: Outcome("What became of it.", MessageStatus)},
+                answers={200: PossibleAnswer("What became of it.", MessageStatus)},
             ),
         ]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from router.api.endpoint import Answer, Endpoint, Outcome
+from router.api.endpoint import Answer, Endpoint, PossibleAnswer
 
 Check = Callable[[], Sequence[str] | Awaitable[Sequence[str]]]
 """One line for each thing that is wrong; empty when healthy."""
@@ -39,21 +39,24 @@ class Monitoring:
                 path="/health/live",
                 summary="Whether the process answers at all: restart it if not.",
                 handle=self.live,
-                answers={200: Outcome("It does.", Health)},
+                answers={200: PossibleAnswer("It does.", Health)},
             ),
             Endpoint(
                 method="GET",
                 path="/health/ready",
                 summary="Whether database, broker and policy let it work.",
                 handle=self.ready,
-                answers={200: Outcome("They do.", Health), 503: Outcome("What is wrong, line by line.", Health)},
+                answers={
+                    200: PossibleAnswer("They do.", Health),
+                    503: PossibleAnswer("What is wrong, line by line.", Health),
+                },
             ),
             Endpoint(
                 method="GET",
                 path="/metrics",
                 summary="The metrics of this process, in Prometheus' text format.",
                 handle=self.metrics,
-                answers={200: Outcome("All of them.")},
+                answers={200: PossibleAnswer("All of them.")},
             ),
         ]
 

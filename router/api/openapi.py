@@ -8,7 +8,7 @@ from typing import Any, Literal
 from openapi_pydantic import OpenAPI
 from pydantic import BaseModel, TypeAdapter
 
-from router.api.endpoint import Endpoint, Outcome
+from router.api.endpoint import Endpoint, PossibleAnswer
 from router.api.errors import CONTENT_TYPE, ProblemDetails
 
 _SECURITY = {"token": {"type": "http", "scheme": "bearer", "description": "Made by `frontdesk token create`."}}
@@ -89,7 +89,7 @@ def _body_model(endpoint: Endpoint) -> Any:
     return endpoint.raw_model or endpoint.takes().get("body")
 
 
-def _response(outcome: Outcome, schemas: _Schemas) -> dict[str, Any]:
+def _response(outcome: PossibleAnswer, schemas: _Schemas) -> dict[str, Any]:
     response: dict[str, Any] = {"description": outcome.description}
     if outcome.content:
         response["content"] = schemas.content(outcome.content, "serialization")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from router.api.access import READERS
-from router.api.endpoint import Answer, Endpoint, Outcome
+from router.api.endpoint import Answer, Endpoint, PossibleAnswer
 from router.domain.agent import Principal
 from router.flow.reading import QueueStatus, Reading, Viewer, queue_statuses
 from router.policy.model import Policy
@@ -32,7 +32,7 @@ class Queues:
                 summary="How the queues of your teams stand.",
                 handle=self.queues,
                 roles=READERS,
-                answers={200: Outcome("Every queue.", QueueList)},
+                answers={200: PossibleAnswer("Every queue.", QueueList)},
             )
         ]
 

@@ -17,7 +17,7 @@ from router.api import openapi
 from router.api.access import Principals
 from router.api.customers import Customers
 from router.api.desk import DeskEndpoints
-from router.api.endpoint import MAX_BODY, Answer, Endpoint, Outcome
+from router.api.endpoint import MAX_BODY, Answer, Endpoint, PossibleAnswer
 from router.api.errors import CONTENT_TYPE, Problem, ProblemDetails, problem_of
 from router.api.me import Me
 from router.api.messages import Messages
@@ -105,7 +105,7 @@ def _described(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         path="/openapi.json",
         summary="This document.",
         handle=describe,
-        answers={200: Outcome("OpenAPI 3.1.")},
+        answers={200: PossibleAnswer("OpenAPI 3.1.")},
     )
     described = [*endpoints, itself]
     text = openapi.document(described, version=version("frontdesk"))

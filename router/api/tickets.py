@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from router.api.access import READERS
-from router.api.endpoint import Answer, Endpoint, Model, Outcome
+from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.domain.agent import Lease, Principal
 from router.domain.errors import NotFound
 from router.domain.ticket import TicketState
@@ -66,7 +66,7 @@ class Tickets:
                 summary="Search tickets by customer, handle, number, state or queue; newest first.",
                 handle=self.search,
                 roles=READERS,
-                answers={200: Outcome("A page of tickets.", TicketList)},
+                answers={200: PossibleAnswer("A page of tickets.", TicketList)},
             ),
             Endpoint(
                 method="GET",
@@ -74,7 +74,7 @@ class Tickets:
                 summary="A ticket with its details on hand; when its holder reads it, `next` moves on.",
                 handle=self.ticket,
                 roles=READERS,
-                answers={200: Outcome("The ticket; for its holder `ETag` is the lease.", TicketPage)},
+                answers={200: PossibleAnswer("The ticket; for its holder `ETag` is the lease.", TicketPage)},
             ),
             Endpoint(
                 method="GET",
@@ -82,7 +82,7 @@ class Tickets:
                 summary="Everything that happened to a ticket, and why.",
                 handle=self.history,
                 roles=READERS,
-                answers={200: Outcome("Its history, oldest first.", History)},
+                answers={200: PossibleAnswer("Its history, oldest first.", History)},
             ),
         ]
 

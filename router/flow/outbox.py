@@ -20,7 +20,7 @@ OUTAGE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class OutboxEntry:
     """One reply on its way; `id` orders those of a conversation."""
 
     id: int
@@ -34,7 +34,7 @@ class Parcel:
 class OutboxTransaction(Protocol):
     """The oldest unsent reply of each conversation, reserved until the transaction ends."""
 
-    async def oldest(self, limit: int) -> Sequence[Parcel]: ...
+    async def oldest(self, limit: int) -> Sequence[OutboxEntry]: ...
 
     async def sent(self, ids: Sequence[int]) -> None: ...
 
@@ -72,30 +72,30 @@ class Relay:
         Raises `Unavailable` if the bus or the database was away; what was confirmed until then is off the outbox.
         """
         async with self._store.transaction() as transaction:
-            parcels = await transaction.oldest(BATCH)
-            results = await asyncio.gather(*map(self._publish, parcels), return_exceptions=True)
-            confirmed = [parcel.id for parcel, result in zip(parcels, results, strict=True) if result is None]
+            entries = await transaction.oldest(BATCH)
+            results = await asyncio.gather(*map(self._publish, entries), return_exceptions=True)
+            confirmed = [entry.id for entry, result in zip(entries, results, strict=True) if result is None]
             await transaction.sent(confirmed)
-        for parcel, result in zip(parcels, results, strict=True):
+        for entry, result in zip(entries, results, strict=True):
             if result is not None:
-                self._failed(parcel, result)
+                self._failed(entry, result)
         return len(confirmed)
 
-    def _failed(self, parcel: Parcel, reason: BaseException) -> None:
+    def _failed(self, entry: OutboxEntry, reason: BaseException) -> None:
         """Let an outage wait; a reply that fails for its own sake is left where it is and holds up no other."""
         if isinstance(reason, Unavailable) or not isinstance(reason, Exception):
             raise reason
         self._metrics.replies_failed.inc()
-        log.error("reply cannot be handed over", outbox=parcel.id, error=type(reason).__name__)
+        log.error("reply cannot be handed over", outbox=entry.id, error=type(reason).__name__)
 
-    async def _publish(self, parcel: Parcel) -> None:
+    async def _publish(self, entry: OutboxEntry) -> None:
         await self._publisher.publish(
             Publication(
                 exchange=Exchange.OUTBOUND,
-                routing_key=parcel.routing_key,
-                format=parcel.format,
-                body=parcel.body,
-                account=parcel.account,
-                message_id=parcel.message_id,
+                routing_key=entry.routing_key,
+                format=entry.format,
+                body=entry.body,
+                account=entry.account,
+                message_id=entry.message_id,
             )
         )

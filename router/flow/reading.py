@@ -83,7 +83,7 @@ class CustomerCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thread:
+class ConversationCard:
     """A conversation of the ticket, and where its answers go."""
 
     id: int
@@ -138,7 +138,7 @@ class TicketPage:
     ticket: TicketLine
     decision: Decision
     customer: CustomerCard
-    conversations: Sequence[Thread]
+    conversations: Sequence[ConversationCard]
     transcript: Sequence[Entry]
     read_up_to: int
     lease: str | None

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from router.flow.outbox import Parcel
+from router.flow.outbox import OutboxEntry
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
 
@@ -28,9 +28,9 @@ class PostgresOutboxTransaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def oldest(self, limit: int) -> Sequence[Parcel]:
+    async def oldest(self, limit: int) -> Sequence[OutboxEntry]:
         rows = await self._connection.fetch(SQL["oldest_of_each_conversation"], limit)
-        return [Parcel(**row) for row in rows]
+        return [OutboxEntry(**row) for row in rows]
 
     async def sent(self, ids: Sequence[int]) -> None:
         if ids:

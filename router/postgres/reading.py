@@ -12,6 +12,7 @@ from router.domain.ticket import OPEN_STATES, TicketState
 from router.domain.triage import Complexity, Reason
 from router.flow.reading import (
     TRANSCRIPT_SHOWN,
+    ConversationCard,
     CustomerCard,
     Decision,
     Entry,
@@ -21,7 +22,6 @@ from router.flow.reading import (
     PastContact,
     QueueLoad,
     Refusal,
-    Thread,
     TicketLine,
     TicketPage,
     Viewer,
@@ -108,7 +108,7 @@ async def _page(connection: Connection, viewer: Viewer, row: asyncpg.Record) -> 
         ticket=ticket,
         decision=_decision(row),
         customer=card,
-        conversations=[_thread(conversation) for conversation in conversations],
+        conversations=[_conversation_card(conversation) for conversation in conversations],
         transcript=[_entry(message) for message in reversed(messages)],
         read_up_to=row["read_up_to"],
         lease=ticket.lease,
@@ -210,8 +210,8 @@ def _decision(row: asyncpg.Record) -> Decision:
     )
 
 
-def _thread(row: asyncpg.Record) -> Thread:
-    return Thread(**{**row, "reply_to": handle_from_json(row["reply_to"])})
+def _conversation_card(row: asyncpg.Record) -> ConversationCard:
+    return ConversationCard(**{**row, "reply_to": handle_from_json(row["reply_to"])})
 
 
 def _entry(row: asyncpg.Record) -> Entry:

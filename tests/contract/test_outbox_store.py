@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.flow.outbox import OutboxStore, Parcel
+from router.flow.outbox import OutboxEntry, OutboxStore
 from router.metrics import Metrics
 from router.postgres.database import connected
 from router.postgres.outbox import PostgresOutbox
@@ -25,7 +25,7 @@ class Outbox:
 
     async def waiting(self, limit: int = 10) -> list[bytes]:
         async with self.store.transaction() as transaction:
-            return [parcel.body for parcel in await transaction.oldest(limit)]
+            return [entry.body for entry in await transaction.oldest(limit)]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def memory() -> Outbox:
     store, ids = MemoryOutbox(), count(1)
 
     async def put(conversation_id: int, body: bytes) -> None:
-        store.parcels.append((conversation_id, a_parcel(next(ids), body)))
+        store.entries.append((conversation_id, an_entry(next(ids), body)))
 
     return Outbox(store, put)
 
@@ -53,8 +53,8 @@ def outbox(request: pytest.FixtureRequest) -> Outbox:
     return request.getfixturevalue(request.param)
 
 
-def a_parcel(id_: int, body: bytes) -> Parcel:
-    return Parcel(
+def an_entry(id_: int, body: bytes) -> OutboxEntry:
+    return OutboxEntry(
         id=id_,
         routing_key="email.reply.v1",
         format="reply.v1",
@@ -66,7 +66,7 @@ def a_parcel(id_: int, body: bytes) -> Parcel:
 
 async def send(outbox: Outbox, bodies: Sequence[bytes]) -> None:
     async with outbox.store.transaction() as transaction:
-        await transaction.sent([parcel.id for parcel in await transaction.oldest(10) if parcel.body in bodies])
+        await transaction.sent([entry.id for entry in await transaction.oldest(10) if entry.body in bodies])
 
 
 async def test_an_empty_outbox_has_nothing_to_send(outbox: Outbox):
@@ -91,8 +91,8 @@ async def test_a_round_is_no_longer_than_asked_for(outbox: Outbox):
 async def test_a_reply_comes_out_as_it_was_put_in(outbox: Outbox):
     await outbox.put(1, b"\x00\xff")
     async with outbox.store.transaction() as transaction:
-        [parcel] = await transaction.oldest(1)
-    assert parcel == a_parcel(parcel.id, b"\x00\xff")
+        [entry] = await transaction.oldest(1)
+    assert entry == an_entry(entry.id, b"\x00\xff")
 
 
 async def test_what_was_sent_is_still_there_if_the_transaction_fails(outbox: Outbox):
@@ -104,7 +104,7 @@ async def test_what_was_sent_is_still_there_if_the_transaction_fails(outbox: Out
 
 async def _send_and_fail(outbox: Outbox) -> None:
     async with outbox.store.transaction() as transaction:
-        await transaction.sent([parcel.id for parcel in await transaction.oldest(10)])
+        await transaction.sent([entry.id for entry in await transaction.oldest(10)])
         raise ZeroDivisionError
 
 
@@ -114,7 +114,7 @@ async def test_two_relays_never_hold_the_same_reply(outbox: Outbox):
         await outbox.put(conversation_id, b"%d" % conversation_id)
     async with outbox.store.transaction() as one, outbox.store.transaction() as other:
         held = [await transaction.oldest(1) for transaction in (one, other)]
-    assert [[parcel.body for parcel in parcels] for parcels in held] == [[b"0"], [b"1"]]
+    assert [[entry.body for entry in entries] for entries in held] == [[b"0"], [b"1"]]
 
 
 @pytest.mark.parametrize("outbox", ["postgres"], indirect=True)
@@ -122,6 +122,6 @@ async def test_a_reply_does_not_overtake_one_that_another_relay_is_sending(outbo
     await outbox.put(1, b"1a")
     await outbox.put(1, b"1b")
     async with outbox.store.transaction() as sending:
-        await sending.sent([parcel.id for parcel in await sending.oldest(1)])
+        await sending.sent([entry.id for entry in await sending.oldest(1)])
         assert await outbox.waiting() == []
     assert await outbox.waiting() == [b"1b"]

@@ -102,6 +102,7 @@ async def test_a_database_that_was_killed_is_waited_for(restartable: PostgresSer
             bodies.put_nowait(delivery.body)
 
     async with connected(restartable.url, METRICS, size=4, name="test") as database:
+        await database.execute("test", "checkpoint")  # the test's server commits without waiting for the disk
         publisher = PostgresPublisher(database, METRICS)
         async with consuming(database, take) as consumer:
             await publisher.publish(a_publication(b"before"))

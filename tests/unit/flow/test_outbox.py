@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from router.domain.errors import BusUnavailable
 from router.flow import outbox as flow
 from router.flow.bus import Exchange
-from router.flow.outbox import Parcel, Relay
+from router.flow.outbox import OutboxEntry, Relay
 from router.metrics import Metrics
 from tests.fakes import MemoryOutbox, MemoryPublisher
 
@@ -21,7 +21,9 @@ def an_outbox(*replies: tuple[int, bytes]) -> MemoryOutbox:
         [
             (
                 conversation_id,
-                Parcel(id=id_, routing_key="sms.x", format="reply.v1", account="+49", message_id=f"m{id_}", body=body),
+                OutboxEntry(
+                    id=id_, routing_key="sms.x", format="reply.v1", account="+49", message_id=f"m{id_}", body=body
+                ),
             )
             for id_, (conversation_id, body) in enumerate(replies, start=1)
         ]
@@ -37,7 +39,7 @@ async def test_each_round_hands_over_one_reply_a_conversation_in_order():
     relay = a_relay(store, publisher)
     assert [await relay.relay() for _ in range(3)] == [2, 1, 0]
     assert [publication.body for publication in publisher.published] == [b"1a", b"2a", b"1b"]
-    assert store.parcels == []
+    assert store.entries == []
 
 
 async def test_a_reply_keeps_its_address_and_its_id():
@@ -57,7 +59,7 @@ async def test_what_the_bus_refuses_stays_while_the_others_go():
     with pytest.raises(BusUnavailable):
         await a_relay(store, publisher).relay()
     assert [publication.body for publication in publisher.published] == [b"2a"]
-    assert [parcel.body for _, parcel in store.parcels] == [b"1a"]
+    assert [entry.body for _, entry in store.entries] == [b"1a"]
 
 
 async def test_a_reply_that_fails_for_its_own_sake_is_counted_and_holds_up_no_other():
@@ -66,7 +68,7 @@ async def test_a_reply_that_fails_for_its_own_sake_is_counted_and_holds_up_no_ot
     relay = Relay(store=store, publisher=publisher, metrics=metrics)
     assert [await relay.relay() for _ in range(2)] == [1, 0]
     assert [publication.body for publication in publisher.published] == [b"2a"]
-    assert [parcel.body for _, parcel in store.parcels] == [b"1a", b"1b"]
+    assert [entry.body for _, entry in store.entries] == [b"1a", b"1b"]
     assert metrics.registry.get_sample_value("router_replies_failed_total") == 2
 
 
