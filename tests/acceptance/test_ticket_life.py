@@ -5,6 +5,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from tests.acceptance.deployed import Frontdesk
+from tests.lives import illegal_changes
 
 DESK = "support@acme.example"
 
@@ -62,6 +63,7 @@ async def test_a_ticket_is_answered_continued_resolved_reopened_and_transferred(
     waits = [event["data"]["reason"] for event in history if event["kind"] in ("queue", "transfer")]
     assert waits == ["new", "reopened", "transferred"]
     assert history[-1]["state"] == "assigned"
+    assert illegal_changes(event["state"] for event in history) == []
 
 
 async def write(frontdesk: Frontdesk, text: str, *, message_id: str, answers: str | None = None) -> None:

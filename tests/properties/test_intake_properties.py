@@ -9,7 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.message import Channel, InboundMessage
+from router.domain.ticket import TicketState
 from tests.intake import MAILROOM, deliver, resolve_all, take_in
+from tests.lives import illegal_changes
 from tests.messages import a_message, a_user, an_email
 from tests.properties.correspondence import correspondence, picture, without_what_leads_elsewhere
 
@@ -38,12 +40,25 @@ def test_a_batch_gives_what_its_messages_give_one_by_one(messages: list[InboundM
 def test_a_batch_of_follow_ups_gives_what_its_messages_give_one_by_one(
     earlier: list[InboundMessage], messages: list[InboundMessage], ago: timedelta
 ):
-    follow_ups = [rename(message, f"later-{message.external_id}") for message in messages]
+    follow_ups = later(messages)
 
     def after_the_first_round(*batches: Sequence[InboundMessage]):
         return take_in(*batches, store=resolve_all(take_in(earlier), ago=ago))
 
     assert after_the_first_round(follow_ups) == after_the_first_round(*([message] for message in follow_ups))
+
+
+@thorough
+@given(some_messages, some_messages, long_resolved)
+def test_every_change_of_a_ticket_follows_an_arrow(
+    earlier: list[InboundMessage], messages: list[InboundMessage], ago: timedelta
+):
+    first = take_in(earlier)
+    begun = {ticket.id: ticket.state for ticket in first.tickets.values()}
+    second = take_in(later(messages), store=resolve_all(first, ago=ago))
+    for ticket in second.tickets.values():
+        resolved = [TicketState.RESOLVED] if ticket.id in begun else []
+        assert illegal_changes([begun.get(ticket.id, ticket.state), *resolved, ticket.state]) == []
 
 
 @thorough
@@ -80,6 +95,11 @@ def test_repeated_deliveries_change_nothing(messages: list[InboundMessage], data
 
 def one_by_one(messages: Sequence[InboundMessage]):
     return take_in(*([message] for message in messages))
+
+
+def later(messages: Sequence[InboundMessage]) -> list[InboundMessage]:
+    """The same once more, under other ids."""
+    return [rename(message, f"later-{message.external_id}") for message in messages]
 
 
 def rename(message: InboundMessage, external_id: str) -> InboundMessage:
