@@ -103,7 +103,7 @@ class Metrics:
         # every process
         self.database = Histogram(
             "router_database_seconds",
-            "Time in the database, by flow.",
+            "From asking for a connection to the end of the transaction; in `outbox` the bus confirms meanwhile.",
             ["flow"],
             registry=registry,
             buckets=FAST_BUCKETS,
@@ -120,6 +120,12 @@ class Metrics:
         )
         self.consumers_actual = Gauge(
             "router_consumers_actual", "Consumers of the inbound queue that the bus reports.", registry=registry
+        )
+        self.broker_ready = Gauge(
+            "router_broker_ready_messages",
+            "Messages that wait in a queue of the broker, as each intake process sees it.",
+            ["broker_queue"],
+            registry=registry,
         )
         self.loop_success = Gauge(
             "router_loop_last_success_timestamp_seconds",

@@ -259,27 +259,40 @@ MACHINERY = Row(
     "Machinery",
     (
         Panel(
-            title="Database time",
-            description="By flow, 95th percentile: waiting for a connection and the transaction itself.",
+            title="Transactions",
+            description="By flow, 95th percentile: waiting for a connection, and all that happens until the end of the "
+            "transaction. In `outbox` the broker confirms meanwhile.",
             queries={"{{flow}}": percentile(0.95, "router_database_seconds", by="flow")},
             unit="s",
+            width=6,
+        ),
+        Panel(
+            title="Waiting in the broker",
+            description="Messages for intake, dead letters, and replies that no sender has fetched.",
+            queries={"{{broker_queue}}": "max by (broker_queue) (router_broker_ready_messages)"},
+            width=6,
         ),
         Panel(
             title="Broker time",
             description="Until it confirmed a publication or took an acknowledgement, 95th percentile.",
             queries={"{{operation}}": percentile(0.95, "router_broker_seconds", by="operation")},
             unit="s",
+            width=6,
         ),
         Panel(
             title="HTTP",
             description="Time to answer by endpoint, 95th percentile. `next` waits for a ticket as long as it is told.",
             queries={"{{method}} {{endpoint}}": percentile(0.95, "router_http_request_seconds", by="method, endpoint")},
             unit="s",
+            width=6,
         ),
         Panel(
             title="Replies waiting for the broker",
-            description="Replies in the outbox.",
-            queries={"pending": "max(router_outbox_pending_messages)"},
+            description="Replies in the outbox, and how many times one could not be handed over in the last hour.",
+            queries={
+                "pending": "max(router_outbox_pending_messages)",
+                "failed": "sum(increase(router_replies_failed_total[1h]))",
+            },
         ),
         Panel(
             title="Oldest reply waiting for the broker",

@@ -24,7 +24,10 @@ LEASE = timedelta(seconds=60)
 POLL_S = 1.0
 PUBLISH_S = 10.0
 LONGEST_PAUSE_S = 5.0
+LOOK_EVERY_S = 10.0
 CHANNEL = "frontdesk_bus"
+# as RabbitMQ's queues are named, so that panels and alerts need not know which bus it is
+_BROKER_QUEUES = {Exchange.INBOUND: "frontdesk.intake", Exchange.OUTBOUND: "frontdesk.outbound"}
 
 SQL = load("bus")
 log = structlog.get_logger(__name__)
@@ -66,10 +69,22 @@ class PostgresConsumer:
 
         self._metrics.consumers_expected.set(1)
         try:
-            while True:
-                await self._next_batch(opening)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._look_after(), name="watch bus")
+                while True:
+                    await self._next_batch(opening)
         finally:
             self._metrics.consumers_actual.set(0)
+            self._metrics.broker_ready.clear()
+
+    async def _look_after(self) -> NoReturn:
+        """Export how much waits."""
+        while True:
+            with suppress(FrontdeskError):  # the next batch says what is wrong
+                found = {row["exchange"]: row["ready"] for row in await self._database.fetch("bus", SQL["ready"])}
+                for exchange, broker_queue in _BROKER_QUEUES.items():
+                    self._metrics.broker_ready.labels(broker_queue).set(found.get(exchange, 0))
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _next_batch(self, take: Take[Delivery]) -> None:
         self._arrived.clear()

@@ -13,7 +13,7 @@ from router.flow.bus import Open, Take, as_it_is
 from router.metrics import Metrics
 from router.rabbit.connection import ANSWER_S, Link, open_channel, until_lost, within
 from router.rabbit.properties import delivery_of
-from router.rabbit.topology import DEAD, INTAKE, declare
+from router.rabbit.topology import DEAD, INTAKE, OUTBOUND, declare
 
 BATCH = 200
 PREFETCH_DEAD = 20
@@ -74,6 +74,7 @@ class RabbitConsumer:
                 tasks.create_task(until_lost(connection.closing, amqp_channel.closing, cancelled), name="lost")
         finally:
             self._metrics.consumers_actual.set(0)
+            self._metrics.broker_ready.clear()
 
     async def _subscribe(self, amqp_channel: AbstractChannel, buffer: Buffer, open_: Open[Any]) -> None:
         async def arrived(message: DeliveredMessage) -> None:
@@ -108,13 +109,21 @@ class RabbitConsumer:
         """Ask the broker, on a channel apart, whether it still knows us; raise `BusUnavailable` if it does not."""
         amqp_channel = await open_channel(connection)
         while True:
-            async with within(ANSWER_S, f"asking for the state of {INTAKE}"):
-                state = await amqp_channel.queue_declare(INTAKE, passive=True)
-            consumers, ready = state.consumer_count or 0, state.message_count or 0
+            consumers, ready = await self._look(amqp_channel, INTAKE)
             self._metrics.consumers_actual.set(consumers)
             if consumers == 0 or (ready and self._idle_s() > STALLED_AFTER_S):
                 raise BusUnavailable(f"{INTAKE}: {consumers} consumers, {ready} ready, idle for {self._idle_s():.0f} s")
+            await self._look(amqp_channel, DEAD)
+            await self._look(amqp_channel, OUTBOUND)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look(self, amqp_channel: AbstractChannel, broker_queue: str) -> tuple[int, int]:
+        """Return how many consumers the queue has and how many messages wait in it, which is exported."""
+        async with within(ANSWER_S, f"asking for the state of {broker_queue}"):
+            state = await amqp_channel.queue_declare(broker_queue, passive=True)
+        consumers, ready = state.consumer_count or 0, state.message_count or 0
+        self._metrics.broker_ready.labels(broker_queue).set(ready)
+        return consumers, ready
 
     def _idle_s(self) -> float:
         return 0.0 if self._idle_since is None else asyncio.get_running_loop().time() - self._idle_since

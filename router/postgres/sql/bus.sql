@@ -29,6 +29,12 @@ from oldest
 where bus_delivery.id = oldest.id
 returning bus_delivery.id, routing_key, format, account, body, message_id, published_at, deliveries;
 
+-- name: ready
+-- How much waits that nobody holds.
+select exchange, count(*) filter (where leased_until is null or leased_until < clock_timestamp()) as ready
+from bus_delivery
+group by exchange;
+
 -- name: renew
 -- Hold deliveries for longer while they are being taken.
 update bus_delivery

@@ -56,12 +56,12 @@ def _promtool(*arguments: str | Path) -> None:
 def test_expressions_name_series_and_labels_that_exist(expression):
     series = _series()
     named = set(re.findall(r"router_\w+", expression))
-    labels = {
-        label.strip() for labels in re.findall(r"by \(([^)]*)\)", expression) for label in labels.split(",")
-    } | set(re.findall(r"[{,](\w+)[=!]", expression))
+    kept = {label.strip() for labels in re.findall(r"by \(([^)]*)\)", expression) for label in labels.split(",")}
+    chosen = re.findall(r"(router_\w+){([^}]*)}", expression)
 
     assert named <= set(series)
-    assert all(labels <= series[name] for name in named)
+    assert all(kept <= series[name] for name in named)
+    assert all(set(re.findall(r"(\w+)[=!]", labels)) <= series[name] for name, labels in chosen)
 
 
 def test_the_dashboard_shows_every_metric():
