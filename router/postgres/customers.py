@@ -1,5 +1,6 @@
 """What an operator does to a customer: block, unblock, erase."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from router.domain.customer import CustomerId
@@ -10,6 +11,9 @@ from router.postgres.traces import trace
 
 SQL = load("customers")
 
+ERASURE_S = 1800.0
+"""How long one statement of an erasure may take: some read whole tables."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
@@ -17,6 +21,15 @@ class Erased:
 
     handles: int
     messages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Footprint:
+    """What leads to all that is kept of a customer: handles' keys, patterns that find addresses in bytes, messages."""
+
+    keys: list[str]
+    traces: list[str]
+    messages: set[int]
 
 
 class PostgresCustomers:
@@ -31,30 +44,58 @@ class PostgresCustomers:
             raise _not_found(customer_id)
 
     async def erase(self, customer_id: CustomerId) -> Erased:
-        """Remove words, addresses, raw bytes and attachments everywhere, in one transaction; ids and times stay."""
+        """Remove words, addresses, raw bytes and attachments everywhere; ids and times stay.
+
+        What only a look through whole tables finds goes first, while intake goes on; the rest is found by index, in one
+        transaction. The handles go last, so an erasure that was interrupted can be done again.
+        """
+        async with self._database.transaction("erasure") as connection:
+            before = await _footprint(connection, customer_id)
+        await self._erase_slowly(customer_id, before, before.messages)
         async with self._database.transaction("erasure") as connection:
             await connection.execute(SQL["allow_long"])
-            if not await connection.fetch(SQL["lock_customer"], customer_id):
-                raise _not_found(customer_id)
-            handles = await connection.fetch(SQL["handles_of"], customer_id)
-            keys = [row["key"] for row in handles]
-            traces = [trace(row["kind"], row["value"]) for row in handles]
-            messages = await _erase_messages(connection, customer_id, keys)
-            for statement in ("erase_references", "erase_outbox", "erase_conversations", "erase_tickets"):
-                await connection.execute(SQL[statement], customer_id)
-            await connection.execute(SQL["leave_conversations"], keys)
-            for statement in ("erase_unprocessable", "erase_bus"):
-                await connection.execute(SQL[statement], traces)
-            await connection.execute(SQL["erase_handles"], customer_id)
-            await connection.execute(SQL["erase_customer"], customer_id)
-        return Erased(handles=len(handles), messages=messages)
+            after = await _erase_by_index(connection, customer_id)
+        if meanwhile := after.messages - before.messages:
+            await self._erase_slowly(customer_id, after, meanwhile)
+        return Erased(handles=len(after.keys), messages=len(after.messages))
+
+    async def _erase_slowly(self, customer_id: CustomerId, found: _Footprint, messages: Collection[int]) -> None:
+        """Each table in a transaction of its own, without the customer's lock."""
+        await self._execute_long("erase_payloads", list(messages), found.traces)
+        await self._execute_long("erase_unprocessable", found.traces)
+        await self._execute_long("erase_bus", found.traces)
+        await self._execute_long("leave_conversations", found.keys, customer_id)
+
+    async def _execute_long(self, statement: str, *arguments: object) -> None:
+        async with self._database.transaction("erasure") as connection:
+            await connection.execute(SQL["allow_long"])
+            await connection.execute(SQL[statement], *arguments, timeout=ERASURE_S)
 
 
-async def _erase_messages(connection: Connection, customer_id: CustomerId, keys: list[str]) -> int:
-    tickets = [row["id"] for row in await connection.fetch(SQL["tickets_of"], customer_id)]
-    erased = await connection.fetch(SQL["erase_messages"], customer_id, tickets, keys)
-    await connection.execute(SQL["erase_payloads"], [row["id"] for row in erased])
-    return len(erased)
+async def _footprint(connection: Connection, customer_id: CustomerId) -> _Footprint:
+    """Lock the customer and find what is theirs; all of it by index."""
+    if not await connection.fetch(SQL["lock_customer"], customer_id):
+        raise _not_found(customer_id)
+    handles = await connection.fetch(SQL["handles_of"], customer_id)
+    keys = [row["key"] for row in handles]
+    messages = await connection.fetch(SQL["messages_of"], customer_id, keys, timeout=ERASURE_S)
+    return _Footprint(
+        keys=keys,
+        traces=[trace(row["kind"], row["value"]) for row in handles],
+        messages={row["id"] for row in messages},
+    )
+
+
+async def _erase_by_index(connection: Connection, customer_id: CustomerId) -> _Footprint:
+    """The rows that others lock too go in the order of locks: customer, conversations, tickets."""
+    found = await _footprint(connection, customer_id)
+    for statement in ("erase_conversations", "erase_tickets", "erase_references", "erase_outbox"):
+        await connection.execute(SQL[statement], customer_id, timeout=ERASURE_S)
+    for statement in ("forget_message_ids", "erase_messages"):
+        await connection.execute(SQL[statement], list(found.messages), timeout=ERASURE_S)
+    for statement in ("erase_handles", "erase_customer"):
+        await connection.execute(SQL[statement], customer_id, timeout=ERASURE_S)
+    return found
 
 
 def _not_found(customer_id: CustomerId) -> NotFound:

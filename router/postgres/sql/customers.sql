@@ -22,24 +22,38 @@ select key, kind, value
 from handle
 where customer_id = $1
 
--- name: tickets_of
--- The tickets of a customer.
+-- name: messages_of
+-- What was written by the customer or in the customer's tickets.
 select id
-from ticket
-where customer_id = $1
+from message
+where ticket_id = any (array(select ticket.id from ticket where ticket.customer_id = $1))
+union
+select id
+from message
+where author = any ($2::text[])
 
 -- name: erase_messages
--- Everything written by the customer or in the customer's tickets loses its words; ids and times stay.
+-- Messages lose their words; ids and times stay.
 update message
 set external_id = null, subject = null, text = '', html = null, attachments = null, attributes = null,
   author = 'erased'
-where customer_id = $1 or ticket_id = any ($2::bigint[]) or (ticket_id is null and author = any ($3::text[]))
-returning id
+where id = any ($1::bigint[])
+
+-- name: forget_message_ids
+-- Message-IDs may carry an address; who knows one still finds nothing but its hash.
+update received
+set external_id = 'sha256:' || encode(sha256(convert_to(received.external_id, 'UTF8')), 'hex')
+from message
+where message.id = any ($1::bigint[])
+  and received.account = message.account
+  and received.external_id = message.external_id
+  and received.channel = message.channel
+  and received.external_id not like 'sha256:%'
 
 -- name: erase_payloads
--- The raw bytes of those messages.
+-- The raw bytes of those messages, and of others with a trace of the customer: a webhook may hold messages of many.
 delete from payload
-where message_id = any ($1::bigint[])
+where message_id = any ($1::bigint[]) or lower(encode(body, 'escape')) ~ any ($2::text[])
 
 -- name: erase_references
 -- Message-IDs may carry an address.
@@ -55,22 +69,34 @@ where conversation.id = outbox.conversation_id and conversation.customer_id = $1
 
 -- name: erase_conversations
 -- Threads keep their ids and times.
+with locked as (
+  select id from conversation where customer_id = $1 order by id for no key update
+)
 update conversation
 set subject = null, thread_key = null, participants = '{}', is_open = false,
   reply_to = '{"kind": "user", "value": "erased", "scope": "erased", "name": null}'
-where customer_id = $1
+from locked
+where conversation.id = locked.id
 
 -- name: leave_conversations
 -- Other customers' threads forget that these addresses took part.
+with locked as (
+  select id from conversation where participants && $1::text[] and customer_id <> $2 order by id for no key update
+)
 update conversation
 set participants = array(select kept from unnest(participants) as kept where kept <> all ($1::text[]))
-where participants && $1::text[]
+from locked
+where conversation.id = locked.id
 
 -- name: erase_tickets
 -- Tickets keep what reports need.
+with locked as (
+  select id from ticket where customer_id = $1 order by id for no key update
+)
 update ticket
 set subject = null
-where customer_id = $1
+from locked
+where ticket.id = locked.id
 
 -- name: erase_unprocessable
 -- Payloads with a trace of the customer.

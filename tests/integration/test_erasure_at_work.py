@@ -1,0 +1,90 @@
+"""Erasing a customer in a large database that is at work: by index, without stopping others, however long it takes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from router.domain.customer import CustomerId
+from router.metrics import Metrics
+from router.postgres import database as adapter
+from router.postgres.customers import SQL, PostgresCustomers
+from router.postgres.database import Database, connected
+from tests.builders import ADA, a_conversation, a_customer, a_message, a_ticket
+
+LOCK_AT_ONCE = "select from customer where id = $1 for no key update nowait"
+RECEIVE = """
+    insert into received (channel, account, external_id, fingerprint, received_at, outcome)
+    values ('email', 'support@acme.example', $1, '', now(), 'queued')"""
+SLOW = """
+    create function take_a_while() returns trigger language plpgsql as $$
+    begin
+      perform pg_sleep(1);
+      return new;
+    end $$;
+    create trigger slow before update on message for each row execute function take_a_while()"""
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with connected(database_url, Metrics(CollectorRegistry()), size=3, name="test") as database:
+        yield database
+
+
+@pytest.fixture
+async def ada(database: Database) -> CustomerId:
+    return CustomerId(await a_customer(database, ADA))
+
+
+async def waiting_for_a_lock(database: Database) -> None:
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    async with asyncio.timeout(10):
+        while not (await database.fetch("test", waiting))[0]["count"]:
+            await asyncio.sleep(0.01)
+
+
+async def test_customer_is_free_for_intake_while_whole_tables_are_read(database: Database, ada: CustomerId):
+    async with database.transaction("test") as other:
+        await other.execute("lock table unprocessable in share mode")
+        erasing = asyncio.create_task(PostgresCustomers(database).erase(ada))
+        await waiting_for_a_lock(database)
+        await other.fetch(LOCK_AT_ONCE, ada)
+    assert (await erasing).handles == 1
+
+
+async def test_an_erasure_outlasts_the_deadline_of_other_statements(
+    database_url: str, ada: CustomerId, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    await a_message(database, await a_conversation(database, await a_ticket(database, customer_id=ada)))
+    await database.execute("test", SLOW)
+    monkeypatch.setattr(adapter, "STATEMENT_S", 0.5)
+    async with connected(database_url, Metrics(CollectorRegistry()), size=1, name="hasty") as hasty:
+        assert (await PostgresCustomers(hasty).erase(ada)).messages == 1
+
+
+async def test_what_a_customer_wrote_is_found_by_index(database: Database, ada: CustomerId):
+    async with database.transaction("test") as connection:
+        plan = await connection.fetch(f"explain {SQL['messages_of']}", ada, [ADA.key])
+    assert [line for (line,) in plan if "Seq Scan" in line] == []
+
+
+async def test_what_a_customer_wrote_in_the_ticket_of_another_goes(database: Database, ada: CustomerId):
+    theirs = await a_ticket(database)
+    await a_message(database, await a_conversation(database, theirs), "I am Ada.")
+    assert (await PostgresCustomers(database).erase(ada)).messages == 1
+    [row] = await database.fetch("test", "select text, author from message")
+    assert tuple(row) == ("", "erased")
+
+
+async def test_message_ids_are_kept_as_hashes(database: Database, ada: CustomerId):
+    conversation = await a_conversation(database, await a_ticket(database, customer_id=ada))
+    for external_id in ("ada.1@mail.example", "sha256:00"):
+        await a_message(database, conversation, external_id=external_id)
+        await database.execute("test", RECEIVE, external_id)
+    await database.execute("test", RECEIVE, "grace.1@mail.example")
+    await PostgresCustomers(database).erase(ada)
+    kept = {row["external_id"] for row in await database.fetch("test", "select external_id from received")}
+    assert {"grace.1@mail.example", "sha256:00"} < kept
+    assert len(kept) == 3
+    assert not any("ada" in external_id for external_id in kept)
