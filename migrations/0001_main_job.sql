@@ -224,13 +224,15 @@ create index message_of_ticket on message (ticket_id, sent_at, id);
 -- serves: erasure; people write in the tickets of others, too, and in none
 create index message_of_author on message (author);
 
--- The raw bytes of what the message row does not hold completely: provider formats, inline attachments.
+-- The raw bytes of deliveries that the rows of their messages do not hold completely: provider formats, inline
+-- attachments. Under the id of the first message; one webhook may hold a thousand.
 create table payload (
-  message_id bigint not null,
+  id bigint not null,
   received_at timestamptz not null,
+  message_ids bigint[] not null,
   format text not null,
   body bytea not null,
-  primary key (message_id, received_at)
+  primary key (id, received_at)
 ) partition by range (received_at);
 
 create table ticket_event (
@@ -257,8 +259,11 @@ create table unprocessable (
   routing_key text not null default '',
   trace_id text,
   body bytea not null,
+  hash bytea not null,
   replayed_at timestamptz
 );
+-- invariant: a delivery that comes again, unless it was replayed, is kept once for each reason
+create unique index unprocessable_once on unprocessable (hash, stage, reason) where replayed_at is null;
 -- serves: what became of a message, asked by its key
 create index unprocessable_by_key on unprocessable (channel, account, external_id);
 

@@ -12,7 +12,7 @@ from router.domain.customer import Customer, CustomerId, KnownHandle
 from router.domain.errors import BusUnavailable, Raced
 from router.domain.ticket import Ticket, TicketId
 from router.flow.bus import Publication
-from router.flow.changes import Changes, Event, Received, StoredMessage, Unprocessable
+from router.flow.changes import Changes, Event, Received, StoredMessage, Unprocessable, once
 from router.flow.outbox import OutboxEntry
 from router.flow.receive import Wanted
 from router.flow.world import Snapshot
@@ -138,8 +138,10 @@ class MemoryTransaction:
             wanted += mine[-_OPEN_TICKETS_LOADED:]
         return _by_id(wanted)
 
-    async def record(self, changes: Changes, finished: Sequence[bytes]) -> None:
-        self._recorded.append((changes, finished))
+    async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
+        new = list(once([*self._store.unprocessable, *changes.unprocessable]))[len(self._store.unprocessable) :]
+        self._recorded.append((replace(changes, unprocessable=new), finished))
+        return new
 
     def commit(self) -> None:
         for changes, finished in self._recorded:

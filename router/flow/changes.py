@@ -1,6 +1,6 @@
 """What taking messages in comes to: outcomes, new rows, history lines, and payloads that became no message."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -76,6 +76,15 @@ class Unprocessable:
     reason: str
     detail: str
     key: MessageKey | None = None
+
+
+def once(refused: Iterable[Unprocessable]) -> Iterable[Unprocessable]:
+    """The first of each delivery and reason: a delivery of many messages is not kept once for each of them."""
+    first: dict[tuple[object, ...], Unprocessable] = {}
+    for each in refused:
+        delivery = each.delivery
+        first.setdefault((delivery.format, delivery.account, delivery.body, each.stage, each.reason), each)
+    return first.values()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,17 +1,19 @@
 """Opens deliveries: bytes to messages, or to what is wrong with them. All of it can be done before a batch begins."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from channels.errors import Malformed
-from channels.message import InboundMessage, Parsed
+from channels.message import InboundMessage, MalformedPart, MessageKey, Parsed
 from router.decide.language import language_of
 from router.flow.bus import Delivery
 from router.flow.changes import Unprocessable
 from router.flow.intake import Arrival, tokened_conversation
 
 Parse = Callable[[str, bytes, str | None], Parsed]
+_PROBLEMS_NAMED = 3
+
 Languages = Callable[[], tuple[str, ...]]
 
 
@@ -38,22 +40,18 @@ class Opener:
         try:
             return self._open(delivery)
         except Malformed as exc:
-            return refused(delivery, "receive", "malformed", str(exc))
+            return refused(delivery, "receive", "malformed", str(exc), key=exc.key)
         except Exception as exc:  # noqa: BLE001 - whatever it is, this payload alone has caused it
             return refused(delivery, "receive", "cannot_be_read", f"body: cannot be read ({type(exc).__name__})")
 
     def _open(self, delivery: Delivery) -> Parcel:
         parsed = self._parse(delivery.format, delivery.body, delivery.account)
-        return Parcel(
-            delivery=delivery,
-            arrivals=tuple(self._arrivals(parsed, delivery)),
-            refused=tuple(
-                Unprocessable(
-                    delivery=delivery, stage="receive", reason="malformed", detail=f"{part.field}: {part.problem}"
-                )
-                for part in parsed.malformed
-            ),
-        )
+        arrivals = tuple(self._arrivals(parsed, delivery))
+        if not parsed.malformed:
+            return Parcel(delivery=delivery, arrivals=arrivals)
+        first = parsed.malformed[0]
+        partly = refused(delivery, "receive", "malformed", _problems(parsed.malformed), key=first.key)
+        return replace(partly, arrivals=arrivals)
 
     def _arrivals(self, parsed: Parsed, delivery: Delivery) -> Iterator[Arrival]:
         for message in parsed.messages:
@@ -73,8 +71,14 @@ def _hinted(language: str | None) -> str | None:
     return re.split("[-_]", language.strip().lower(), maxsplit=1)[0] or None if language else None
 
 
-def refused(delivery: Delivery, stage: str, reason: str, detail: str) -> Parcel:
-    """A delivery that is kept as unprocessable, whole."""
-    return Parcel(
-        delivery=delivery, refused=(Unprocessable(delivery=delivery, stage=stage, reason=reason, detail=detail),)
-    )
+def _problems(parts: Sequence[MalformedPart]) -> str:
+    """What is wrong with the first few, and how many there are."""
+    named = [f"{part.field}: {part.problem}" for part in parts[:_PROBLEMS_NAMED]]
+    more = len(parts) - len(named)
+    return "; ".join([*named, f"and {more:,} more"] if more else named)
+
+
+def refused(delivery: Delivery, stage: str, reason: str, detail: str, *, key: MessageKey | None = None) -> Parcel:
+    """A delivery that is kept as unprocessable, whole; `key` is that of its (first) message, as far as it is known."""
+    unprocessable = Unprocessable(delivery=delivery, stage=stage, reason=reason, detail=detail, key=key)
+    return Parcel(delivery=delivery, refused=(unprocessable,))

@@ -57,8 +57,12 @@ class IntakeTransaction(Protocol):
 
     async def load(self, wanted: Wanted) -> tuple[Snapshot, Ids]: ...
 
-    async def record(self, changes: Changes, finished: Sequence[bytes]) -> None:
-        """Write everything; `finished` are the hashes of deliveries whose attempts are over with this commit."""
+    async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
+        """Write everything; `finished` are the hashes of deliveries whose attempts are over with this commit.
+
+        Returns those of the unprocessable that are new: the same delivery is kept once for each stage and reason, until
+        it is replayed.
+        """
 
 
 class IntakeStore(Protocol):
@@ -120,7 +124,7 @@ class Receiver:
     async def _retake(self, parcels: Sequence[Parcel], begun: int) -> None:
         """Settle what may have killed a process before, after committing that it is begun again."""
         if begun >= len(_CHUNK_AFTER_ATTEMPTS):
-            await self._settle_suspect(parcels[0].delivery, begun)
+            await self._settle_suspect(parcels[0], begun)
             return
         hashes = list(_redelivered(parcels))
         await self._outlast(lambda: self._store.begin_attempts(hashes))
@@ -128,11 +132,11 @@ class Receiver:
             [self._opener.open(parcel.delivery) if parcel.delivery.redelivered else parcel for parcel in parcels]
         )
 
-    async def _settle_suspect(self, delivery: Delivery, begun: int) -> None:
-        if await self._survives_alone(delivery, begun):
-            await self._outlast(lambda: self._record([Parcel(delivery=delivery)]))  # which ends its attempts
+    async def _settle_suspect(self, unopened: Parcel, begun: int) -> None:
+        if await self._survives_alone(unopened.delivery, begun):
+            await self._outlast(lambda: self._record([unopened]))  # which ends its attempts
         else:
-            await self._keep(delivery, "process", "kills_its_process", "its processing ended a process each time")
+            await self._keep(unopened, "process", "kills_its_process", "its processing ended a process each time")
 
     async def _survives_alone(self, delivery: Delivery, begun: int) -> bool:
         """Count each attempt first: should the suspect end this process as well, the next one knows."""
@@ -153,10 +157,11 @@ class Receiver:
                 await self._settle(parcels[middle:])
                 return
             log.warning("unprocessable", stage="record", error=type(exc).__name__)
-            await self._keep(parcels[0].delivery, "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
+            await self._keep(parcels[0], "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
 
-    async def _keep(self, delivery: Delivery, stage: str, reason: str, detail: str) -> None:
-        parcel = refused(delivery, stage, reason, detail)
+    async def _keep(self, opened: Parcel, stage: str, reason: str, detail: str) -> None:
+        key = next((arrival.message.key for arrival in opened.arrivals), None)
+        parcel = refused(opened.delivery, stage, reason, detail, key=key)
         await self._outlast(lambda: self._record([parcel]))
 
     async def _outlast(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -179,8 +184,10 @@ class Receiver:
                 outcomes = [take_in(arrival, world, policy) for arrival in arrivals]
             world.changes.unprocessable.extend(unprocessable for parcel in parcels for unprocessable in parcel.refused)
             with self._metrics.stage.labels("record").time():
-                await transaction.record(world.changes, list(_redelivered(parcels)))
+                kept = await transaction.record(world.changes, list(_redelivered(parcels)))
         self._count(arrivals, outcomes, world)
+        for new in kept:
+            self._metrics.unprocessable.labels(_channel(new), new.stage).inc()
 
     def _count(self, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome], world: World) -> None:
         metrics = self._metrics
@@ -193,13 +200,13 @@ class Receiver:
             if event.kind == "queue":
                 ticket = world.changes.tickets[event.ticket_id]
                 metrics.queued.labels(ticket.routing.queue, ticket.channel, event.data["reason"]).inc()
-        for kept in world.changes.unprocessable:
-            metrics.unprocessable.labels(_channel(kept), kept.stage).inc()
 
 
 def fingerprint(delivery: Delivery) -> bytes:
     """SHA-256 of a delivery as it came: tells one that was begun before, even if it cannot be parsed."""
-    return hashlib.sha256(f"{delivery.format}\x00{delivery.account}\x00".encode() + delivery.body).digest()
+    return hashlib.sha256(
+        f"{delivery.format}\x00{delivery.account}\x00".encode(errors="surrogatepass") + delivery.body
+    ).digest()
 
 
 def _worth_repeating(retries: Counter) -> Callable[[Exception], bool]:

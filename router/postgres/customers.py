@@ -1,4 +1,4 @@
-"""What an operator does to a customer: block, unblock, erase."""
+"""What an operator does to a customer: block, unblock, put into a tier, erase."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -41,6 +41,11 @@ class PostgresCustomers:
     async def set_blocked(self, customer_id: CustomerId, *, blocked: bool) -> None:
         """Block or unblock: what a blocked customer writes is kept and becomes no ticket."""
         if not await self._database.fetch("customers", SQL["set_blocked"], customer_id, blocked):
+            raise _not_found(customer_id)
+
+    async def set_tier(self, customer_id: CustomerId, tier: str | None) -> None:
+        """Put the customer into a tier of the policy, or back to what their addresses say."""
+        if not await self._database.fetch("customers", SQL["set_tier"], customer_id, tier):
             raise _not_found(customer_id)
 
     async def erase(self, customer_id: CustomerId) -> Erased:

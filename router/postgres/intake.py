@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from channels.message import MessageKey
 from router.domain.conversation import ConversationId
 from router.domain.ticket import Requirement
-from router.flow.changes import Changes, Outcome, Received
+from router.flow.changes import Changes, Outcome, Received, Unprocessable, once
 from router.flow.receive import Wanted
 from router.flow.world import Ids, Snapshot
 from router.postgres import groups, rows
@@ -109,7 +109,7 @@ class PostgresIntakeTransaction:
             for row in found
         ]
 
-    async def record(self, changes: Changes, finished: Sequence[bytes]) -> None:
+    async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         """Write all that was decided."""
         await self._connection.execute(
             SQL["record"],
@@ -124,10 +124,12 @@ class PostgresIntakeTransaction:
             *rows.event_columns(changes.events),
             *rows.received_columns(changes.received),
         )
-        for unprocessable in changes.unprocessable:
-            await self._connection.execute(SQL["put_unprocessable"], *rows.unprocessable(unprocessable))
         if finished:
             await self._connection.execute(SQL["finish_attempts"], finished)
+        return [each for each in once(changes.unprocessable) if await self._keep(each)]
+
+    async def _keep(self, refused: Unprocessable) -> bool:
+        return bool(await self._connection.fetch(SQL["put_unprocessable"], *rows.unprocessable(refused)))
 
     async def _group_ids(self, changes: Changes) -> Mapping[Requirement, int]:
         wanted = {rows.requirement(ticket) for ticket in changes.tickets.values()}

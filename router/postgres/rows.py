@@ -3,17 +3,23 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 
 import asyncpg
 
-from channels.message import Channel, Handle, HandleKind
+from channels.message import Channel, Handle, HandleKind, MessageKey
 from router.domain.conversation import Conversation
 from router.domain.customer import Contact, Customer, KnownHandle
 from router.domain.ticket import Requirement, Ticket, TicketState
 from router.domain.triage import Complexity, Reason, Routing, Triage
 from router.flow.changes import Event, NewHandle, Received, StoredMessage, Unprocessable
+from router.flow.receive import fingerprint
 
 _CANONICAL = "message.v1"
+
+# An entry of a B-tree index holds at most 2,704 bytes, channel and overhead included.
+_INDEXED_BYTES = 2600
 
 
 def columns(rows: Iterable[Sequence[object]], width: int) -> list[list[object]]:
@@ -226,15 +232,20 @@ def _attachments(stored: StoredMessage) -> str | None:
 
 
 def payload_columns(messages: Iterable[StoredMessage]) -> list[list[object]]:
-    """The raw bytes of provider formats and of inline attachments; a canonical message without them is its row."""
+    """The raw bytes of each delivery that holds more than its messages' rows, with the ids of these messages."""
+    more = filter(_came_with_more, messages)
     return columns(
         (
-            (stored.id, stored.delivery.format, stored.delivery.body)
-            for stored in messages
-            if stored.delivery.format != _CANONICAL or any(a.content for a in stored.message.attachments)
+            (",".join(str(stored.id) for stored in together), delivery.format, delivery.body)
+            for delivery, together in groupby(more, key=attrgetter("delivery"))
         ),
         3,
     )
+
+
+def _came_with_more(stored: StoredMessage) -> bool:
+    """A provider's format, or an inline attachment."""
+    return stored.delivery.format != _CANONICAL or any(a.content for a in stored.message.attachments)
 
 
 def event_columns(events: Iterable[Event]) -> list[list[object]]:
@@ -252,19 +263,26 @@ def received_columns(received: Iterable[Received]) -> list[list[object]]:
 
 
 def unprocessable(refused: Unprocessable) -> Sequence[object]:
-    delivery, key = refused.delivery, refused.key
+    delivery, key = refused.delivery, _indexable(refused.key)
     return (
         refused.stage,
         refused.reason,
         storable(refused.detail),
         storable(delivery.format),
         storable(key.account if key else delivery.account),
-        key.channel if key else None,
-        key.external_id if key else None,
+        key and storable(key.channel),
+        key and storable(key.external_id),
         storable(delivery.routing_key),
         storable(delivery.trace_id),
         delivery.body,
+        fingerprint(delivery),
     )
+
+
+def _indexable(key: MessageKey | None) -> MessageKey | None:
+    """A payload may be refused for its very key; nothing must keep it from being kept."""
+    size = len(f"{key.account}{key.external_id}".encode(errors="replace")) if key else 0
+    return key if size <= _INDEXED_BYTES else None
 
 
 def storable(text: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """What intake relies on, whichever store holds its world: memory, PostgreSQL 15, or the wheel's PostgreSQL 18."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
-from channels.message import Channel, InboundMessage
+from channels.message import Channel, InboundMessage, MessageKey
 from router.domain.errors import DataError, Raced
 from router.flow.changes import Changes, NewHandle, Outcome, Unprocessable
 from router.flow.intake import Arrival, take_in
@@ -292,9 +292,30 @@ async def test_a_payload_without_a_message_is_kept_whatever_it_says(store: Intak
         ROOM.deliver(), body=b"\x00\xff", format="\x00", account="\ud800", routing_key="a\x00", trace_id="\x00"
     )
     refused = Unprocessable(delivery=delivery, stage="receive", reason="malformed", detail="\ud800\x00 is not text")
+    assert await keep(store, refused) == [refused]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [MessageKey("chat", "\ud800", "\x00"), MessageKey("chat", "😀" * 255, "".join(map(chr, range(0x10000, 0x10200))))],
+)
+async def test_a_payload_is_kept_even_where_its_key_cannot_be(store: IntakeStore, key: MessageKey):
+    refused = Unprocessable(delivery=ROOM.deliver(), stage="receive", reason="malformed", detail="", key=key)
+    assert await keep(store, refused) == [refused]
+
+
+async def test_a_payload_is_kept_once_for_each_stage_and_reason(store: IntakeStore):
+    one = Unprocessable(delivery=ROOM.deliver(a_message()), stage="receive", reason="malformed", detail="this")
+    again, conflict = replace(one, detail="that"), replace(one, reason="key_conflict")
+    other = replace(one, delivery=ROOM.deliver(a_message()))
+    assert await keep(store, one, again) == [one]
+    assert await keep(store, again, other, conflict) == [other, conflict]
+
+
+async def keep(store: IntakeStore, *refused: Unprocessable) -> Sequence[Unprocessable]:
     async with store.transaction() as transaction:
         snapshot, _ = await transaction.load(replace(NOTHING, messages=0))
-        await transaction.record(Changes(now=snapshot.now, unprocessable=[refused]), ())
+        return await transaction.record(Changes(now=snapshot.now, unprocessable=list(refused)), ())
 
 
 @pytest.mark.parametrize("store", ["postgres_15", "postgres_18"], indirect=True)

@@ -15,8 +15,8 @@ INSERT_RECEIVED = """
 insert into received (channel, account, external_id, fingerprint, received_at, outcome, ticket_id)
 values ($1, $2, $3, '', $4, $5, $6)"""
 INSERT_UNPROCESSABLE = """
-insert into unprocessable (stage, reason, detail, format, account, channel, external_id, body)
-values ('receive', 'key_conflict', 'another message came under this key', 'message.v1', $1, $2, $3, '')"""
+insert into unprocessable (stage, reason, detail, format, account, channel, external_id, body, hash)
+values ('receive', 'key_conflict', 'another message came under this key', 'message.v1', $1, $2, $3, '', '')"""
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 

@@ -29,6 +29,7 @@ SPELLINGS = [
 ]
 
 TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1"
+CUSTOMER_OF = "select customer_id from handle where key = $1"
 ROWS_WITH_A_TRACE = """
     select count(*) as rows from only {table} as line
     where exists (select from unnest($1::text[]) as spelling where position(spelling in lower(line::text)) > 0)"""
@@ -140,6 +141,30 @@ async def test_who_was_erased_and_writes_again_is_somebody_new(frontdesk: Frontd
     page = (await agent.post("/v1/me/next?wait=20")).json
     assert page["customer"]["id"] != customer_id
     assert len(page["transcript"]) == 1
+
+
+async def test_a_webhook_of_several_customers_is_kept_once_and_goes_with_each_of_them(frontdesk: Frontdesk):
+    ours, other = a_social_message("1", NUMBER[1:]), a_social_message("2", "4915112345678")
+    await frontdesk.publish(a_webhook(ours), "social.whatsapp")
+    await frontdesk.publish(a_webhook(ours, other), "social.whatsapp")  # whose first message came before
+    others = [a_social_message(str(number), "4915112345678") for number in range(3, 53)]
+    await frontdesk.publish(a_webhook(*others), "social.whatsapp")
+    await frontdesk.has_taken_in(53)
+    assert (await sizes(frontdesk))["payload"] == 3
+    [row] = await frontdesk.process.deployment.database.fetch("test", CUSTOMER_OF, f"phone:{NUMBER}")
+    await frontdesk.process.deployment.customers.erase(row["customer_id"])
+    assert await traces(frontdesk) == {}
+    assert (await sizes(frontdesk))["payload"] == 1
+
+
+def a_social_message(id_: str, number: str) -> dict[str, Any]:
+    return {"id": f"wamid.{id_}", "from": number, "timestamp": "1772357400", "type": "text", "text": {"body": "Hello"}}
+
+
+def a_webhook(*messages: Mapping[str, Any]) -> bytes:
+    value = {"metadata": {"phone_number_id": "2001"}, "messages": messages}
+    payload = {"object": "whatsapp_business_account", "entry": [{"changes": [{"field": "messages", "value": value}]}]}
+    return json.dumps(payload).encode()
 
 
 async def test_a_customer_that_does_not_exist_cannot_be_erased(frontdesk: Frontdesk):

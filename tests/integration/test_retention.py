@@ -117,9 +117,10 @@ async def test_each_table_has_its_own_retention(database: Database):
         )
         await database.execute(
             "test",
-            "insert into unprocessable (at, stage, reason, detail, format, body)"
-            " values ($1, 'parse', 'malformed', '', 'message.v1', '')",
+            "insert into unprocessable (at, stage, reason, detail, format, body, hash)"
+            " values ($1, 'parse', 'malformed', '', 'message.v1', '', $2)",
             NOW - days * DAY,
+            b"%d" % days,
         )
     assert (await maintain(database, Retention())).pruned == {"attempt": 3, "unprocessable": 1}
 

@@ -1,16 +1,21 @@
 """What could not be processed, kept in PostgreSQL: page by page, byte by byte, and sent through again."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from channels.formats import parse
 from router.domain.errors import BusUnavailable, NotFound
+from router.flow.bus import Delivery
 from router.flow.unprocessable import replay
 from router.metrics import Metrics
 from router.postgres.database import Database, connected
+from router.postgres.intake import PostgresIntake
 from router.postgres.unprocessable import PostgresUnprocessable
 from tests.fakes import MemoryPublisher
+from tests.intake import a_receiver
 
 RAW = b'\x00\xff{"text": "broken'
 
@@ -28,9 +33,11 @@ def store(database: Database) -> PostgresUnprocessable:
 
 async def keep(database: Database, count: int = 1) -> None:
     insert = """
-        insert into unprocessable (stage, reason, detail, format, account, routing_key, trace_id, body)
-        select 'receive', 'malformed', 'body: is not JSON', 'message.v1', 'shop.example', 'chat.v1', 't-1', $1
-        from generate_series(1, $2::integer)"""
+        insert into unprocessable (stage, reason, detail, format, account, routing_key, trace_id, body, hash)
+        select
+          'receive', 'malformed', 'body: is not JSON', 'message.v1', 'shop.example', 'chat.v1', 't-1', $1,
+          int4send(number)
+        from generate_series(1, $2::integer) as number"""
     await database.execute("test", insert, RAW, count)
 
 
@@ -52,6 +59,20 @@ async def test_a_replayed_payload_is_as_it_came_and_leaves_the_list(database: Da
     assert await store.newest(10, before=None, pending=True) == []
     (kept,) = await store.newest(10, before=None, pending=False)
     assert kept.replayed_at
+
+
+async def test_a_payload_that_fails_again_after_a_replay_is_kept_again(
+    database: Database, store: PostgresUnprocessable
+):
+    bad = Delivery(body=RAW, format="message.v1", account="shop.example")
+    receiver = a_receiver(PostgresIntake(database), parse=parse)
+    await receiver.take([bad])
+    await receiver.take([replace(bad, redelivered=True)])  # its acknowledgement was lost
+    [kept] = await store.newest(10, before=None, pending=True)
+    await replay(kept.id, store, MemoryPublisher())
+    await receiver.take([bad])
+    assert len(await store.newest(10, before=None, pending=True)) == 1
+    assert len(await store.newest(10, before=None, pending=False)) == 2
 
 
 async def test_what_the_bus_did_not_confirm_stays_on_the_list(database: Database, store: PostgresUnprocessable):

@@ -5,6 +5,13 @@ set is_blocked = $2
 where id = $1
 returning id
 
+-- name: set_tier
+-- What the customer is to us; null where only the addresses tell.
+update customer
+set tier = $2
+where id = $1
+returning id
+
 -- name: allow_long
 -- Erasure may read whole tables.
 set local statement_timeout = '30min'
@@ -53,7 +60,7 @@ where message.id = any ($1::bigint[])
 -- name: erase_payloads
 -- The raw bytes of those messages, and of others with a trace of the customer: a webhook may hold messages of many.
 delete from payload
-where message_id = any ($1::bigint[]) or lower(encode(body, 'escape')) ~ any ($2::text[])
+where message_ids && $1::bigint[] or lower(encode(body, 'escape')) ~ any ($2::text[])
 
 -- name: erase_references
 -- Message-IDs may carry an address.

@@ -205,11 +205,14 @@ messages as (
     attachments, attributes, automatic, sent_at
   )
 ),
--- the raw bytes of messages whose rows do not hold all of them
+-- the raw bytes of deliveries, where the rows of their messages do not hold all of them
 payloads as (
-  insert into payload (message_id, received_at, format, body)
-  select message_id, $1::timestamptz, format, body
-  from unnest($68::bigint[], $69::text[], $70::bytea[]) as new (message_id, format, body)
+  insert into payload (id, received_at, message_ids, format, body)
+  select message_ids[1], $1::timestamptz, message_ids, format, body
+  from (
+    select string_to_array(message_ids, ',')::bigint[] as message_ids, format, body
+    from unnest($68::text[], $69::text[], $70::bytea[]) as given (message_ids, format, body)
+  ) as new
 ),
 -- where answers to the batch's mails will lead
 references_ as (
@@ -237,11 +240,13 @@ select pg_notify('frontdesk_queued', '')
 where 'queue' = any ($75::text[])
 
 -- name: put_unprocessable
--- Payloads that became no message, whole.
+-- Payloads that became no message, whole; what came again after its first commit is there already.
 insert into unprocessable (
-  stage, reason, detail, format, account, channel, external_id, routing_key, trace_id, body
+  stage, reason, detail, format, account, channel, external_id, routing_key, trace_id, body, hash
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+on conflict (hash, stage, reason) where replayed_at is null do nothing
+returning id
 
 -- name: finish_attempts
 -- These deliveries have been settled; they are no suspects any more.

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
+from channels.errors import Malformed
 from channels.message import InboundMessage, MalformedPart
 from router.domain.errors import DataError, Raced, StoreUnavailable
 from router.flow.bus import Delivery
@@ -78,6 +79,43 @@ async def test_a_malformed_message_does_not_hold_up_its_siblings():
     assert len(store.messages) == 1
 
 
+async def test_all_that_is_malformed_in_a_delivery_is_kept_as_one():
+    parts = tuple(MalformedPart(field=f"messages.{i}.from", problem="is missing") for i in range(1000))
+    store = await settle(MemoryIntake(), [ROOM.deliver(a_message(), malformed=parts)])
+    assert [refused.detail for refused in store.unprocessable] == [
+        "messages.0.from: is missing; messages.1.from: is missing; messages.2.from: is missing; and 997 more"
+    ]
+
+
+async def test_all_that_conflicts_in_a_delivery_is_kept_as_one():
+    messages = [a_message(text=str(number), external_id="the same") for number in range(5)]
+    store = await settle(MemoryIntake(), [ROOM.deliver(*messages)])
+    assert (texts(store), reasons(store)) == (["0"], ["key_conflict"])
+
+
+async def test_what_comes_again_after_it_was_kept_is_neither_kept_nor_counted_twice():
+    metrics = Metrics(CollectorRegistry())
+    store, bad = MemoryIntake(), Delivery(body=b"\xff", format="email.rfc822")
+    await settle(store, [bad], metrics=metrics)
+    await settle(store, [replace(bad, redelivered=True)], metrics=metrics)
+    labels = {"channel": "email", "stage": "receive"}
+    assert metrics.registry.get_sample_value("router_messages_unprocessable_total", labels) == 1
+    assert reasons(store) == ["malformed"]
+
+
+async def test_what_is_refused_is_found_by_the_key_of_its_message(monkeypatch: pytest.MonkeyPatch):
+    message, key = a_message(text="refused"), a_message().key
+    refuse(monkeypatch, lambda message: message.text == "refused")
+
+    def unreadable(_format: str, body: bytes, _account: str | None):
+        raise Malformed("text", "is missing", key=key)
+
+    store = await settle(MemoryIntake(), [ROOM.deliver(message)])
+    await settle(store, deliveries(1), parse=unreadable)
+    await settle(store, [ROOM.deliver(malformed=(MalformedPart(field="from", problem="is missing", key=key),))])
+    assert [kept.key for kept in store.unprocessable] == [message.key, key, key]
+
+
 @pytest.mark.parametrize("position", [0, 3, 6])
 async def test_what_the_store_refuses_is_found_by_halving_and_kept(position: int, monkeypatch: pytest.MonkeyPatch):
     batch = deliveries(7)
@@ -97,7 +135,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[InboundMessage], b
     async def picky(self, changes, finished):
         if any(is_bad(stored.message) for stored in changes.messages):
             raise DataError
-        await record(self, changes, finished)
+        return await record(self, changes, finished)
 
     monkeypatch.setattr(MemoryTransaction, "record", picky)
 
