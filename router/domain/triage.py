@@ -77,7 +77,6 @@ class Facts:
     language: str | None = None
     tier: str | None = None
     is_returning: bool = False
-    is_reopened: bool = False
     subject: str = ""
     text: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)

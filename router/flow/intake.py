@@ -203,7 +203,6 @@ def _facts(matter: _Matter, triage: Triage, policy: Policy) -> Facts:
         language=triage.language,
         tier=_tier(matter, policy),
         is_returning=matter.customer.is_returning,
-        is_reopened=False,
         subject=message.subject or "",
         text=message.text,
         attributes=message.attributes,

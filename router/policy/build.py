@@ -80,11 +80,7 @@ def _conditions(when: schema.WhenSection) -> Iterator[Condition]:
     for key in ("complexity", "channel", "language", "tier"):
         if (values := getattr(when, key)) is not None:
             yield conditions.one_of(key, values)
-    for key, fact in (
-        ("returning", "is_returning"),
-        ("reopened", "is_reopened"),
-        ("has_attachments", "has_attachments"),
-    ):
+    for key, fact in (("returning", "is_returning"), ("has_attachments", "has_attachments")):
         if (value := getattr(when, key)) is not None:
             yield conditions.is_so(key, fact, value)
     if when.provider:

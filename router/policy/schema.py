@@ -59,7 +59,8 @@ class QueueSection(Section):
     )
     sticky_for: Duration = Field(
         timedelta(0),
-        description="How long a returning customer's ticket waits for the agent of the last contact; 0 is off.",
+        description="For how long a returning customer's ticket is wished for by the agent of the last contact; "
+        "0 is off. The wish is recorded; `next` does not look at it yet.",
     )
     description: str = Field("", description="For people; shown beside the name.")
 
@@ -74,7 +75,6 @@ class WhenSection(Section):
     language: AnyLanguage | None = Field(None, description="The language the customer writes in, by ISO 639 code.")
     tier: AnyName | None = Field(None, description="The customer's tier; each must be declared under `tiers`.")
     returning: bool | None = Field(None, description="`true`: has written before; `false`: writes for the first time.")
-    reopened: bool | None = Field(None, description="`true`: the message reopens a ticket.")
     has_attachments: bool | None = Field(None, description="`true`: at least one file came with it.")
     attributes: dict[str, AnyGlob] | None = Field(
         None, description="The integration's own attributes by name, each with a pattern; all must be there and match."

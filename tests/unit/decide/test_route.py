@@ -81,7 +81,6 @@ any_facts = st.builds(
     language=st.sampled_from([None, "de", "en", "xx"]),
     tier=st.sampled_from([None, "vip", "other"]),
     is_returning=st.booleans(),
-    is_reopened=st.booleans(),
     subject=st.text(max_size=20),
     text=st.text(max_size=50),
     has_attachments=st.booleans(),

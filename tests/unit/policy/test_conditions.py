@@ -51,8 +51,6 @@ FACTS = Facts(
         ("{tier: gold}", "tier is vip, not gold"),
         ("{returning: true}", None),
         ("{returning: false}", "returning is true, not false"),
-        ("{reopened: false}", None),
-        ("{reopened: true}", "reopened is false, not true"),
         ("{has_attachments: true}", "has_attachments is false, not true"),
         ('{attributes: {plan: "enterprise*"}}', None),
         ("{attributes: {plan: basic}}", "attributes.plan is Enterprise-L, not basic"),
