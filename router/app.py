@@ -151,7 +151,7 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
     async with AsyncExitStack() as stack:
         shared = await stack.enter_async_context(deployment(settings, name="+".join(sorted(roles)), join=False))
         metrics, database, operations = shared.metrics, shared.database, shared.operations
-        policy = _load_policy(shared)
+        policy = load_policy(shared)
         checks: list[Callable[[], Any]] = [database.problems, policy.problems]
         if roles & _PUBLISHING:
             publisher = await stack.enter_async_context(publishing(shared))
@@ -233,7 +233,7 @@ async def settle_alone(settings: Settings, delivery: Delivery) -> None:
 
 async def _settle_alone(settings: Settings, delivery: Delivery) -> None:
     async with deployment(settings, name="isolate") as shared:
-        policy = _load_policy(shared)
+        policy = load_policy(shared)
         secret = await shared.operations.secret(MAIL_SECRET)
         await make_receiver(shared, policy, secret, isolate=_never).take([delivery])
 
@@ -250,7 +250,8 @@ async def _consumer(shared: Deployment) -> Consumer:
     return RabbitConsumer(settings.amqp_url, shared.metrics, batch=settings.batch_cap)
 
 
-def _load_policy(shared: Deployment) -> LivePolicy:
+def load_policy(shared: Deployment) -> LivePolicy:
+    """Read the policy file; raises `Misconfigured`, naming the setting, if it cannot be used."""
     path = shared.settings.policy_path
     try:
         return LivePolicy(path.read_text, shared.operations.remember_policy, shared.metrics)

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from router.app import INTAKE, Deployment, deployment, publishing
+from router.app import INTAKE, Deployment, deployment, load_policy, publishing
 from router.command.running import give_up, run, settings
 from router.domain.agent import Role
 from router.domain.customer import CustomerId
@@ -21,7 +21,7 @@ from router.policy.parse import PolicyError, parse_policy
 commands = typer.Typer()
 token = typer.Typer(help="Who may use the API.", no_args_is_help=True)
 unprocessable = typer.Typer(help="Payloads that became no message.", no_args_is_help=True)
-customer = typer.Typer(help="Block a customer, or erase one.", no_args_is_help=True)
+customer = typer.Typer(help="Block a customer, put one into a tier, or erase one.", no_args_is_help=True)
 intake_switch = typer.Typer(help="Stop taking messages in: they stay in the broker.", no_args_is_help=True)
 policy = typer.Typer(help="The policy file.", no_args_is_help=True)
 commands.add_typer(token, name="token")
@@ -125,6 +125,23 @@ def unblock(customer_id: CustomerArgument) -> None:
     """Make tickets again of what this customer writes."""
     _with_deployment(lambda shared: shared.customers.set_blocked(CustomerId(customer_id), blocked=False))
     typer.echo(f"unblocked {customer_id}")
+
+
+@customer.command("tier")
+def set_tier(
+    customer_id: CustomerArgument,
+    tier: Annotated[str | None, typer.Argument(metavar="TIER", help="As the policy names it; without, none.")] = None,
+) -> None:
+    """Put a customer into a tier, whatever the policy makes of their addresses; applies to the next ticket."""
+
+    async def work(shared: Deployment) -> None:
+        known = [name for name, _ in load_policy(shared).current().tiers]
+        if tier is not None and tier not in known:
+            raise Invalid("TIER", f"'{tier}' is not a tier of the policy, which has {', '.join(known) or 'none'}")
+        await shared.customers.set_tier(CustomerId(customer_id), tier)
+
+    _with_deployment(work)
+    typer.echo(f"{customer_id} is in tier {tier}" if tier else f"{customer_id} is in the tier that its addresses tell")
 
 
 @customer.command()

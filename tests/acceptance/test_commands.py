@@ -125,6 +125,28 @@ async def test_a_blocked_customer_gets_no_tickets_until_unblocked(frontdesk: Fro
     assert (await grace.post("/v1/me/next?wait=20")).status == 200
 
 
+async def test_a_customer_is_of_the_tier_that_an_operator_gives(frontdesk: Frontdesk, operator: Operator):
+    grace = await frontdesk.agent()
+    await frontdesk.publish_json(MESSAGE)
+    page = (await grace.post("/v1/me/next?wait=20")).json
+    assert page["decision"]["route"] == "chat"
+    await grace.post(f"/v1/tickets/{page['ticket']['id']}/resolve", lease=page["lease"])
+    customer = str(page["customer"]["id"])
+
+    unknown = await operator.tries("customer", "tier", customer, "gold")
+    assert (unknown.status, unknown.err) == (
+        1,
+        "frontdesk: TIER: 'gold' is not a tier of the policy, which has vip\n",
+    )
+    assert await operator.does("customer", "tier", customer, "vip") == f"{customer} is in tier vip\n"
+    await frontdesk.publish_json({**MESSAGE, "id": "2", "channel": "sms"})
+    page = (await grace.post("/v1/me/next?wait=20")).json
+    assert (page["decision"]["route"], page["customer"]["tier"]) == ("vip-live", "vip")
+
+    await operator.does("customer", "tier", customer)
+    assert (await grace.get(f"/v1/customers/{customer}")).json["tier"] is None
+
+
 async def test_erasing_asks_first_and_says_what_went(frontdesk: Frontdesk, operator: Operator):
     grace = await frontdesk.agent()
     await frontdesk.publish_json(MESSAGE)
