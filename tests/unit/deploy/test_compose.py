@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from channels.email import limits
 from router.app import ProcessRole
 from router.settings import PREFIX, Settings
 
@@ -91,8 +92,16 @@ def test_every_variable_that_can_be_set_stands_in_the_sample():
 def test_what_is_mounted_from_here_is_here(name):
     mounted = [volume.partition(":")[0] for volume in SERVICES[name].get("volumes", [])]
 
-    assert all((ROOT / path).is_dir() for path in mounted if path.startswith("."))
+    assert all((ROOT / path).exists() for path in mounted if path.startswith("."))
     assert {path for path in mounted if not path.startswith(".")} <= set(COMPOSE["volumes"])
+
+
+def test_the_broker_takes_every_mail_that_frontdesk_takes():
+    (configuration,) = (volume for volume in SERVICES["rabbitmq"]["volumes"] if "/etc/rabbitmq/conf.d/" in volume)
+    limit = re.search(r"^max_message_size = (\d+)$", (ROOT / configuration.split(":")[0]).read_text(), re.MULTILINE)
+
+    assert limit
+    assert int(limit[1]) > limits.MAX_BYTES
 
 
 def test_the_policy_is_read_where_it_is_mounted():
