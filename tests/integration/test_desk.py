@@ -142,6 +142,16 @@ async def test_reply_goes_where_the_customer_wrote_last(api: Api, grace: Agent):
     ]
 
 
+async def test_last_written_is_what_came_last_though_its_id_was_reserved_before(api: Api, grace: Agent):
+    hold = await a_hold(api, grace)
+    mail = await a_conversation(api.database, hold.lease, reply_to=ADA)
+    sms = await a_conversation(api.database, hold.lease, channel="sms", account="+4930999", reply_to=PHONE)
+    await a_message(api.database, sms, message_id=1001)
+    await a_message(api.database, mail, message_id=1000)
+    await api.desk.reply(hold, "By mail.")
+    assert [answer.to.value for _, answer in await outbox(api)] == [ADA.value]
+
+
 async def test_reply_in_a_conversation_of_another_ticket_is_refused(api: Api, grace: Agent):
     hold = await a_hold(api, grace)
     elsewhere = await a_conversation(api.database, await a_ticket(api.database))

@@ -40,11 +40,13 @@ select
   conversation.reply_to, conversation.subject, nextval('message_ids') as message_id
 from (
   select conversation.*, (
-    select max(message.id)
+    select (message.received_at, message.id)
     from message
     where message.ticket_id = $1
       and message.conversation_id = conversation.id
-      and message.direction = 'in') as last_inbound
+      and message.direction = 'in'
+    order by message.received_at desc, message.id desc
+    limit 1) as last_inbound
   from conversation
   where conversation.ticket_id = $1
     and ($2::bigint is null or conversation.id = $2)
