@@ -39,6 +39,9 @@ class Publication:
     message_id: str | None = None
 
 
+# A batch ends at the delivery that brings it to so many bytes: memory and transactions stay bounded.
+BATCH_BYTES = 16 * 1024**2
+
 T = TypeVar("T")
 Open = Callable[[Delivery], T]
 Take = Callable[[Sequence[T]], Awaitable[None]]
@@ -58,8 +61,9 @@ class Consumer(Protocol):
         Each delivery is opened, at the latest when its batch begins, and `take` is given what `open` returned; `open`
         must not raise.
 
-        Hands over what is buffered as soon as the last batch is done (zero linger), in order of arrival, and
-        acknowledges a batch when `take` returns. If `take` raises, the batch stays with the bus and comes again.
+        Hands over what is buffered, about `BATCH_BYTES` at most, as soon as the last batch is done (zero linger), in
+        order of arrival, and acknowledges a batch when `take` returns. If `take` raises, the batch stays with the bus
+        and comes again.
         """
 
     def problems(self) -> Sequence[str]:

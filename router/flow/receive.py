@@ -32,6 +32,7 @@ log = structlog.get_logger()
 # its process is cornered in three more deaths, and its neighbours are through long before.
 _CHUNK_AFTER_ATTEMPTS = (10_000, 14, 1)
 _RACES_BEFORE_BLAME = 3
+_OUTAGES_BEFORE_HALVING = 2
 # Two chances alone: whatever ends the processes here, an innocent may be hit once by chance.
 _ATTEMPTS_AT_MOST = 5
 
@@ -149,7 +150,7 @@ class Receiver:
     async def _settle(self, parcels: Sequence[Parcel]) -> None:
         """Settle all or, where some cannot be, halve until the offender stands alone and is kept as unprocessable."""
         try:
-            await self._outlast(lambda: self._record(parcels))
+            await self._outlast(self._recording(parcels))
         except Exception as exc:  # noqa: BLE001 - the outermost loop: what is not an outage is the payload's fault
             if len(parcels) > 1:
                 middle = len(parcels) // 2
@@ -158,6 +159,23 @@ class Receiver:
                 return
             log.warning("unprocessable", stage="record", error=type(exc).__name__)
             await self._keep(parcels[0], "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
+
+    def _recording(self, parcels: Sequence[Parcel]) -> Callable[[], Awaitable[None]]:
+        """Record; what looks like an outage again and again, while the store answers, is a batch too large for it."""
+        outages = 0
+
+        async def record() -> None:
+            nonlocal outages
+            if outages >= _OUTAGES_BEFORE_HALVING and len(parcels) > 1:
+                await self._store.attempts([])
+                raise _TooLarge
+            try:
+                await self._record(parcels)
+            except StoreUnavailable:
+                outages += 1
+                raise
+
+        return record
 
     async def _keep(self, opened: Parcel, stage: str, reason: str, detail: str) -> None:
         key = next((arrival.message.key for arrival in opened.arrivals), None)
@@ -200,6 +218,10 @@ class Receiver:
             if event.kind == "queue":
                 ticket = world.changes.tickets[event.ticket_id]
                 metrics.queued.labels(ticket.routing.queue, ticket.channel, event.data["reason"]).inc()
+
+
+class _TooLarge(Exception):
+    """The store answers, but does not get through with this batch."""
 
 
 def fingerprint(delivery: Delivery) -> bytes:

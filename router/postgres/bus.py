@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 
 from router.domain.errors import BusUnavailable, FrontdeskError, Unavailable
-from router.flow.bus import Delivery, Exchange, Open, Publication, Take, as_it_is
+from router.flow.bus import BATCH_BYTES, Delivery, Exchange, Open, Publication, Take, as_it_is
 from router.metrics import Metrics
 from router.postgres.database import Database
 from router.postgres.hints import Hints
@@ -106,9 +106,12 @@ class PostgresConsumer:
             with self._metrics.broker.labels("ack").time():
                 await self._database.execute("bus", SQL["acknowledge"], ids, self._owner)
         self._failures = 0
+        self._metrics.loop_success.labels("intake").set_to_current_time()
 
     async def _lease(self) -> list[asyncpg.Record]:
-        rows = await self._database.fetch("bus", SQL["lease"], self._exchange, self._batch, self._owner, LEASE)
+        rows = await self._database.fetch(
+            "bus", SQL["lease"], self._exchange, self._batch, self._owner, LEASE, BATCH_BYTES
+        )
         return sorted(rows, key=lambda row: int(row["id"]))
 
     @asynccontextmanager
@@ -134,6 +137,7 @@ class PostgresConsumer:
             await self._database.execute("bus", SQL["release"], ids, self._owner)
 
     async def _wait(self) -> None:
+        self._metrics.loop_success.labels("intake").set_to_current_time()
         with suppress(TimeoutError):
             async with asyncio.timeout(POLL_S):
                 await self._arrived.wait()

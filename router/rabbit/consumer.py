@@ -9,7 +9,7 @@ import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
 from router.domain.errors import BusUnavailable, Unavailable
-from router.flow.bus import Open, Take, as_it_is
+from router.flow.bus import BATCH_BYTES, Open, Take, as_it_is
 from router.metrics import Metrics
 from router.rabbit.connection import ANSWER_S, Link, open_channel, until_lost, within
 from router.rabbit.properties import delivery_of
@@ -18,6 +18,7 @@ from router.rabbit.topology import DEAD, INTAKE, OUTBOUND, declare
 BATCH = 200
 PREFETCH_DEAD = 20
 LOOK_EVERY_S = 10.0
+BEAT_EVERY_S = 1.0
 STALLED_AFTER_S = 30.0
 
 log = structlog.get_logger(__name__)
@@ -25,9 +26,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a delivery was opened to, and the tag that acknowledges it."""
+    """What a delivery of `size` bytes was opened to, and the tag that acknowledges it."""
 
     tag: int
+    size: int
     content: Any
 
 
@@ -40,6 +42,9 @@ class RabbitConsumer:
     One lane: while a batch of at most `batch` deliveries is taken, the next is buffered, and all of it goes to `take`
     as soon as the lane is free. Whatever goes wrong, the connection is dropped: the broker then delivers everything
     unacknowledged again, in order, and nothing stale is left in a buffer.
+
+    A batch ends at `BATCH_BYTES`. What waits in the buffer is bounded by number alone, twice a batch: AMQP's prefetch
+    counts deliveries, and RabbitMQ implements no prefetch of bytes. Where payloads are large, set a smaller batch.
     """
 
     def __init__(self, url: str, metrics: Metrics, *, batch: int = BATCH) -> None:
@@ -70,6 +75,7 @@ class RabbitConsumer:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._lane(amqp_channel, buffer, take), name="lane")
+                tasks.create_task(self._beat(), name="beat")
                 tasks.create_task(self._look_after(connection), name="watch")
                 tasks.create_task(until_lost(connection.closing, amqp_channel.closing, cancelled), name="lost")
         finally:
@@ -79,7 +85,7 @@ class RabbitConsumer:
     async def _subscribe(self, amqp_channel: AbstractChannel, buffer: Buffer, open_: Open[Any]) -> None:
         async def arrived(message: DeliveredMessage) -> None:
             delivery = delivery_of(message, dead=message.consumer_tag == DEAD)
-            buffer.put_nowait(Opened(message.delivery_tag or 0, open_(delivery)))
+            buffer.put_nowait(Opened(message.delivery_tag or 0, len(delivery.body), open_(delivery)))
 
         async with within(ANSWER_S, "subscribing"):
             await amqp_channel.basic_qos(prefetch_count=PREFETCH_DEAD)
@@ -96,6 +102,14 @@ class RabbitConsumer:
             with self._metrics.broker.labels("ack").time():
                 async with within(ANSWER_S, "acknowledging"):
                     await amqp_channel.basic_ack(batch[-1].tag, multiple=True)
+            self._metrics.loop_success.labels("intake").set_to_current_time()
+
+    async def _beat(self) -> NoReturn:
+        """Say that the lane is free; one that hangs says nothing."""
+        while True:
+            if self._idle_since is not None:
+                self._metrics.loop_success.labels("intake").set_to_current_time()
+            await asyncio.sleep(BEAT_EVERY_S)
 
     async def _hand_over(self, batch: list[Opened], take: Take[Any]) -> None:
         try:
@@ -132,8 +146,10 @@ class RabbitConsumer:
 async def _buffered(buffer: Buffer, *, at_most: int) -> list[Opened]:
     """Wait for one delivery, then take along what else is there (zero linger)."""
     batch = [await buffer.get()]
-    while len(batch) < at_most and not buffer.empty():
+    size = batch[0].size
+    while len(batch) < at_most and size < BATCH_BYTES and not buffer.empty():
         batch.append(buffer.get_nowait())
+        size += batch[-1].size
     return batch
 
 

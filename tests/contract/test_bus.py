@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.flow.bus import Consumer, Delivery, Exchange, Publication, Publisher, Take
+from router.flow.bus import BATCH_BYTES, Consumer, Delivery, Exchange, Publication, Publisher, Take
 from router.metrics import Metrics
 from router.postgres import bus as postgres_bus
 from router.postgres.bus import PostgresConsumer, PostgresPublisher
@@ -205,6 +205,42 @@ async def test_a_batch_is_never_larger_than_agreed(bus: Bus):
     async with consuming(bus, taken, batch=10):
         await taken.until_all(numbered(35))
     assert max(len(batch) for batch in taken.batches) == 10
+
+
+async def test_a_batch_ends_where_it_grows_too_large_but_holds_one_delivery_at_least(bus: Bus):
+    taken = Taken()
+    taken.gate.clear()
+    async with consuming(bus, taken):
+        await bus.publish("first")
+        await taken.until_all(["first"])
+        bodies = [mark * (BATCH_BYTES // 2) for mark in "abc"] + ["d" * (BATCH_BYTES + 1), "e"]
+        await bus.publish(*bodies)
+        taken.gate.set()
+        await taken.until_all(bodies)
+    assert taken.bodies == ["first", *bodies]
+    assert max(sum(len(delivery.body) for delivery in batch[:-1]) for batch in taken.batches) < BATCH_BYTES
+
+
+async def test_a_consumer_says_that_it_is_well_while_idle_and_after_each_batch(bus: Bus):
+    taken = Taken()
+    async with consuming(bus, taken):
+        await beats(bus, after=0)
+        taken.gate.clear()
+        await bus.publish("stuck")
+        await taken.until_all(["stuck"])
+        last = beat(bus)
+        taken.gate.set()
+        await beats(bus, after=last)
+
+
+def beat(bus: Bus) -> float:
+    return bus.registry.get_sample_value("router_loop_last_success_timestamp_seconds", {"loop": "intake"}) or 0
+
+
+async def beats(bus: Bus, *, after: float) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while beat(bus) <= after:
+            await asyncio.sleep(0.01)
 
 
 async def test_what_was_taken_does_not_come_again(bus: Bus):

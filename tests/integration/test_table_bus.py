@@ -87,7 +87,7 @@ async def test_the_lease_of_a_consumer_that_died_runs_out(database_url: str):
     async with connected(database_url, METRICS, size=4, name="test") as database:
         await PostgresPublisher(database, METRICS).publish(a_publication())
         lease = timedelta(seconds=0.5)
-        await database.fetch("test", bus.SQL["lease"], Exchange.INBOUND, 10, "somebody who died", lease)
+        await database.fetch("test", bus.SQL["lease"], Exchange.INBOUND, 10, "somebody who died", lease, 1)
         async with consuming(database, take):
             await asyncio.wait_for(arrived.wait(), DEADLINE_S)
     assert taken[0].redelivered

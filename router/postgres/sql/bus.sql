@@ -13,20 +13,26 @@ select pg_notify('frontdesk_bus', '');
 -- name: lease
 -- Take the oldest deliveries that nobody holds; the fence keeps SKIP LOCKED and LIMIT from being run again per row.
 with oldest as materialized (
-  select id
+  select id, octet_length(body) as size
   from bus_delivery
   where exchange = $1
     and (leased_until is null or leased_until < clock_timestamp())
   order by id
   limit $2
   for update skip locked
+),
+-- what comes before the limit of bytes is reached: one delivery in any case
+fitting as (
+  select id
+  from (select id, sum(size) over (order by id) - size as bytes_before from oldest) as measured
+  where bytes_before < $5
 )
 update bus_delivery
 set leased_until = clock_timestamp() + $4::interval,
     lease_owner = $3,
     deliveries = deliveries + 1
-from oldest
-where bus_delivery.id = oldest.id
+from fitting
+where bus_delivery.id = fitting.id
 returning bus_delivery.id, routing_key, format, account, body, message_id, published_at, deliveries;
 
 -- name: ready

@@ -161,9 +161,39 @@ async def test_a_message_that_no_decision_survives_is_found_by_halving_and_kept(
 
 
 async def test_an_outage_is_waited_out_without_blaming_a_message():
-    store = MemoryIntake(failures=[StoreUnavailable(), StoreUnavailable()])
+    store = MemoryIntake(failures=[StoreUnavailable()])
     await settle(store, deliveries(5))
-    assert (store.transactions, len(store.messages), store.unprocessable) == (3, 5, [])
+    assert (store.transactions, len(store.messages), store.unprocessable) == (2, 5, [])
+
+
+async def test_a_batch_waits_in_one_piece_while_the_store_does_not_answer_at_all(monkeypatch: pytest.MonkeyPatch):
+    store = MemoryIntake(failures=[StoreUnavailable(), StoreUnavailable()])
+    silent, attempts = [StoreUnavailable(), StoreUnavailable()], store.attempts
+
+    async def answer(hashes: Sequence[bytes]):
+        if silent:
+            raise silent.pop()
+        return await attempts(hashes)
+
+    monkeypatch.setattr(store, "attempts", answer)
+    await settle(store, deliveries(5))
+    assert (silent, len(store.messages), store.unprocessable) == ([], 5, [])
+
+
+async def test_a_batch_that_the_store_never_gets_through_with_is_halved_until_it_does(monkeypatch: pytest.MonkeyPatch):
+    record, sizes = MemoryTransaction.record, []
+
+    async def slow(self, changes, finished):
+        sizes.append(len(changes.messages))
+        if len(changes.messages) > 2:
+            raise StoreUnavailable
+        return await record(self, changes, finished)
+
+    monkeypatch.setattr(MemoryTransaction, "record", slow)
+    batch = deliveries(8)
+    store = await settle(MemoryIntake(), batch)
+    assert sizes == [8, 8, 4, 4, 2, 2, 4, 4, 2, 2]
+    assert ([stored.delivery for stored in store.messages], store.unprocessable) == (batch, [])
 
 
 async def test_an_outage_while_keeping_the_offender_loses_nothing():
