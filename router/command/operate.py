@@ -9,6 +9,7 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from router.app import INTAKE, Deployment, deployment, load_policy, publishing
 from router.command.running import give_up, run, settings
@@ -95,7 +96,7 @@ def show(id: Id, raw: Annotated[bool, typer.Option(help="Only the bytes, as they
     kept, delivery = found
     if not raw:
         for field in ("id", "at", "format", "account", "stage", "reason", "detail", "size", "replayed_at"):
-            typer.echo(f"{field:12} {getattr(kept, field)}")
+            typer.echo(f"{field:12} {_printable(str(getattr(kept, field)))}")
         typer.echo()
     typer.get_binary_stream("stdout").write(delivery.body)
 
@@ -204,8 +205,13 @@ def _with_deployment(work: Callable[[Deployment], Awaitable[T]]) -> T:
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(_printable(cell)) for cell in row))
     Console().print(table)
+
+
+def _printable(text: str) -> str:
+    """Senders choose some of what is shown: nothing of it may steer the terminal, or turn the reading direction."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _day(moment: object) -> str:

@@ -107,6 +107,19 @@ async def test_what_could_not_be_processed_is_listed_shown_and_sent_through_agai
     assert {row.id for row in await pending(frontdesk)} == {3, 4}
 
 
+async def test_what_a_sender_wrote_neither_breaks_the_list_nor_steers_the_terminal(
+    frontdesk: Frontdesk, operator: Operator
+):
+    await frontdesk.publish(b"?", "[/x]", account="a\x1b]0;owned\x07")
+    await frontdesk.has_taken_in(1)
+    listed = await operator.lists("unprocessable")
+    shown = await operator.does("unprocessable", "show", "1")
+    assert "[/x]" in listed
+    assert "format       [/x]" in shown
+    assert "account      a\ufffd]0;owned\ufffd" in shown
+    assert not {"\x1b", "\x07"} & set(listed + shown)
+
+
 async def test_a_blocked_customer_gets_no_tickets_until_unblocked(frontdesk: Frontdesk, operator: Operator):
     grace = await frontdesk.agent()
     await frontdesk.publish_json(MESSAGE)
