@@ -1,17 +1,18 @@
 """The one table of formats that integrations may send. A new provider is one module and one line here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from channels import canonical
 from channels.chat import webchat
 from channels.email import rfc822
 from channels.errors import Malformed, UnknownFormat
-from channels.message import Channel, Parsed
+from channels.message import Attachment, Channel, InboundMessage, Parsed
 from channels.sms import twilio
 from channels.social import whatsapp
 
+EMAIL = "email.rfc822"
 Parse = Callable[[bytes, str | None], Parsed]
 
 
@@ -29,7 +30,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         entry.name: entry
         for entry in (
             Format(name="message.v1", channel=None, parse=canonical.parse),
-            Format(name="email.rfc822", channel=Channel.EMAIL, parse=rfc822.parse),
+            Format(name=EMAIL, channel=Channel.EMAIL, parse=rfc822.parse),
             Format(name="sms.twilio", channel=Channel.SMS, parse=twilio.parse),
             Format(name="social.whatsapp", channel=Channel.SOCIAL, parse=whatsapp.parse),
             Format(name="chat.webchat", channel=Channel.CHAT, parse=webchat.parse),
@@ -38,7 +39,12 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 )
 
 
-def parse(format: str, raw: bytes, account: str | None) -> Parsed:  # noqa: A002 - the word of the contract
+def routing_key(channel: str, format: str) -> str:  # noqa: A002 - the word of the contract
+    """Return `<channel>.<format>`, under which a payload is published; a format that names its channel stays alone."""
+    return format if format.startswith(f"{channel}.") else f"{channel}.{format}"
+
+
+def parse(format: str, raw: bytes, account: str | None) -> Parsed:  # noqa: A002 - as above
     """Read a payload of the named format that came for `account`; raise nothing but `Malformed`, whatever comes in."""
     known = FORMATS.get(format)
     if known is None:
@@ -50,6 +56,16 @@ def parse(format: str, raw: bytes, account: str | None) -> Parsed:  # noqa: A002
     # The one broad catch: the standard library's parsers raise far more than they document.
     except Exception as exc:
         raise Malformed("body", f"cannot be read as {format} ({type(exc).__name__})") from exc
+
+
+def attachment(format: str, raw: bytes, message: InboundMessage, place: int) -> Attachment | None:  # noqa: A002 - as above
+    """Return the file at `place` of a payload's message with its bytes; None if they are not in the payload."""
+    if place >= len(message.attachments):
+        return None
+    found = message.attachments[place]
+    if found.content is None and format == EMAIL:
+        return replace(found, content=rfc822.file_bytes(raw, place))
+    return found if found.content is not None else None
 
 
 def validate(format: str, raw: bytes, account: str | None = None) -> list[str]:  # noqa: A002 - as above

@@ -349,6 +349,11 @@ create policy conversations_of_visible_tickets on conversation for select to fro
 alter table message enable row level security;
 create policy messages_of_visible_tickets on message for select to frontdesk_agent
   using (exists (select from ticket where ticket.id = message.ticket_id));
+alter table payload enable row level security;
+create policy payloads_of_visible_messages on payload for select to frontdesk_agent
+  using (
+    cardinality(message_ids) = 1
+    and exists (select from message where message.id = payload.id and message.received_at = payload.received_at));
 alter table ticket_event enable row level security;
 create policy events_of_visible_tickets on ticket_event for select to frontdesk_agent
   using (exists (select from ticket where ticket.id = ticket_event.ticket_id));
@@ -360,7 +365,8 @@ create policy handles_of_visible_customers on handle for select to frontdesk_age
   using (exists (select from ticket where ticket.customer_id = handle.customer_id));
 
 grant usage on schema public to frontdesk_agent;
-grant select on agent, agent_team, customer, handle, ticket, conversation, message, ticket_event, skill_group, agent_group
+grant select on
+  agent, agent_team, customer, handle, ticket, conversation, message, payload, ticket_event, skill_group, agent_group
   to frontdesk_agent;
 
 -- Makes the monthly partitions from this month to `ahead` months on, and says which are new. The default partitions

@@ -46,6 +46,7 @@ class Answered:
     status: int
     headers: Any
     json: Any
+    body: bytes = b""
 
 
 class Caller:
@@ -67,7 +68,8 @@ class Caller:
     async def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **given: Any) -> Answered:
         async with self._client.request(method, path, headers={**self._headers, **(headers or {})}, **given) as answer:
             is_json = answer.content_type.endswith("json")
-            return Answered(answer.status, answer.headers, await answer.json(content_type=None) if is_json else None)
+            json = await answer.json(content_type=None) if is_json else None
+            return Answered(answer.status, answer.headers, json, await answer.read())
 
 
 @dataclass(frozen=True)

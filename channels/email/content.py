@@ -44,6 +44,11 @@ def read_content(message: Message) -> Content:
     return _content("\n".join(plain), "\n".join(html), tuple(files))
 
 
+def files_of(message: Message) -> list[bytes]:
+    """Return the bytes of the files, in the order of `Content.attachments`."""
+    return [_bytes(part) for part in _leaves(message) if _is_file(part)]
+
+
 def _content(plain: str, html: str, files: tuple[Attachment, ...]) -> Content:
     notes = {"text_cut_from": str(len(plain))} if len(plain) > MAX_TEXT else {}
     if len(html) > MAX_TEXT:

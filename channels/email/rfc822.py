@@ -10,7 +10,7 @@ from email.parser import BytesParser
 
 from channels import handles
 from channels.email.automatic import automatic, reported_ids
-from channels.email.content import Content, read_content
+from channels.email.content import Content, files_of, read_content
 from channels.email.headers import ENVELOPE, Headers
 from channels.email.limits import check_limits, mended
 from channels.email.reply import new_text
@@ -26,11 +26,21 @@ _KEPT = {"Reply-To": "reply_to", "Importance": "importance", "X-Priority": "prio
 
 def parse(raw: bytes, account: str | None = None) -> Parsed:
     """Read one mail; `account` is ours if given, else the first recipient without its plus-address detail."""
+    message = _parsed(raw)
+    return Parsed(messages=(_message(message, Headers.of(message), raw, account),))
+
+
+def file_bytes(raw: bytes, place: int) -> bytes:
+    """Return the whole file at `place` among the attachments that `parse` finds, however large."""
+    return files_of(_parsed(raw))[place]
+
+
+def _parsed(raw: bytes) -> Message:
     # The stdlib parser ends a line at any of CRLF, LF and CR, so the limits must see the lines that it sees.
     lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     check_limits(lines)
     message: Message = BytesParser().parsebytes(mended(lines))
-    return Parsed(messages=(_message(message, Headers.of(message), raw, account),))
+    return message
 
 
 def _message(message: Message, headers: Headers, raw: bytes, account: str | None) -> InboundMessage:

@@ -22,6 +22,7 @@ from router.api.errors import CONTENT_TYPE, Problem, ProblemDetails, problem_of
 from router.api.me import Me
 from router.api.messages import Messages
 from router.api.monitoring import Check, Monitoring
+from router.api.originals import Originals
 from router.api.queues import Queues
 from router.api.tickets import Tickets
 from router.domain.agent import Principal
@@ -60,6 +61,7 @@ def build(
         Messages(publisher=publisher, reading=reading, max_in_flight=max_in_flight),
         Me(claims=claims, reading=reading),
         Tickets(reading=reading, desk=desk),
+        Originals(reading),
         DeskEndpoints(desk),
         Queues(reading=reading, policy=policy),
         Customers(reading),

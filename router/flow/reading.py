@@ -215,6 +215,15 @@ class MessageStatus:
     unprocessable: Refusal | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """A message as its provider sent it."""
+
+    format: str
+    account: str
+    body: bytes
+
+
 class Reading(Protocol):
     """Finds what a viewer may see. What belongs to another team is not found, the same as what does not exist."""
 
@@ -222,6 +231,9 @@ class Reading(Protocol):
 
     async def history(self, viewer: Viewer, ticket_id: int) -> Sequence[Happening]:
         """What happened to the ticket, oldest first; empty if there is no such ticket for the viewer."""
+
+    async def original(self, viewer: Viewer, ticket_id: int, message_id: int) -> Original | None:
+        """A message of the ticket as it came; None where it is not kept, or came together with others' messages."""
 
     async def tickets(self, viewer: Viewer, wanted: Filter) -> Sequence[TicketLine]: ...
 

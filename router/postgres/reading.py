@@ -19,6 +19,7 @@ from router.flow.reading import (
     Filter,
     Happening,
     MessageStatus,
+    Original,
     PastContact,
     QueueLoad,
     Refusal,
@@ -50,6 +51,11 @@ class PostgresReading:
         async with self._eyes(viewer) as connection:
             rows = await connection.fetch(SQL["history"], ticket_id, _teams(viewer))
         return [_happening(row) for row in rows]
+
+    async def original(self, viewer: Viewer, ticket_id: int, message_id: int) -> Original | None:
+        async with self._eyes(viewer) as connection:
+            row = await connection.fetchrow(SQL["original"], ticket_id, message_id, _teams(viewer))
+        return None if row is None else Original(**row)
 
     async def tickets(self, viewer: Viewer, wanted: Filter) -> Sequence[TicketLine]:
         """A page of tickets, newest first, of at most `wanted.limit`."""

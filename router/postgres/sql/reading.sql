@@ -114,6 +114,17 @@ where ticket_id = $1
 order by sent_at desc, id desc
 limit $2
 
+-- name: original
+-- A message of a ticket as it came, unless others came with it: they may be other teams'.
+select payload.format, message.account, payload.body
+from message
+join ticket on ticket.id = message.ticket_id
+join payload on payload.id = message.id and payload.received_at = message.received_at
+where message.ticket_id = $1
+  and message.id = $2
+  and ($3::text[] is null or ticket.team = any ($3))
+  and cardinality(payload.message_ids) = 1
+
 -- name: queues
 -- How many tickets wait in each queue, for how long, and how many are past their target.
 select

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import pytest
 
@@ -104,7 +105,7 @@ async def test_nothing_but_monitoring_and_the_document_is_open_to_everybody():
         paths = {route.resource.canonical for route in client.server.app.router.routes()}
         open_paths = set()
         for path in paths:
-            filled = path.replace("{channel}", "email").replace("{account}", "a").replace("{id}", "1")
+            filled = re.sub(r"{\w+}", "1", path.replace("{channel}", "email"))
             answers = [await client.request(method, filled) for method in ("GET", "POST")]
             if any(answer.status not in {401, 405} for answer in answers):
                 open_paths.add(path)
