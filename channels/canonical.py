@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from channels import handles, strict_json
 from channels.errors import Malformed
 from channels.message import Attachment, Channel, Handle, HandleKind, InboundMessage, MessageKey, Parsed, ThreadHints
-from channels.text import MAX_TEXT, from_html, sanitised
+from channels.text import CONTROL, MAX_TEXT, from_html, one_line, sanitised
 
 MAX_INLINE = 256 * 1024
 """Bytes of an attachment that may travel inside the message."""
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_NOT_IN_AN_ID = re.compile(r"[\s<>]")
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -40,8 +41,23 @@ def _whole(value: object) -> object:
     return value
 
 
+def _without_control(value: str) -> str:
+    if CONTROL.search(value):
+        raise ValueError("holds a control character: remove it")
+    return value
+
+
+def _message_id(value: str) -> str:
+    # Ids come back in the In-Reply-To and References of our answers, where anything else could begin a new header.
+    bare = _without_control(value.strip("<> "))
+    if _NOT_IN_AN_ID.search(bare) or (value and not bare):
+        raise ValueError("must be an id without white space and angle brackets")
+    return bare
+
+
 Short = Annotated[str, Field(min_length=1, max_length=255)]
-MessageId = Annotated[str, Field(min_length=1, max_length=512)]
+OneLine = Annotated[str, AfterValidator(_without_control)]
+MessageId = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_message_id)]
 Instant = Annotated[
     datetime,
     BeforeValidator(_instant, json_schema_input_type=Annotated[str, Field(json_schema_extra={"format": "date-time"})]),
@@ -73,8 +89,10 @@ class CanonicalHandle(Strict):
 class CanonicalThread(Strict):
     """Where the message belongs, as far as the provider knows."""
 
-    key: str | None = Field(None, max_length=512, description="The provider's thread or session id.")
-    in_reply_to: str | None = Field(None, max_length=512, description="The `id` of the message that this one answers.")
+    key: OneLine | None = Field(None, max_length=512, description="The provider's thread or session id.")
+    in_reply_to: Annotated[str, AfterValidator(_message_id)] | None = Field(
+        None, max_length=512, description="The `id` of the message that this one answers."
+    )
     references: list[MessageId] = Field(
         default_factory=list, max_length=100, description="Earlier messages of the thread, oldest first."
     )
@@ -102,7 +120,9 @@ class MessageV1(Strict):
     provider: str = Field(
         pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", description="Who carries the channel; also the scope of `user` ids."
     )
-    account: Short = Field(description="Our side of the channel: a mailbox, a phone number, a page.")
+    account: Annotated[Short, AfterValidator(_without_control)] = Field(
+        description="Our side of the channel: a mailbox, a phone number, a page."
+    )
     sender: CanonicalHandle = Field(alias="from", description="Who wrote.")
     also: list[CanonicalHandle] = Field(
         default_factory=list, max_length=10, description="Further addresses of the sender."
@@ -168,7 +188,7 @@ def _message(model: MessageV1) -> InboundMessage:
         also=tuple(_handle(also, f"also.{i}", model) for i, also in enumerate(model.also)),
         recipients=tuple(_handle(to, f"to.{i}", model) for i, to in enumerate(model.to)),
         sent_at=model.sent_at,
-        subject=model.subject,
+        subject=one_line(model.subject) if model.subject else None,
         text=model.text or (from_html(model.html) if model.html else ""),
         html=sanitised(model.html) if model.html else None,
         thread=_thread(model.thread),
@@ -194,8 +214,8 @@ def _thread(given: CanonicalThread | None) -> ThreadHints:
         return ThreadHints()
     return ThreadHints(
         key=given.key or None,
-        in_reply_to=given.in_reply_to.strip("<> ") or None if given.in_reply_to else None,
-        references=tuple(reference.strip("<> ") for reference in given.references),
+        in_reply_to=given.in_reply_to or None,
+        references=tuple(given.references),
     )
 
 
@@ -211,7 +231,11 @@ def _attachment(given: CanonicalAttachment, path: str) -> Attachment:
     if content is not None and len(content) != given.size:
         raise Malformed(f"{path}.size", f"says {given.size} bytes where content_base64 holds {len(content)}")
     return Attachment(
-        name=given.name, content_type=given.content_type.lower(), size=given.size, url=given.url, content=content
+        name=one_line(given.name) or "file",
+        content_type=given.content_type.lower(),
+        size=given.size,
+        url=given.url,
+        content=content,
     )
 
 

@@ -7,6 +7,7 @@ import phonenumbers
 
 from channels.errors import Malformed
 from channels.message import Handle, HandleKind
+from channels.text import CONTROL, one_line
 
 MAX_HANDLE = 320
 """Characters in a handle: 64 of local part, `@`, 255 of domain (RFC 5321, 4.5.3.1)."""
@@ -14,7 +15,7 @@ MAX_HANDLE = 320
 CACHED = 8192
 """Spellings remembered; the same few thousand people write again and again."""
 
-_EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
+_EMAIL = re.compile(r"[^@\s<>,;\x00-\x1f\x7f-\x9f]+@[^@\s<>,;\x00-\x1f\x7f-\x9f]+")
 _E164_SHAPED = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}", re.ASCII)
 
 
@@ -23,7 +24,7 @@ def email(value: str, field: str, *, name: str | None = None, verified: bool = F
     address = _email(value) if len(value) <= MAX_HANDLE else None
     if address is None:
         raise Malformed(field, "is not an email address: write it as name@domain")
-    return Handle(kind=HandleKind.EMAIL, value=address, name=name or None, verified=verified)
+    return Handle(kind=HandleKind.EMAIL, value=address, name=_name(name), verified=verified)
 
 
 def email_address(value: str) -> str:
@@ -41,14 +42,20 @@ def phone(value: str, field: str, *, account: str = "", name: str | None = None,
     number = e164(value.strip()[:64], _region(account))
     if number is None:
         raise Malformed(field, "is not a phone number: write it as E.164, with + and country code")
-    return Handle(kind=HandleKind.PHONE, value=number, name=name or None, verified=verified)
+    return Handle(kind=HandleKind.PHONE, value=number, name=_name(name), verified=verified)
 
 
 def user(value: str, field: str, *, scope: str, name: str | None = None, verified: bool = False) -> Handle:
     """Return the handle of a platform's user; `scope` is the platform."""
     if not value.strip() or len(value) > MAX_HANDLE:
         raise Malformed(field, f"must be 1 to {MAX_HANDLE} characters")
-    return Handle(kind=HandleKind.USER, value=value.strip(), scope=scope, name=name or None, verified=verified)
+    if CONTROL.search(value.strip()):
+        raise Malformed(field, "holds a control character: remove it")
+    return Handle(kind=HandleKind.USER, value=value.strip(), scope=scope, name=_name(name), verified=verified)
+
+
+def _name(given: str | None) -> str | None:
+    return one_line(given) or None if given else None
 
 
 def e164(value: str, region: str | None = None) -> str | None:

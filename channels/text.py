@@ -15,6 +15,9 @@ MAX_HTML_DEPTH = 1_000
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses in text, and lone surrogates, which UTF-8 cannot encode."""
 
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Control characters and Unicode's own line ends; `str.splitlines` and mail software begin a new line at some."""
+
 _TAGS = nh3.ALLOWED_TAGS - {"img", "map", "area"}
 """Nothing that fetches by itself: a remote image tells its sender who reads it, and when."""
 
@@ -34,6 +37,11 @@ _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 def storable(text: str) -> str:
     """Return the text without NUL and with lone surrogates shown as U+FFFD."""
     return UNSTORABLE.sub(lambda found: "" if found.group() == "\x00" else "\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """Return the text with a space for every control character and line end, so that it can stand in a mail header."""
+    return CONTROL.sub(" ", text).strip()
 
 
 def sanitised(html: str) -> str | None:

@@ -10,6 +10,7 @@ from channels.canonical import (
     CanonicalAttachment,
     Instant,
     MessageId,
+    OneLine,
     Short,
     Strict,
     malformed,
@@ -36,12 +37,12 @@ class WebchatMessage(Strict):
     """One message of a visitor; `session` is the thread, `page` the address that the widget was open on."""
 
     id: MessageId
-    session: MessageId
+    session: Annotated[OneLine, Field(min_length=1, max_length=512)]
     visitor: Visitor
     sent_at: Instant
     text: str = Field("", max_length=MAX_TEXT)
     page: str | None = Field(None, max_length=1024)
-    account: str | None = Field(None, max_length=255)
+    account: OneLine | None = Field(None, max_length=255)
     attachments: list[CanonicalAttachment] = Field(default_factory=list, max_length=50)
 
 
@@ -66,7 +67,7 @@ def _message(given: WebchatMessage, account: str) -> InboundMessage:
         external_id=given.id,
         channel=Channel.CHAT,
         provider=PROVIDER,
-        account=account,
+        account=handles.account(account),
         sender=handles.user(visitor.id, "visitor.id", scope=PROVIDER, name=visitor.name, verified=visitor.verified),
         also=_also(visitor),
         sent_at=sent_at,

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, parse_qsl
 from channels import handles
 from channels.errors import Malformed
 from channels.message import Attachment, Channel, Handle, InboundMessage, Parsed
-from channels.text import MAX_TEXT, storable
+from channels.text import MAX_TEXT, one_line, storable
 
 PROVIDER = "twilio"
 MAX_BYTES = 256 * 1024
@@ -106,7 +106,9 @@ def _attachment(form: Mapping[str, str], index: int) -> Attachment:
     if not url.startswith(("https://", "http://")) or len(url) > 2048:
         raise Malformed(f"MediaUrl{index}", "must be an http or https URL" if url else "is missing")
     content_type = form.get(f"MediaContentType{index}", "")[:127] or "application/octet-stream"
-    return Attachment(name=url.rsplit("/", 1)[-1][:255] or f"media-{index}", content_type=content_type, size=0, url=url)
+    return Attachment(
+        name=one_line(url.rsplit("/", 1)[-1])[:255] or f"media-{index}", content_type=content_type, size=0, url=url
+    )
 
 
 def _without_prefix(address: str) -> str:

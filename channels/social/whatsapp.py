@@ -22,7 +22,7 @@ from channels.message import (
     Parsed,
     ThreadHints,
 )
-from channels.text import MAX_TEXT
+from channels.text import CONTROL, MAX_TEXT, one_line
 
 PROVIDER = "whatsapp"
 MEDIA_KINDS = ("image", "document", "audio", "video", "sticker")
@@ -111,7 +111,6 @@ def _key(part: _Part, account: str | None) -> MessageKey | None:
 def _message(part: _Part, account: str | None) -> InboundMessage:
     content = _object(part.content, "message")
     kind = _text(content, "type") or "unsupported"
-    context = content.get("context")
     return InboundMessage(
         external_id=_identifier(content),
         channel=Channel.SOCIAL,
@@ -121,10 +120,16 @@ def _message(part: _Part, account: str | None) -> InboundMessage:
         recipients=_recipients(part.value),
         sent_at=_instant(content),
         text=_words(kind, content)[:MAX_TEXT],
-        thread=ThreadHints(in_reply_to=_text(context, "id") if isinstance(context, dict) else None),
+        thread=ThreadHints(in_reply_to=_answered(content)),
         attachments=_attachments(kind, content),
         attributes={"type": kind[:64], **_referral(content)},
     )
+
+
+def _answered(content: Json) -> str | None:
+    context = content.get("context")
+    answered = _text(context, "id") if isinstance(context, dict) else None
+    return one_line(answered) or None if answered else None
 
 
 def _status(part: _Part, account: str | None) -> DeliveryStatus:
@@ -240,7 +245,7 @@ def _attachments(kind: str, content: Json) -> tuple[Attachment, ...]:
     media = _object(content.get(kind), kind)
     media_id = _required(media, "id", f"{kind}.id")[:512]
     content_type = (_text(media, "mime_type") or "application/octet-stream").partition(";")[0].strip()[:127]
-    name = (_text(media, "filename") or f"{kind}-{media_id}")[:255]
+    name = one_line(_text(media, "filename") or f"{kind}-{media_id}")[:255]
     # The size is not told; WhatsApp gives it together with the URL when the id is looked up.
     return (Attachment(name=name, content_type=content_type, size=0, url=f"whatsapp-media:{media_id}"),)
 
@@ -273,6 +278,8 @@ def _identifier(content: Json) -> str:
     identifier = _required(content, "id")
     if len(identifier) > MAX_ID:
         raise Malformed("id", f"is longer than {MAX_ID}")
+    if CONTROL.search(identifier):
+        raise Malformed("id", "holds a control character")
     return identifier
 
 

@@ -40,6 +40,15 @@ def test_the_fields_of_a_full_message():
     ]
 
 
+def test_no_name_can_begin_a_new_header():
+    injected = "Ada\r\nBcc: b@example.com\u2028x"
+    file = {"name": injected, "content_type": "text/plain", "size": 5, "url": "https://example.com/a"}
+    sender = {"kind": "user", "value": "77", "name": injected}
+    message = read(least(subject=injected, attachments=[file], **{"from": sender}))
+    names = {message.subject, message.sender.name, message.attachments[0].name}
+    assert names == {"Ada  Bcc: b@example.com x"}
+
+
 def test_a_user_id_belongs_to_its_provider():
     assert read(least()).sender.key == "user:birdsite:77"
 
@@ -80,6 +89,15 @@ def test_a_number_without_plus_is_read_as_dialled_from_the_account():
             "attachments.0.size",
             "holds 5",
         ),
+        ({"id": "1\r\nBcc: b@example.com"}, "id", "control character"),
+        ({"id": "1 2"}, "id", "white space"),
+        ({"id": "<>"}, "id", "must be an id"),
+        ({"account": "acme\nBcc: b@example.com"}, "account", "control character"),
+        ({"from": {"kind": "user", "value": "7\n7"}}, "from.value", "control character"),
+        ({"from": {"kind": "email", "value": "a\x01@example.com"}}, "from.value", "email address"),
+        ({"thread": {"key": "a\nb"}}, "thread.key", "control character"),
+        ({"thread": {"in_reply_to": "<a>\r\n <b>"}}, "thread.in_reply_to", "control character"),
+        ({"thread": {"references": ["a", "<b> <c>"]}}, "thread.references.1", "white space"),
         ({"attributes": {"a": 1}}, "attributes.a", "valid string"),
     ],
 )
