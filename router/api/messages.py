@@ -99,7 +99,7 @@ class Messages:
 def _publication(message: InboundMessage, raw: bytes) -> Publication:
     return Publication(
         exchange=Exchange.INBOUND,
-        routing_key=f"{message.channel}.{FORMAT}",
+        routing_key=formats.routing_key(message.channel, FORMAT),
         format=FORMAT,
         body=raw,
         account=message.account if len(message.account.encode()) <= _LONGEST_PROPERTY else None,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from channels.errors import Malformed
-from channels.formats import FORMATS, parse, validate
+from channels.formats import FORMATS, parse, routing_key, validate
 from router.app import deployment, publishing
 from router.command.running import give_up, run, settings
 from router.domain.errors import Invalid
@@ -53,7 +53,7 @@ async def _publish(body: bytes, format_: str, account: str | None) -> None:
         await publisher.publish(
             Publication(
                 exchange=Exchange.INBOUND,
-                routing_key=f"{_channel(format_, body, account)}.{format_.partition('.')[2] or format_}",
+                routing_key=routing_key(_channel(format_, body, account), format_),
                 format=format_,
                 body=body,
                 account=account,

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
+from channels.formats import routing_key
 from router.demo.samples import Person, Sample
 from router.flow.bus import Exchange, Publication
 
@@ -137,7 +138,7 @@ def _publication(
 ) -> Publication:
     return Publication(
         exchange=Exchange.INBOUND,
-        routing_key=format_ if format_.startswith(f"{channel}.") else f"{channel}.{format_}",
+        routing_key=routing_key(channel, format_),
         format=format_,
         body=body,
         account=account,

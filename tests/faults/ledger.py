@@ -38,7 +38,9 @@ class Ledger:
         async with asyncio.timeout(CONFIRMED_WITHIN_S), await aio_pika.connect(self._url) as connection:
             amqp_channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             exchange = await amqp_channel.get_exchange("frontdesk.inbound")
-            await asyncio.gather(*(exchange.publish(_delivery(body), f"{body['channel']}.v1") for body in bodies))
+            await asyncio.gather(
+                *(exchange.publish(_delivery(body), f"{body['channel']}.message.v1") for body in bodies)
+            )
 
     @property
     def sent(self) -> set[tuple[str, ...]]:
