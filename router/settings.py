@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     policy_path: Path = Field(
         default_factory=default_policy_path, description="The policy file: queues, routes, targets, signals."
     )
-    http_host: str = Field("127.0.0.1", description="Address to serve the API, webhooks, health and metrics on.")
+    http_host: str = Field("127.0.0.1", description="Address to serve the API, health and metrics on.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port to serve them on; 0 takes any free one.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity to log.")
     log_format: Literal["auto", "json", "console"] = Field(
@@ -92,9 +92,16 @@ class Settings(BaseSettings):
 
 
 def _with_scheme(url: str | None, *schemes: str) -> str | None:
-    if url is not None and urlsplit(url).scheme not in schemes:
+    if url is not None and _scheme(url) not in schemes:
         raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     return url
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:  # whose words quote the URL
+        raise ValueError("is not a URL: percent-encode the password") from None
 
 
 def load_settings() -> Settings:

@@ -53,6 +53,8 @@ def test_variables_override_defaults_and_empty_ones_do_not(environment: Environm
         ("MAIL_DOMAIN", "not a domain", "'not a domain' is not a domain such as support.example.com"),
         ("DATABASE_URL", "mysql://db", "FRONTDESK_DATABASE_URL: must begin with postgresql:// or postgres://"),
         ("AMQP_URL", "http://mq", "FRONTDESK_AMQP_URL: must begin with amqp:// or amqps://"),
+        ("AMQP_URL", "amqp://a:sample[secret@mq/", "FRONTDESK_AMQP_URL: is not a URL: percent-encode the password"),
+        ("AMQP_URL", "amqp://a:sample\u2105@mq/", "FRONTDESK_AMQP_URL: is not a URL: percent-encode the password"),
         ("HTPP_PORT", "80", "FRONTDESK_HTPP_PORT is not a setting; did you mean FRONTDESK_HTTP_PORT?"),
     ],
 )
