@@ -11,8 +11,8 @@ OWN_HEADER = "X-Frontdesk-Message"
 
 _DAEMON = re.compile(r"(mailer-daemon|postmaster|mail-daemon)(@|$)")
 _VACATION = re.compile(
-    r"^\s*(auto(matic|matische|mated)?[ -]?(reply|response|antwort)|out of (the )?office|abwesen(d|heit)|"
-    r"r.ponse automatique|respuesta autom|risposta automatica)",
+    r"\s*(auto(matic|matische|mated)?[ -]?(reply|response|antwort)|out of (the )?office|"
+    r"abwesen(d|heit|heitsnotiz|heitsnachricht)|réponse automatique|respuesta automática|risposta automatica)\s*(:|$)",
     re.IGNORECASE,
 )
 _BULK = frozenset({"bulk", "list", "junk"})
@@ -70,11 +70,12 @@ def _is_auto_reply(headers: Headers, _message: Message, _sender: Handle) -> bool
         return True
     if _word(headers, "Precedence") in ("auto_reply", "auto-reply") or _word(headers, "X-Autoreply") not in ("", "no"):
         return True
-    return any(headers.raw(name) is not None for name in ("X-Autorespond", "X-Auto-Response-Suppress"))
+    return headers.raw("X-Autorespond") is not None
 
 
 def _is_list(headers: Headers, _message: Message, _sender: Handle) -> bool:
-    if any(headers.raw(name) is not None for name in ("List-Id", "List-Unsubscribe", "List-Post")):
+    # List-Unsubscribe alone is no evidence: some mail services put it on whatever passes through them.
+    if any(headers.raw(name) is not None for name in ("List-Id", "List-Post")):
         return True
     return _word(headers, "Precedence") in _BULK
 
