@@ -16,6 +16,7 @@ CACHED = 8192
 """Spellings remembered; the same few thousand people write again and again."""
 
 _EMAIL = re.compile(r"[^@\s<>,;\x00-\x1f\x7f-\x9f]+@[^@\s<>,;\x00-\x1f\x7f-\x9f]+")
+_TWILIO_PREFIX = re.compile(r"^(\s*whatsapp:)+")
 _E164_SHAPED = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}", re.ASCII)
 
 
@@ -34,7 +35,7 @@ def email_address(value: str) -> str:
     people write their own address in several cases. An international domain becomes its ASCII form.
     """
     local, at, domain = value.strip().lower().rpartition("@")
-    return f"{local}{at}{_ascii_domain(domain.rstrip('.'))}"
+    return f"{local}{at}{_ascii_domain(domain.rstrip('. '))}"
 
 
 def phone(value: str, field: str, *, account: str = "", name: str | None = None, verified: bool = False) -> Handle:
@@ -97,5 +98,6 @@ def _ascii_domain(domain: str) -> str:
 
 @lru_cache(maxsize=1024)
 def account(value: str) -> str:
-    """Return an account in the spelling that is compared: a mailbox lower-cased, anything else as it is."""
-    return email_address(value) if "@" in value else value.strip()
+    """Return an account in the spelling that is compared: a mailbox lower-cased, a number without `whatsapp:`."""
+    bare = _TWILIO_PREFIX.sub("", value).strip()
+    return email_address(bare) if "@" in bare else bare

@@ -28,7 +28,7 @@ _SID = re.compile(r"[A-Za-z0-9]{1,64}")
 def parse(raw: bytes, account: str | None = None) -> Parsed:
     """Read one webhook body; `account` is ours if given, else the number in `To`."""
     form = _form(raw)
-    number, our_side = _without_prefix(form.get("From", "")), account or _without_prefix(form.get("To", ""))
+    number, our_side = _without_prefix(form.get("From", "")), handles.account(account or form.get("To", ""))
     if not our_side:
         raise Malformed("To", "is missing, and the delivery names no account")
     message = InboundMessage(

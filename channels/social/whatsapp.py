@@ -150,7 +150,7 @@ def _account(value: Json, account: str | None) -> str:
     ours = _text(metadata, "phone_number_id") if isinstance(metadata, dict) else None
     if not (ours or account):
         raise Malformed("metadata.phone_number_id", "is missing, and the delivery names no account")
-    return (ours or account or "")[:255]
+    return handles.account((ours or account or "")[:255])
 
 
 def _recipients(value: Json) -> tuple[Handle, ...]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels import formats
+from channels import formats, handles
 from channels.errors import Malformed
 from channels.message import MalformedPart, Parsed
 
@@ -44,7 +44,9 @@ def mutated(draw: st.DrawFn, name: str) -> bytes:
 def test_any_bytes_are_read_or_malformed(name: str, data: st.DataObject):
     raw = data.draw(st.one_of(mutated(name), st.binary(max_size=300)))
     try:
-        parsed = formats.parse(name, raw, data.draw(st.sampled_from([None, "desk@acme.example"])))
+        parsed = formats.parse(
+            name, raw, data.draw(st.sampled_from([None, "Desk@Acme.example", " whatsapp:+4930123456 "]))
+        )
     except Malformed as refused:
         parsed = Parsed(malformed=(MalformedPart(field=refused.field, problem=refused.problem),))
     assert all(part.field and part.problem for part in parsed.malformed)
@@ -58,6 +60,7 @@ def test_any_bytes_are_read_or_malformed(name: str, data: st.DataObject):
         assert "\x00" not in "".join(stored)
         assert "".join(stored).encode()
         assert message.fingerprint
+        assert message.account == handles.account(message.account)
 
 
 @pytest.mark.parametrize("name", formats.FORMATS)

@@ -43,6 +43,18 @@ def test_whatsapp_through_twilio_is_social_and_brings_its_media():
     ]
 
 
+@pytest.mark.parametrize(
+    ("format_name", "payload", "given", "account"),
+    [
+        ("sms.twilio", "sms.twilio/text.form", "whatsapp:+493012345678", "+493012345678"),
+        ("chat.webchat", "chat.webchat/question.json", "Desk@Shop.Example", "desk@shop.example"),
+        ("social.whatsapp", "social.whatsapp/several.json", "whatsapp:+493012345678", "2001"),
+    ],
+)
+def test_an_account_has_one_spelling(format_name: str, payload: str, given: str, account: str):
+    assert formats.parse(format_name, sample(payload), given).messages[0].account == account
+
+
 def test_a_sender_that_is_no_number_is_a_user_of_twilio():
     raw = urlencode({"MessageSid": "SM1", "From": "ACME", "To": "+493012345678", "Body": "x"}).encode()
     assert one("sms.twilio", raw).sender.key == "user:twilio:ACME"
