@@ -2,10 +2,10 @@
 
 import gzip
 import json
-import os
 import random
 from collections.abc import Iterator
-from pathlib import Path
+
+from tests.shared_data import SHARED_DATA
 
 CUSTOMERS = 20_000
 BYTES = 1024
@@ -15,7 +15,6 @@ OWN = (
     "How do I change the address for my next order? The page does not let me save it.",
     "The device stopped after the update and none of the steps in the manual helped.",
 )
-_SHARED = Path(os.environ.get("FRONTDESK_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def messages(count: int, *, start: int = 0, seed: int = 1) -> Iterator[bytes]:
@@ -57,7 +56,7 @@ def _filled(draw: random.Random, texts: list[str], size: int) -> str:
 
 
 def _texts() -> list[str]:
-    path = _SHARED / "texts.jsonl.gz"
+    path = SHARED_DATA / "texts.jsonl.gz"
     if not path.exists():
         return list(OWN)
     with gzip.open(path, "rt") as lines:

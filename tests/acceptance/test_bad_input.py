@@ -75,7 +75,7 @@ KEPT = {
     "10 MB of JSON": Raw("message.v1", body(text="x" * 10_000_000), "body: is larger than 1024 KiB"),
     "a mail without a sender": Raw("email.rfc822", b"Subject: Hello\r\n\r\nHello?", "from: is missing"),
     "a mail in a mail in a mail": Raw("email.rfc822", deep_mime(500), "body: has parts nested deeper than 20"),
-    "a mail to 16,000": Raw("email.rfc822", mail("Hello?", Cc=ADDRESSES), ""),
+    "a mail to 16,000": Raw("email.rfc822", mail("Hello?", Cc=ADDRESSES), "headers: are larger than 256 KiB"),
     "a form without an id": Raw(
         "sms.twilio", b"From=%2B4915112345678&To=%2B493012345678&Body=Hi", "MessageSid: is missing"
     ),

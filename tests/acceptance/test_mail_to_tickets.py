@@ -1,20 +1,18 @@
 """Real mails, which the repository does not hold, go in over RabbitMQ and end where a person would put them."""
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from channels import formats
+from tests import shared_data
 from tests.acceptance.deployed import Frontdesk
 from tests.api_client import Caller
 from tests.unit.channels.expected_mail import EXPECTED, Expected
 
-SHARED = Path(os.environ.get("FRONTDESK_SHARED_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
-MAILS = {path.stem: path.read_bytes() for path in sorted((SHARED / "mail").glob("*.eml"))}
+MAILS = {path.stem: path.read_bytes() for path in shared_data.MAILS}
 DESK = "desk@acme.example"
 
 ANOTHER_UNDER_ITS_ID = "key_conflict: another message with this id was received before, with other content"
@@ -35,7 +33,7 @@ NO_TICKET = {
     "plain_emails--raw_email_quoted_with_0d0a": ANOTHER_UNDER_ITS_ID,
 }
 
-pytestmark = pytest.mark.skipif(not MAILS, reason=f"no mails in {SHARED}; FRONTDESK_SHARED_DATA says where they are")
+pytestmark = pytest.mark.skipif(not MAILS, reason=shared_data.NO_MAILS)
 
 
 async def test_every_real_mail_becomes_a_ticket_or_is_kept_for_the_right_reason(frontdesk: Frontdesk):

@@ -1,19 +1,15 @@
 """Real mails, read by the parser and by a person. They are not part of the repository."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from channels import formats
 from channels.errors import Malformed
+from tests.shared_data import MAILS, NO_MAILS, SHARED_DATA
 from tests.unit.channels.expected_mail import EXPECTED, Expected
 
-SHARED = Path(os.environ.get("FRONTDESK_SHARED_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
-MAILS = sorted((SHARED / "mail").glob("*.eml"))
 WITHOUT_SENDER = {"error_emails--bad_encoded_subject"}
 
-pytestmark = pytest.mark.skipif(not MAILS, reason=f"no mails in {SHARED}; FRONTDESK_SHARED_DATA says where they are")
+pytestmark = pytest.mark.skipif(not MAILS, reason=NO_MAILS)
 
 
 @pytest.mark.parametrize("path", MAILS, ids=lambda path: path.stem)
@@ -29,7 +25,7 @@ def test_every_real_mail_is_read_or_refused_for_the_right_reason(path):
 
 @pytest.mark.parametrize(("name", "expected"), EXPECTED.items(), ids=EXPECTED.keys())
 def test_a_real_mail_says_what_a_person_reads_in_it(name: str, expected: Expected):
-    raw = (SHARED / "mail" / f"{name}.eml").read_bytes()
+    raw = (SHARED_DATA / "mail" / f"{name}.eml").read_bytes()
     (message,) = formats.parse("email.rfc822", raw, "desk@acme.example").messages
     assert message.sender.value == expected.sender
     assert tuple(handle.value for handle in message.recipients) == expected.recipients
@@ -49,7 +45,7 @@ def test_a_real_mail_says_what_a_person_reads_in_it(name: str, expected: Expecte
     ],
 )
 def test_a_bounce_names_the_mail_that_it_is_about(name: str, about: str):
-    raw = (SHARED / "mail" / f"multipart_report_emails--{name}.eml").read_bytes()
+    raw = (SHARED_DATA / "mail" / f"multipart_report_emails--{name}.eml").read_bytes()
     (message,) = formats.parse("email.rfc822", raw, "desk@acme.example").messages
     assert message.automatic == "bounce"
     assert about in message.thread.references
