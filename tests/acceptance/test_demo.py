@@ -33,7 +33,7 @@ class Demo:
 
     def wait_until_it_starts(self, program: str) -> None:
         deadline = time.monotonic() + ENDS_WITHIN_S
-        while program not in {child.name() for child in self._look()}:
+        while program not in {name_of(child) for child in self._look()}:
             assert time.monotonic() < deadline, f"{program} has not been started"
 
     def end(self, *signals: signal.Signals) -> str:
@@ -54,6 +54,14 @@ class Demo:
         children = psutil.Process(self.process.pid).children(recursive=True)
         self._started.update(children)
         return children
+
+
+def name_of(process: psutil.Process) -> str | None:
+    """The program that it runs; None if it has ended meanwhile."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return None
 
 
 @contextmanager
