@@ -69,7 +69,7 @@ class Agent:
         while True:
             page = await self._api.post("/v1/me/next?wait=10")
             if page:
-                with suppress(Declined):  # somebody was faster; the next one, please
+                with suppress(Declined):  # the next one, please
                     await self._handle(page)
 
     async def _handle(self, page: Any) -> None:

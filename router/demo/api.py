@@ -5,16 +5,20 @@ from typing import Any
 
 from aiohttp import ClientResponse, ClientSession
 
+from router.domain.errors import FrontdeskError
+
 ACCEPTED = frozenset({200, 201, 204})
+DECLINED = frozenset({404, 409})
 
 
 class Declined(Exception):
-    """The API said no: the ticket has moved on, or there is none."""
+    """The ticket has moved on, or there is none: somebody was faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The API at the base address of `session`, asked with one token. What it refuses raises `Declined`."""
+    """The API at the base address of `session`, asked with one token. 404 and 409 raise `Declined`, other refusals
+    `FrontdeskError`."""
 
     session: ClientSession
     token: str
@@ -37,6 +41,8 @@ class Api:
 async def _content(answer: ClientResponse) -> Any:
     is_json = answer.content_type.endswith("json")
     content = await answer.json(content_type=None) if is_json else await answer.text()
-    if answer.status not in ACCEPTED:
+    if answer.status in DECLINED:
         raise Declined(f"{answer.status} {content}")
+    if answer.status not in ACCEPTED:
+        raise FrontdeskError(f"{answer.method} {answer.url.path}: {answer.status} {content}")
     return content or None
