@@ -1,6 +1,6 @@
 """Commands for operators: tokens, unprocessable payloads, customers, the intake switch, the policy file."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -50,12 +50,18 @@ def create(  # noqa: PLR0917 - typer reads options from parameters
 ) -> None:
     """Make a token and print its secret, which is shown this once."""
     expires_in = timedelta(days=days) if days else None
-    secret = _with_deployment(
-        lambda shared: shared.tokens.create(
+
+    async def work(shared: Deployment) -> str:
+        _check_known("--team", team or (), load_policy(shared).current().teams, kind="team")
+        secret = await shared.tokens.create(
             name, role, agent_name=agent, teams=team, skills=skill, expires_in=expires_in
         )
-    )
-    typer.echo(secret)
+        principal = await shared.tokens.principal_of(secret)
+        if principal and principal.agent and not principal.agent.teams:
+            typer.echo(f"frontdesk: {agent} is in no team, and will see no ticket: give --team", err=True)
+        return secret
+
+    typer.echo(_with_deployment(work))
 
 
 @token.command("list")
@@ -137,8 +143,7 @@ def set_tier(
 
     async def work(shared: Deployment) -> None:
         known = [name for name, _ in load_policy(shared).current().tiers]
-        if tier is not None and tier not in known:
-            raise Invalid("TIER", f"'{tier}' is not a tier of the policy, which has {', '.join(known) or 'none'}")
+        _check_known("TIER", [tier] if tier is not None else [], known, kind="tier")
         await shared.customers.set_tier(CustomerId(customer_id), tier)
 
     _with_deployment(work)
@@ -200,6 +205,12 @@ def _with_deployment(work: Callable[[Deployment], Awaitable[T]]) -> T:
             return await work(shared)
 
     return run(connected())
+
+
+def _check_known(argument: str, names: Iterable[str], known: Collection[str], *, kind: str) -> None:
+    for name in names:
+        if name not in known:
+            raise Invalid(argument, f"'{name}' is not a {kind} of the policy, which has {', '.join(known) or 'none'}")
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -70,6 +70,24 @@ async def test_a_token_works_until_it_is_revoked_and_no_longer_than_five_seconds
     await until(is_refused, within_s=5)
 
 
+async def test_a_token_names_teams_of_the_policy_and_one_without_any_comes_with_a_warning(
+    frontdesk: Frontdesk, operator: Operator
+):
+    ada = ("--role", "agent", "--agent", "Ada")
+    unknown = await operator.tries("token", "create", "ada", *ada, "--team", "frontlin")
+    assert (unknown.status, unknown.err) == (
+        1,
+        "frontdesk: --team: 'frontlin' is not a team of the policy, which has frontline, specialists, key-accounts\n",
+    )
+    teamless = await operator.tries("token", "create", "ada", *ada)
+    assert (teamless.status, teamless.err) == (
+        0,
+        "frontdesk: Ada is in no team, and will see no ticket: give --team\n",
+    )
+    assert (await operator.tries("token", "create", "desk", *ada, "--team", "frontline")).err == ""
+    assert (await operator.tries("token", "create", "phone", *ada)).err == ""
+
+
 async def test_a_payload_is_sent_as_an_integration_would_and_an_agent_gets_it(frontdesk: Frontdesk, operator: Operator):
     teams = [word for team in EVERY_TEAM for word in ("--team", team)]
     made = await operator.does(
