@@ -16,6 +16,10 @@ MAX_INLINE = 256 * 1024
 """Bytes of a file that is handed on with the message; larger ones stay in the raw mail."""
 
 _MAX_NAME = 255
+_READ = frozenset({"text/plain", "text/enriched", "text/html"})
+_IGNORED = frozenset({"text/x-amp-html"})
+"""Other spellings of what the text and the HTML say."""
+
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,63}/[\w.+-]{1,63}", re.ASCII)
 
 
@@ -39,7 +43,7 @@ def read_content(message: Message) -> Content:
             files.append(_file(part))
         elif part.get_content_type() == "text/html":
             html.append(_text(part))
-        else:
+        elif part.get_content_type() not in _IGNORED:
             plain.append(_text(part))
     return _content("\n".join(plain), "\n".join(html), tuple(files))
 
@@ -68,9 +72,10 @@ def _leaves(message: Message) -> Iterator[Message]:
 
 def _is_file(part: Message) -> bool:
     disposition = (part.get_content_disposition() or "").lower()
-    if disposition == "attachment" or part.get_content_maintype() not in ("text", "multipart"):
+    if disposition == "attachment":
         return True
-    return _name(part) is not None and part.get_content_type() not in ("text/plain", "text/html")
+    # A multipart without a boundary is one leaf, and mostly text.
+    return part.get_content_maintype() != "multipart" and part.get_content_type() not in _READ | _IGNORED
 
 
 def _file(part: Message) -> Attachment:

@@ -132,7 +132,7 @@ EXPECTED: dict[str, Expected] = {
         ("jennifer@sss.sssssss.net.au",),
         "Warning: could not send message for past 8 hours",
         "**********************************************",
-        ("message.delivery-status",),
+        ("message.delivery-status", "text.rfc822-headers"),
     ),
     "plain_emails--basic_email": _PLAIN,
     "plain_emails--basic_email_lf": _PLAIN,

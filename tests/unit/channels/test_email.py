@@ -219,6 +219,17 @@ def test_html_nested_without_end_is_left_out_and_its_text_kept():
     assert (message.html, message.text) == (None, "the point")
 
 
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [(b"text/calendar", ["text/calendar"]), (b"text/vcard", ["text/vcard"]), (b"text/x-amp-html", [])],
+)
+def test_the_source_of_another_part_is_not_what_the_customer_says(kind: bytes, files: list[str]):
+    other = b"\r\n--b\r\nContent-Type: " + kind + b"\r\n\r\nBEGIN:SOURCE\r\n--b--\r\n"
+    message = read(PARTS.replace(b"mixed", b"alternative") + b"--b\r\n\r\nShall we meet?\r\n" + other)
+    assert message.text == "Shall we meet?"
+    assert [file.content_type for file in message.attachments] == files
+
+
 @pytest.mark.parametrize("claimed", [b"\x00 application/pdf", b"application/\xff", b"a" * 200 + b"/b"])
 def test_a_file_of_no_valid_type_is_bytes(claimed: bytes):
     line = b"Content-Type: " + claimed + b"\r\nContent-Disposition: attachment"
