@@ -17,6 +17,9 @@ CACHED = 8192
 
 _EMAIL = re.compile(r"[^@\s<>,;\x00-\x1f\x7f-\x9f]+@[^@\s<>,;\x00-\x1f\x7f-\x9f]+")
 _TWILIO_PREFIX = re.compile(r"^(\s*whatsapp:)+")
+_MEXICAN_MOBILE = re.compile(r"^\+521(?=[0-9]{10}$)")
+"""WhatsApp still writes the 1 that Mexico took out of its mobile numbers in 2019."""
+
 _E164_SHAPED = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}", re.ASCII)
 
 
@@ -67,7 +70,7 @@ def e164(value: str, region: str | None = None) -> str | None:
 @lru_cache(maxsize=CACHED)
 def _e164(value: str, region: str | None) -> str | None:
     try:
-        number = phonenumbers.parse(value, region)
+        number = phonenumbers.parse(_MEXICAN_MOBILE.sub("+52", value), region)
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_possible_number(number):

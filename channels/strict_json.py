@@ -15,10 +15,10 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 
-def load(raw: bytes) -> dict[str, Any]:
+def load(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Return the JSON object in `raw`; raise `Malformed` where RFC 8259 or the limits forbid it."""
-    if len(raw) > MAX_BYTES:
-        raise Malformed("body", f"is larger than {MAX_BYTES // 1024} KiB: send attachments by url")
+    if len(raw) > max_bytes:
+        raise Malformed("body", f"is larger than {max_bytes // 1024} KiB: send attachments by url")
     _check_depth(raw)
     try:
         value = _DECODER.decode(raw.decode())

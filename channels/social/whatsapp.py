@@ -5,8 +5,9 @@ Source: https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/compone
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from channels import handles, strict_json
@@ -16,6 +17,7 @@ from channels.message import (
     Channel,
     DeliveryStatus,
     Handle,
+    HandleKind,
     InboundMessage,
     MalformedPart,
     MessageKey,
@@ -27,6 +29,9 @@ from channels.text import CONTROL, MAX_TEXT, one_line
 PROVIDER = "whatsapp"
 MEDIA_KINDS = ("image", "document", "audio", "video", "sticker")
 MAX_ID = 512
+MAX_BYTES = 3 * 1024 * 1024
+"""The largest webhook that Meta sends."""
+
 MAX_PARTS = 1000
 """Messages and statuses of one webhook, which Meta bundles up to this number."""
 
@@ -37,31 +42,40 @@ Read = TypeVar("Read")
 
 
 class _Part(NamedTuple):
-    """One message or status of a webhook, with the `value` object around it and its dotted path."""
+    """One entry, change, message or status of a webhook, with the `value` object around it and its dotted path."""
 
     value: Json
     content: Any
     path: str
 
 
+class _Value(NamedTuple):
+    """The messages and statuses of one change."""
+
+    written: list[_Part]
+    reported: list[_Part]
+
+
 def parse(raw: bytes, account: str | None = None) -> Parsed:
     """Read one webhook. The payload's own `phone_number_id` is the account, else the one given.
 
-    A message that cannot be read becomes a `MalformedPart` and leaves its siblings alone.
+    An entry, change or message that cannot be read becomes a `MalformedPart` and leaves its siblings alone.
     """
-    payload = strict_json.load(raw)
+    payload = strict_json.load(raw, MAX_BYTES)
     if payload.get("object") != "whatsapp_business_account":
         raise Malformed("object", "must be whatsapp_business_account")
-    changes = list(_changes(payload))
-    written, reported = list(_parts(changes, "messages")), list(_parts(changes, "statuses"))
-    if len(written) + len(reported) > MAX_PARTS:
+    changes, bad_entries = _read(_parts({}, payload, "entry"), _changes, account)
+    values, bad_changes = _read(chain.from_iterable(changes), _values, account)
+    written = [part for value in values for part in value.written]
+    reported = [part for value in values for part in value.reported]
+    if len(written) + len(reported) + len(bad_entries) + len(bad_changes) > MAX_PARTS:
         raise Malformed("entry", f"holds more than {MAX_PARTS:,} messages and statuses")
     messages, malformed = _read(written, _message, account)
     statuses, malformed_statuses = _read(reported, _status, account)
     return Parsed(
         messages=tuple(messages),
         statuses=tuple(status for status in statuses if status.status in STATUSES),
-        malformed=(*malformed, *malformed_statuses),
+        malformed=(*bad_entries, *bad_changes, *malformed, *malformed_statuses),
     )
 
 
@@ -71,20 +85,29 @@ def verify(headers: Mapping[str, str], raw: bytes, secret: str) -> bool:
     return hmac.compare_digest(expected.encode(), headers.get("X-Hub-Signature-256", "").encode(errors="replace"))
 
 
-def _changes(payload: Json) -> Iterator[tuple[str, Json]]:
-    for e, entry in enumerate(_items(payload, "entry", "entry")):
-        path = f"entry.{e}.changes"
-        for c, change in enumerate(_items(_object(entry, f"entry.{e}"), "changes", path)):
-            change = _object(change, f"{path}.{c}")  # noqa: PLW2901 - the same thing, checked
-            # Template reviews, account alerts and other fields come to the same URL and hold no messages.
-            if change.get("field", "messages") == "messages":
-                yield f"{path}.{c}.value", _object(change.get("value"), f"{path}.{c}.value")
+def _changes(entry: _Part, _account: str | None) -> list[_Part]:
+    changes = _parts({}, _object(entry.content, "changes"), "changes", entry.path)
+    # Template reviews, account alerts and other fields come to the same URL and hold no messages.
+    return [part for part in changes if _field(part.content) == "messages"]
 
 
-def _parts(changes: list[tuple[str, Json]], kind: str) -> Iterator[_Part]:
-    for path, value in changes:
-        for i, content in enumerate(_items(value, kind, f"{path}.{kind}")):
-            yield _Part(value, content, f"{path}.{kind}.{i}")
+def _values(change: _Part, _account: str | None) -> _Value:
+    value = _object(_object(change.content, "value").get("value"), "value")
+    written = _parts(value, value, "messages", change.path, "value.")
+    # A reaction says nothing that an agent could answer, and must not open a ticket.
+    said = [part for part in written if not (isinstance(part.content, dict) and part.content.get("type") == "reaction")]
+    return _Value(said, _parts(value, value, "statuses", change.path, "value."))
+
+
+def _field(change: object) -> object:
+    return change.get("field", "messages") if isinstance(change, dict) else "messages"
+
+
+def _parts(value: Json, holder: Json, key: str, path: str = "", within: str = "") -> list[_Part]:
+    """Return what the array `key` of `holder` holds; `Malformed` names the array from `path` on."""
+    field = f"{within}{key}"
+    around = f"{path}.{field}" if path else field
+    return [_Part(value, content, f"{around}.{i}") for i, content in enumerate(_items(holder, key, field))]
 
 
 def _read(
@@ -111,12 +134,14 @@ def _key(part: _Part, account: str | None) -> MessageKey | None:
 def _message(part: _Part, account: str | None) -> InboundMessage:
     content = _object(part.content, "message")
     kind = _text(content, "type") or "unsupported"
+    sender = _sender(part.value, content)
     return InboundMessage(
         external_id=_identifier(content),
         channel=Channel.SOCIAL,
         provider=PROVIDER,
         account=_account(part.value, account),
-        sender=_sender(part.value, content),
+        sender=sender,
+        also=_also(content, sender),
         recipients=_recipients(part.value),
         sent_at=_instant(content),
         text=_words(kind, content)[:MAX_TEXT],
@@ -172,6 +197,13 @@ def _sender(value: Json, content: Json) -> Handle:
     return handles.user(user_id or wa_id or "", "from", scope=PROVIDER, name=name, verified=True)
 
 
+def _also(content: Json, sender: Handle) -> tuple[Handle, ...]:
+    user_id = _text(content, "from_user_id")
+    if not user_id or sender.kind is HandleKind.USER:
+        return ()
+    return (handles.user(user_id, "from_user_id", scope=PROVIDER, verified=True),)
+
+
 def _profile_name(value: Json, ids: set[str | None]) -> str | None:
     contacts = value.get("contacts")
     for contact in contacts if isinstance(contacts, list) else ():
@@ -223,7 +255,6 @@ _READERS: Mapping[str, Callable[[Json], str]] = {
     "text": lambda text: _required(text, "body", "text.body"),
     "button": lambda button: _text(button, "text") or "",
     "interactive": _choice,
-    "reaction": lambda reaction: f"[reaction {_text(reaction, 'emoji') or 'removed'}]",
     "location": _place,
     **dict.fromkeys(MEDIA_KINDS, _caption),
 }

@@ -128,7 +128,6 @@ def test_a_webhook_of_more_parts_than_whatsapp_bundles_is_refused_whole(kind: st
             {"type": "interactive", "interactive": {"list_reply": {"id": "1", "title": "A", "description": "B"}}},
             "A - B",
         ),
-        ({"type": "reaction", "reaction": {"message_id": "wamid.X", "emoji": "👍"}}, "[reaction 👍]"),
         (
             {"type": "contacts", "contacts": [{"name": {"formatted_name": "Bo"}, "phones": [{"phone": "+47 1"}]}]},
             "[contact] Bo +47 1",
@@ -142,6 +141,62 @@ def test_every_kind_of_whatsapp_message_becomes_words(content: dict[str, object]
     value = {"metadata": {"phone_number_id": "2001"}, "messages": [message]}
     payload = {"object": "whatsapp_business_account", "entry": [{"changes": [{"field": "messages", "value": value}]}]}
     assert one("social.whatsapp", json.dumps(payload).encode()).text == text
+
+
+def webhook(*changes: object) -> bytes:
+    return json.dumps({"object": "whatsapp_business_account", "entry": [{"changes": changes}]}).encode()
+
+
+def saying(**message: object) -> dict[str, object]:
+    said = {"from": "4915112345678", "id": "wamid.1", "type": "text", "text": {"body": "Hello"}} | message
+    return {"field": "messages", "value": {"metadata": {"phone_number_id": "2001"}, "messages": [said]}}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"field": "messages"}, "entry.0.changes.0.value"),
+        ({"field": "messages", "value": {"messages": {}}}, "entry.0.changes.0.value.messages"),
+        ({"field": "messages", "value": {"statuses": "x"}}, "entry.0.changes.0.value.statuses"),
+        (7, "entry.0.changes.0.value"),
+    ],
+)
+def test_a_broken_change_costs_no_message_of_another(change: object, field: str):
+    parsed = formats.parse("social.whatsapp", webhook(change, saying()), None)
+    assert [part.field for part in parsed.malformed] == [field]
+    assert [message.text for message in parsed.messages] == ["Hello"]
+
+
+def test_a_broken_entry_costs_no_message_of_another():
+    good = json.loads(webhook(saying()))
+    raw = json.dumps(good | {"entry": [{"changes": 7}, *good["entry"]]}).encode()
+    parsed = formats.parse("social.whatsapp", raw, None)
+    assert [part.field for part in parsed.malformed] == ["entry.0.changes"]
+    assert len(parsed.messages) == 1
+
+
+def test_a_reaction_is_no_message():
+    reaction = saying(type="reaction", reaction={"message_id": "wamid.X", "emoji": "👍"})
+    parsed = formats.parse("social.whatsapp", webhook(reaction), None)
+    assert (parsed.messages, parsed.malformed) == ((), ())
+
+
+def test_a_webhook_may_be_as_large_as_meta_sends_it():
+    assert one("social.whatsapp", webhook(saying(), {"field": "other", "value": "x" * 2_900_000})).text == "Hello"
+    with pytest.raises(Malformed, match="larger than 3072 KiB"):
+        formats.parse("social.whatsapp", b" " * (3 * 1024 * 1024 + 1), None)
+
+
+def test_a_user_id_beside_the_number_is_a_further_handle():
+    (user,) = one("social.whatsapp", webhook(saying(from_user_id="DE.77aa"))).also
+    assert (user.key, user.verified) == ("user:whatsapp:DE.77aa", True)
+
+
+def test_a_mexican_mobile_number_has_one_spelling():
+    form = {"MessageSid": "SM1", "From": "whatsapp:+5215512345678", "To": "+493012345678", "Body": "x"}
+    assert one("sms.twilio", urlencode(form).encode()).sender.value == "+525512345678"
+    assert one("social.whatsapp", webhook(saying(**{"from": "5215512345678"}))).sender.value == "+525512345678"
+    assert one("social.whatsapp", webhook(saying(**{"from": "525512345678"}))).sender.value == "+525512345678"
 
 
 @pytest.mark.parametrize("contacts", [[{"wa_id": {}}], [7], "x", [{"wa_id": "4915112345678", "profile": 3}]])
