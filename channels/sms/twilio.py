@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, parse_qsl
 
 from channels import handles
 from channels.errors import Malformed
-from channels.message import Attachment, Channel, Handle, InboundMessage, Parsed
+from channels.message import Attachment, Channel, Handle, InboundMessage, Parsed, ThreadHints
 from channels.text import MAX_TEXT, one_line, storable
 
 PROVIDER = "twilio"
@@ -38,7 +38,8 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
         account=our_side,
         sender=_sender(number, form, our_side),
         recipients=_recipients(form),
-        text=form.get("Body", "")[:MAX_TEXT],
+        text=(form.get("Body") or _place(form))[:MAX_TEXT],
+        thread=ThreadHints(in_reply_to=one_line(form.get("OriginalRepliedMessageSid", "")[:64]) or None),
         attachments=_media(form),
         attributes={key: form[key][:1024] for key in _KEPT if form.get(key)},
     )
@@ -92,6 +93,14 @@ def _sender(number: str, form: Mapping[str, str], account: str) -> Handle:
 def _recipients(form: Mapping[str, str]) -> tuple[Handle, ...]:
     number = handles.e164(_without_prefix(form.get("To", "")))
     return (handles.phone(number, "To"),) if number else ()
+
+
+def _place(form: Mapping[str, str]) -> str:
+    """Return the location that a WhatsApp message shares instead of words; empty where it shares none."""
+    if not (form.get("Latitude") and form.get("Longitude")):
+        return ""
+    where = ", ".join(filter(None, (form.get("Label"), form.get("Address"))))
+    return f"[location {form['Latitude'][:32]}, {form['Longitude'][:32]}] {where}".strip()
 
 
 def _media(form: Mapping[str, str]) -> tuple[Attachment, ...]:

@@ -44,6 +44,26 @@ def test_whatsapp_through_twilio_is_social_and_brings_its_media():
 
 
 @pytest.mark.parametrize(
+    ("shared", "text"),
+    [
+        ({"Label": "Shop", "Address": "Example Street 1"}, "[location 52.5, 13.4] Shop, Example Street 1"),
+        ({}, "[location 52.5, 13.4]"),
+        ({"Body": "I am here"}, "I am here"),
+    ],
+)
+def test_a_place_shared_through_twilio_becomes_words(shared: dict[str, str], text: str):
+    form = {"MessageSid": "SM1", "From": "whatsapp:+4915112345678", "To": "whatsapp:+493012345678", "Body": ""}
+    raw = urlencode(form | {"Latitude": "52.5", "Longitude": "13.4"} | shared).encode()
+    assert one("sms.twilio", raw).text == text
+
+
+def test_an_answer_through_twilio_names_the_message_that_it_answers():
+    form = {"MessageSid": "SM2", "From": "whatsapp:+4915112345678", "To": "+493012345678", "Body": "Yes"}
+    raw = urlencode(form | {"OriginalRepliedMessageSid": "SM1"}).encode()
+    assert one("sms.twilio", raw).thread.in_reply_to == "SM1"
+
+
+@pytest.mark.parametrize(
     ("format_name", "payload", "given", "account"),
     [
         ("sms.twilio", "sms.twilio/text.form", "whatsapp:+493012345678", "+493012345678"),
