@@ -8,37 +8,17 @@ from router.domain.agent import Agent
 from router.domain.customer import AgentId
 from router.domain.errors import Conflict
 from router.postgres import groups
-from router.postgres.database import Connection, Database
+from router.postgres.database import Connection
 from router.postgres.statements import load
 
 SQL = load("agents")
 
 
-class Agents:
-    """The agents of the deployment."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def save(self, name: str, *, teams: Collection[str], skills: Collection[str]) -> Agent:
-        """Make the agent, or give the one of that name these teams and skills instead.
-
-        Raises `Conflict` if a ticket of a team that is to be left is still assigned to the agent.
-        """
-        async with self._database.transaction("agents") as connection:
-            return await save(connection, name, teams=teams, skills=skills)
-
-    async def named(self, name: str) -> Agent | None:
-        async with self._database.transaction("agents", read_only=True) as connection:
-            return await named(connection, name)
-
-    async def all(self) -> list[Agent]:
-        """Every agent, by name."""
-        return [agent_of(row) for row in await self._database.fetch("agents", SQL["all_agents"])]
-
-
 async def save(connection: Connection, name: str, *, teams: Collection[str], skills: Collection[str]) -> Agent:
-    """Do what `Agents.save` does, inside the caller's transaction."""
+    """Make the agent, or give the one of that name these teams and skills instead.
+
+    Raises `Conflict` if a ticket of a team that is to be left is still assigned to the agent.
+    """
     agent_id: AgentId = await connection.fetchval(SQL["save_agent"], name, sorted(set(skills)))
     await connection.execute(SQL["join_teams"], agent_id, sorted(set(teams)))
     await _leave_other_teams(connection, agent_id, name, teams)
@@ -47,7 +27,6 @@ async def save(connection: Connection, name: str, *, teams: Collection[str], ski
 
 
 async def named(connection: Connection, name: str) -> Agent | None:
-    """Do what `Agents.named` does, inside the caller's transaction."""
     row = await connection.fetchrow(SQL["agent_by_name"], name)
     return agent_of(row) if row else None
 

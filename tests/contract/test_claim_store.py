@@ -14,9 +14,9 @@ from router.domain.customer import AgentId
 from router.domain.ticket import Requirement, TicketId
 from router.flow.claims import Assignment, ClaimStore
 from router.metrics import Metrics
-from router.postgres.agents import Agents
 from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
+from tests.agents import Agents
 from tests.fake_claims import FakeClaims
 from tests.tickets import a_requirement, queue_ticket
 

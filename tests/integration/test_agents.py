@@ -12,9 +12,9 @@ from router.domain.errors import Conflict, Invalid, NotFound
 from router.domain.ticket import Requirement
 from router.metrics import Metrics
 from router.postgres import groups
-from router.postgres.agents import Agents
 from router.postgres.database import Database, connected
 from router.postgres.tokens import Tokens
+from tests.agents import Agents
 from tests.tickets import a_requirement, queue_ticket
 
 
@@ -108,12 +108,6 @@ async def test_a_team_cannot_be_left_while_its_tickets_are_held(database: Databa
         await agents.save("ada", teams=["complex"], skills=[])
     assert await agents.named("ada") == ada
     await agents.save("ada", teams=["simple"], skills=[])
-
-
-async def test_agents_are_listed_by_name(agents: Agents):
-    grace = await agents.save("grace", teams=[], skills=["fr"])
-    ada = await agents.save("ada", teams=["simple"], skills=[])
-    assert await agents.all() == [ada, grace]
 
 
 async def test_a_token_names_its_role_and_agent(tokens: Tokens, agents: Agents):

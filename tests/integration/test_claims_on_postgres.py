@@ -15,10 +15,10 @@ from router.domain.customer import AgentId
 from router.domain.ticket import Requirement
 from router.flow.claims import Assignment, Claims
 from router.metrics import Metrics
-from router.postgres.agents import Agents
 from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from router.postgres.statements import load
+from tests.agents import Agents
 from tests.tickets import a_requirement, queue_ticket, queue_tickets
 
 DEADLINE_S = 30

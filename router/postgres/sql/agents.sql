@@ -26,13 +26,3 @@ select
   array(select team from agent_team where agent_team.agent_id = agent.id) as teams
 from agent
 where agent.name = $1
-
--- name: all_agents
--- Every agent with the teams, by name.
-select
-  agent.id,
-  agent.name,
-  agent.skills,
-  array(select team from agent_team where agent_team.agent_id = agent.id) as teams
-from agent
-order by agent.name
