@@ -86,7 +86,8 @@ class InboundMessage:
     """What a customer wrote, in the one shape that every provider's payload is brought into.
 
     `external_id` is the provider's id of the message, or `sha256:…` of the raw bytes when it gave none. `also` are
-    further handles of the sender that the payload names. `text` is what is new in the message, without quoted mail.
+    further handles of the sender that the payload names. `reply_to` is where the sender of a mail wants answers, if
+    that is another address; it says nothing about who wrote. `text` is what is new in the message, without quoted mail.
     """
 
     external_id: str
@@ -95,6 +96,7 @@ class InboundMessage:
     account: str
     sender: Handle
     also: tuple[Handle, ...] = ()
+    reply_to: Handle | None = None
     recipients: tuple[Handle, ...] = ()
     sent_at: datetime | None = None
     subject: str | None = None

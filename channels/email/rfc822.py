@@ -47,12 +47,14 @@ def _message(message: Message, headers: Headers, raw: bytes, account: str | None
     sender = _sender(headers)
     recipients = _recipients(headers)
     content = read_content(message)
+    ours = _account(account, recipients or headers.envelope_recipients())
     return InboundMessage(
         external_id=_external_id(headers, raw),
         channel=Channel.EMAIL,
         provider=PROVIDER,
-        account=_account(account, recipients or headers.envelope_recipients()),
+        account=ours,
         sender=sender,
+        reply_to=_reply_to(headers, sender, ours),
         recipients=recipients,
         sent_at=headers.instant("Date"),
         subject=headers.text("Subject"),
@@ -80,6 +82,12 @@ def _sender(headers: Headers) -> Handle:
         if found:
             return found[0]
     raise Malformed("from", "is missing or holds no address: a mail needs one sender")
+
+
+def _reply_to(headers: Headers, sender: Handle, ours: str) -> Handle | None:
+    # Our own mailbox as Reply-To, which some web forms set, would send every answer back to us.
+    found = [handle for handle in headers.addresses("Reply-To") if handle.value != ours]
+    return found[0] if found and found[0].value != sender.value else None
 
 
 def _recipients(headers: Headers) -> tuple[Handle, ...]:

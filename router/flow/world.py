@@ -158,7 +158,7 @@ class World:
             channel=message.channel,
             provider=message.provider,
             account=message.account,
-            reply_to=message.sender,
+            reply_to=message.reply_to or message.sender,
             created_at=self.now,
             last_message_at=self.now,
             thread_key=self._free_thread_key(message),

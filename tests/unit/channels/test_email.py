@@ -36,6 +36,22 @@ def test_the_fields_of_a_plain_mail():
     assert (message.subject, message.text) == ("Invoice", "My invoice is wrong.")
 
 
+@pytest.mark.parametrize(
+    ("line", "reply_to"),
+    [
+        (b"Reply-To: Ada at home <Ada@Home.example>", "ada@home.example"),
+        (b"Reply-To: ada@example.com", None),
+        (b"Reply-To: support@acme.example", None),
+        (b"Reply-To: nobody", None),
+        (b"X-Priority: 3", None),
+    ],
+)
+def test_answers_go_where_the_sender_wants_them(line: bytes, reply_to: str | None):
+    message = read(with_header(line))
+    assert (message.reply_to and message.reply_to.value) == reply_to
+    assert message.sender.value == "ada@example.com"
+
+
 def test_the_account_of_the_delivery_counts_more_than_the_recipient():
     assert read(HEADER + b"\r\nHi", "Desk@Acme.example").account == "desk@acme.example"
 
