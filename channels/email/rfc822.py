@@ -4,6 +4,7 @@ Each question has a module of its own: limits, headers, content, what is new, an
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from email.message import Message
 from email.parser import BytesParser
@@ -21,6 +22,8 @@ PROVIDER = "email"
 MAX_REFERENCES = 100
 MAX_ID = 512
 
+_REPLIES = re.compile(r"\s*(re|aw)\s*:", re.IGNORECASE)
+_FORWARDS = re.compile(r"\s*(fwd?|wg)\s*:", re.IGNORECASE)
 _KEPT = {"Reply-To": "reply_to", "Importance": "importance", "X-Priority": "priority", "X-Mailer": "mailer"}
 
 
@@ -58,7 +61,7 @@ def _message(message: Message, headers: Headers, raw: bytes, account: str | None
         recipients=recipients,
         sent_at=headers.instant("Date"),
         subject=headers.text("Subject"),
-        text=new_text(content.text),
+        text=new_text(content.text, answers=_answers(headers)),
         html=content.html,
         thread=_thread(message, headers),
         attachments=content.attachments,
@@ -82,6 +85,15 @@ def _sender(headers: Headers) -> Handle:
         if found:
             return found[0]
     raise Malformed("from", "is missing or holds no address: a mail needs one sender")
+
+
+def _answers(headers: Headers) -> bool:
+    subject = headers.text("Subject") or ""
+    # Forwards name the mail that they forward in References, as answers do.
+    if _FORWARDS.match(subject):
+        return False
+    referring = headers.message_ids("In-Reply-To") or headers.message_ids("References")
+    return bool(referring or _REPLIES.match(subject))
 
 
 def _reply_to(headers: Headers, sender: Handle, ours: str) -> Handle | None:

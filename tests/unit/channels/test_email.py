@@ -76,6 +76,31 @@ def test_a_forwarded_mail_is_part_of_what_the_customer_says():
     assert read(HEADER + b"\r\n" + body).text.endswith("the point")
 
 
+ENGLISH = "From: Desk <d@acme.example>\nSent: Monday, March 2, 2026 10:00\nTo: Ada\nSubject: Invoice\n\nDid it work?"
+GERMAN = "Von: Desk <d@acme.example>\nGesendet: Montag, 2. März 2026 10:00\nAn: Ada\nBetreff: Rechnung\n\nGing es?"
+FORWARDED = "---------- Forwarded message ----------\nFrom: a@b.example\nSubject: y\n\nthe point"
+
+
+@pytest.mark.parametrize(
+    ("subject", "line", "block", "is_cut"),
+    [
+        ("Re: Invoice", "X-Priority: 3", ENGLISH, True),
+        ("AW: Rechnung", "X-Priority: 3", GERMAN, True),
+        ("Invoice", "In-Reply-To: <d1@acme.example>", ENGLISH, True),
+        ("Invoice", "References: <d1@acme.example>", "________________________________\n" + GERMAN, True),
+        ("Invoice", "X-Priority: 3", ENGLISH, False),
+        ("FW: Invoice", "References: <d1@acme.example>", ENGLISH, False),
+        ("Re: Invoice", "In-Reply-To: <d1@acme.example>", FORWARDED, False),
+        ("Re: Invoice", "In-Reply-To: <d1@acme.example>", ENGLISH + "\n\n" + FORWARDED, True),
+    ],
+)
+def test_an_answer_from_outlook_is_without_what_it_answers(subject: str, line: str, block: str, is_cut: bool):
+    header = HEADER.replace(b"Subject: Invoice", f"Subject: {subject}\r\n{line}".encode())
+    text = read(header + f"\r\nIt works.\n\n{block}\n".encode()).text
+    assert text.startswith("It works.")
+    assert (text == "It works.") == is_cut
+
+
 def test_html_alone_gives_text_and_keeps_nothing_that_runs_or_fetches():
     html = (
         b'<p onclick="x()">Hello <b>Ada</b></p><script>alert(1)</script><style>p{}</style>'
