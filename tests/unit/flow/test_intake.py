@@ -50,6 +50,13 @@ def test_an_answer_continues_its_ticket_which_keeps_its_place():
     assert after.last_customer_at > before.last_customer_at
 
 
+def test_answers_go_where_the_mail_wants_them_and_the_sender_stays_the_customer():
+    store = take_in([a_message(an_email("form@shop.example"), reply_to=an_email("jo@home.example"))])
+    [conversation] = store.conversations.values()
+    assert conversation.reply_to == an_email("jo@home.example")
+    assert set(store.handles) == {"email:form@shop.example"}
+
+
 def test_a_mail_in_no_thread_is_a_ticket_of_its_own():
     assert outcomes(MAIL, a_message()) == [Outcome.QUEUED, Outcome.QUEUED]
 
