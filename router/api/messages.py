@@ -79,7 +79,7 @@ class Messages:
         return Answer(status=202, content=_accepted(message))
 
     async def status(self, path: MessagePath) -> Answer:
-        key = MessageKey(path.channel, handles.account(path.account), path.id)
+        key = MessageKey(path.channel, handles.account(path.account), path.id.strip("<> "))
         status = await self._reading.message(key)
         if status is None:
             raise NotFound("No message under this key has been taken in; it may still be on its way: ask again.")

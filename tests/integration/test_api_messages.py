@@ -63,7 +63,8 @@ async def test_message_on_its_way_is_not_found_yet(integration: Caller):
 async def test_status_url_leads_to_what_became_of_the_message(
     api: Api, integration: Caller, account: str, external_id: str
 ):
-    await api.database.execute("test", INSERT_RECEIVED, "chat", account, external_id, AT, "queued", 7)
+    bare = external_id.strip("<>")  # as a Message-ID is stored
+    await api.database.execute("test", INSERT_RECEIVED, "chat", account, bare, AT, "queued", 7)
     sender = {"kind": "user", "value": "u-1"}
     accepted = await integration.post(
         "/v1/messages", json=message(id=external_id, account=account, channel="chat", **{"from": sender, "also": []})
@@ -72,6 +73,11 @@ async def test_status_url_leads_to_what_became_of_the_message(
     answer = await integration.get(URL(accepted.json["status_url"], encoded=True))
     assert (answer.status, answer.json["outcome"], answer.json["ticket_id"]) == (200, "queued", 7)
     assert answer.json["unprocessable"] is None
+
+
+async def test_an_id_is_compared_as_it_was_stored(api: Api, integration: Caller):
+    await api.database.execute("test", INSERT_RECEIVED, "email", "support@acme.example", "1@x.example", AT, "queued", 7)
+    assert (await integration.get("/v1/messages/email/support@acme.example/%3C1@x.example%3E")).status == 200
 
 
 async def test_account_is_compared_as_it_was_stored(api: Api, integration: Caller):
