@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from router.domain.customer import Contact
-from router.flow.changes import Changes
+from router.flow.changes import Changes, Unprocessable
 from router.postgres import rows
 from router.postgres.intake import PostgresIntake, PostgresIntakeTransaction
 
@@ -62,7 +62,7 @@ class PlainIntake(PostgresIntake):
 class PlainTransaction(PostgresIntakeTransaction):
     """One message's transaction."""
 
-    async def record(self, changes: Changes, finished: Sequence[bytes]) -> None:
+    async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         assert not finished
         assert not changes.unprocessable
         write, now = self._connection.execute, changes.now
@@ -95,6 +95,7 @@ class PlainTransaction(PostgresIntakeTransaction):
                 PUT_RECEIVED, key.channel, key.account, key.external_id, r.fingerprint, now, r.outcome, r.ticket_id,
                 r.message_id,
             )  # fmt: skip
+        return []
 
     async def _put_tickets(self, changes: Changes) -> None:
         for ticket in changes.tickets.values():
