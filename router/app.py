@@ -24,7 +24,8 @@ from router.flow.claims import Claims
 from router.flow.desk import Desk, MailIdentity
 from router.flow.live_policy import LivePolicy
 from router.flow.outbox import Relay
-from router.flow.receive import Isolate, Receiver
+from router.flow.receive import Receiver
+from router.flow.suspects import Isolate
 from router.flow.switch import Switch
 from router.flow.timers import MAINTAIN_EVERY_S, QueueGauges, every
 from router.local.child import DEADLINE_S, Child

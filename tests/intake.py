@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 from channels.message import InboundMessage
 from router.domain.ticket import TicketState
 from router.flow.bus import Delivery
-from router.flow.receive import IntakeStore, Isolate, Parse, Receiver
+from router.flow.receive import IntakeStore, Parse, Receiver
+from router.flow.suspects import Isolate
 from router.metrics import Metrics
 from router.policy.model import Policy
 from router.policy.parse import parse_policy

@@ -4,8 +4,7 @@ A bad payload never holds up a good one: what cannot be parsed is kept with its 
 is halved until the offender stands alone, and an outage is waited out with nothing acknowledged.
 """
 
-import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -22,21 +21,16 @@ from router.flow.bus import Delivery
 from router.flow.changes import Changes, Outcome, Unprocessable
 from router.flow.intake import Arrival, take_in
 from router.flow.parcels import Opener, Parcel, Parse, refused
+from router.flow.suspects import Isolate, chunks, fingerprint, hashes_of_redelivered, is_cornered, survives_alone
 from router.flow.world import Ids, Snapshot, World, mail_references, thread_root
 from router.metrics import Metrics
 from router.policy.model import Policy
 
 log = structlog.get_logger()
 
-# How many deliveries share a transaction once their processing has begun before without an end: a payload that kills
-# its process is cornered in three more deaths, and its neighbours are through long before.
-_CHUNK_AFTER_ATTEMPTS = (10_000, 14, 1)
 _RACES_BEFORE_BLAME = 3
 _OUTAGES_BEFORE_HALVING = 2
-# Two chances alone: whatever ends the processes here, an innocent may be hit once by chance.
-_ATTEMPTS_AT_MOST = 5
 
-Isolate = Callable[[Delivery], Awaitable[bool]]
 T = TypeVar("T")
 
 
@@ -114,38 +108,36 @@ class Receiver:
 
     async def settle(self, parcels: Sequence[Parcel]) -> None:
         """Return when everything in the parcels is settled and may be acknowledged."""
-        hashes = list(_redelivered(parcels))
+        hashes = list(hashes_of_redelivered(parcels))
         if not hashes:
             await self._settle(parcels)
             return
         attempts = await self._outlast(lambda: self._store.attempts(hashes))
-        for chunk, begun in _chunks(parcels, attempts):
+        for chunk, begun in chunks(parcels, attempts):
             await self._retake(chunk, begun)
 
     async def _retake(self, parcels: Sequence[Parcel], begun: int) -> None:
         """Settle what may have killed a process before, after committing that it is begun again."""
-        if begun >= len(_CHUNK_AFTER_ATTEMPTS):
+        if is_cornered(begun):
             await self._settle_suspect(parcels[0], begun)
             return
-        hashes = list(_redelivered(parcels))
+        hashes = list(hashes_of_redelivered(parcels))
         await self._outlast(lambda: self._store.begin_attempts(hashes))
         await self._settle(
             [self._opener.open(parcel.delivery) if parcel.delivery.redelivered else parcel for parcel in parcels]
         )
 
     async def _settle_suspect(self, unopened: Parcel, begun: int) -> None:
-        if await self._survives_alone(unopened.delivery, begun):
+        suspect = unopened.delivery
+        survives = await survives_alone(
+            begun=begun,
+            begin=lambda: self._outlast(lambda: self._store.begin_attempts([fingerprint(suspect)])),
+            isolate=lambda: self._outlast(lambda: self._isolate(suspect)),
+        )
+        if survives:
             await self._outlast(lambda: self._record([unopened]))  # which ends its attempts
         else:
             await self._keep(unopened, "process", "kills_its_process", "its processing ended a process each time")
-
-    async def _survives_alone(self, delivery: Delivery, begun: int) -> bool:
-        """Count each attempt first: should the suspect end this process as well, the next one knows."""
-        for _ in range(begun, _ATTEMPTS_AT_MOST):
-            await self._outlast(lambda: self._store.begin_attempts([fingerprint(delivery)]))
-            if await self._outlast(lambda: self._isolate(delivery)):
-                return True
-        return False
 
     async def _settle(self, parcels: Sequence[Parcel]) -> None:
         """Settle all or, where some cannot be, halve until the offender stands alone and is kept as unprocessable."""
@@ -202,7 +194,7 @@ class Receiver:
                 outcomes = [take_in(arrival, world, policy) for arrival in arrivals]
             world.changes.unprocessable.extend(unprocessable for parcel in parcels for unprocessable in parcel.refused)
             with self._metrics.stage.labels("record").time():
-                kept = await transaction.record(world.changes, list(_redelivered(parcels)))
+                kept = await transaction.record(world.changes, list(hashes_of_redelivered(parcels)))
         self._count(arrivals, outcomes, world)
         for new in kept:
             self._metrics.unprocessable.labels(_channel(new), new.stage).inc()
@@ -224,13 +216,6 @@ class _TooLarge(Exception):
     """The store answers, but does not get through with this batch."""
 
 
-def fingerprint(delivery: Delivery) -> bytes:
-    """SHA-256 of a delivery as it came: tells one that was begun before, even if it cannot be parsed."""
-    return hashlib.sha256(
-        f"{delivery.format}\x00{delivery.account}\x00".encode(errors="surrogatepass") + delivery.body
-    ).digest()
-
-
 def _worth_repeating(retries: Counter) -> Callable[[Exception], bool]:
     races = 0
 
@@ -243,26 +228,6 @@ def _worth_repeating(retries: Counter) -> Callable[[Exception], bool]:
         return repeats
 
     return decide
-
-
-def _chunks(parcels: Sequence[Parcel], attempts: Mapping[bytes, int]) -> Iterator[tuple[Sequence[Parcel], int]]:
-    """Cut a batch, in its order, into runs of equally suspect parcels no longer than suspicion allows."""
-    run: list[Parcel] = []
-    begun_before = 0
-    for parcel in parcels:
-        begun = attempts.get(fingerprint(parcel.delivery), 0) if parcel.delivery.redelivered else 0
-        limit = _CHUNK_AFTER_ATTEMPTS[begun_before] if begun_before < len(_CHUNK_AFTER_ATTEMPTS) else 1
-        if run and (begun != begun_before or len(run) >= limit):
-            yield run, begun_before
-            run = []
-        run.append(parcel)
-        begun_before = begun
-    if run:
-        yield run, begun_before
-
-
-def _redelivered(parcels: Iterable[Parcel]) -> Iterator[bytes]:
-    return (fingerprint(parcel.delivery) for parcel in parcels if parcel.delivery.redelivered)
 
 
 def _channel(kept: Unprocessable) -> str:

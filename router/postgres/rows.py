@@ -14,7 +14,7 @@ from router.domain.customer import Contact, Customer, KnownHandle
 from router.domain.ticket import Requirement, Ticket, TicketState
 from router.domain.triage import Complexity, Reason, Routing, Triage
 from router.flow.changes import Event, NewHandle, Received, StoredMessage, Unprocessable
-from router.flow.receive import fingerprint
+from router.flow.suspects import fingerprint
 
 _CANONICAL = "message.v1"
 

@@ -10,7 +10,7 @@ from channels.errors import Malformed
 from channels.message import InboundMessage, MalformedPart
 from router.domain.errors import DataError, Raced, StoreUnavailable
 from router.flow.bus import Delivery
-from router.flow.receive import fingerprint
+from router.flow.suspects import fingerprint
 from router.metrics import Metrics
 from router.policy.model import Policy
 from tests.fakes import MemoryIntake, MemoryTransaction
@@ -335,9 +335,19 @@ async def test_each_try_alone_is_counted_before_it_begins():
     assert (counted, +store.begun) == ([4, 5], {})
 
 
-async def test_a_suspect_that_ended_five_processes_is_kept_without_another_try():
+async def test_deaths_that_nobody_saw_from_outside_do_not_tell_against_a_suspect():
+    store, verdicts = MemoryIntake(), [True, False]
+
+    async def isolate(_delivery: Delivery) -> bool:
+        return verdicts.pop()
+
+    await settle(store, [a_suspect(store, begun=25)], isolate=isolate)
+    assert (verdicts, store.unprocessable, +store.begun) == ([], [], {})
+
+
+async def test_a_suspect_that_ended_thirty_processes_is_kept_without_another_try():
     store = MemoryIntake()
-    await settle(store, [a_suspect(store, begun=5)])
+    await settle(store, [a_suspect(store, begun=30)])
     assert (reasons(store), +store.begun) == (["kills_its_process"], {})
 
 
