@@ -25,7 +25,20 @@ $$;
 create table agent (
   id bigint generated always as identity primary key,
   name text not null constraint agent_names_are_unique unique,
+  -- skill to level, 1 to 5
+  levels jsonb not null default '{}',
+  -- ISO 639 codes
+  languages text[] not null default '{}',
+  -- what requirements are matched with, written from levels and languages: german, german:1 to german:4, language:de
   skills text[] not null default '{}',
+  -- the weight that one can carry at once, what a ticket of a channel weighs, how many of a channel at most; what is
+  -- not said here, the policy says
+  capacity integer constraint capacity_is_sane check (capacity between 0 and 1000),
+  weights jsonb not null default '{}',
+  most jsonb not null default '{}',
+  -- keeps what is held and is given nothing new
+  is_draining boolean not null default false,
+  retired_at timestamptz,
   created_at timestamptz not null default now()
 );
 
@@ -107,6 +120,7 @@ create table ticket (
   subject text,
   state text not null constraint ticket_state_is_known check (state in (
     'new', 'queued', 'offered', 'assigned', 'wrap_up', 'snoozed', 'resolved', 'abandoned')),
+  is_open boolean not null generated always as (state not in ('resolved', 'abandoned')) stored,
   queue text not null,
   team text not null,
   group_id bigint not null references skill_group (id),
@@ -120,12 +134,17 @@ create table ticket (
   target_s integer not null,
   enqueued_at timestamptz not null,
   due_at timestamptz not null,
-  -- the wish for the agent of the last contact, while `preferred_until` lies ahead
+  -- the next step of the route's relaxation, and how many were taken in this wait
+  relax_at timestamptz,
+  relaxed smallint not null default 0,
+  -- reserved for this agent: until `preferred_until` the ticket waits outside its group
   preferred_agent_id bigint,
   preferred_until timestamptz,
   assigned_to bigint,
   assigned_at timestamptz,
   lease_epoch integer not null default 0,
+  -- until when the state lasts unless somebody acts: the end of an offer, of wrap-up, of a snooze with a date
+  state_until timestamptz,
   -- the agent has the ticket on screen: `next` may give another one
   is_seen boolean not null default false,
   first_reply_at timestamptz,
@@ -133,19 +152,29 @@ create table ticket (
   reopened_count integer not null default 0,
   created_at timestamptz not null,
   resolved_at timestamptz,
-  constraint held_tickets_have_an_agent check ((state in ('assigned', 'wrap_up')) = (assigned_to is not null)),
+  -- the ticket that took over this one's conversations
+  merged_into bigint,
+  -- offered, assigned and in wrap-up alike, a ticket counts against its agent's capacity
+  constraint held_tickets_have_an_agent check (
+    (state in ('offered', 'assigned', 'wrap_up')) = (assigned_to is not null)),
   -- a claim outside the agent's teams cannot be written, whatever the statement
   constraint agents_hold_tickets_of_their_teams_only
     foreign key (assigned_to, team) references agent_team (agent_id, team)
 ) with (fillfactor = 80);
--- serves: heads of the groups, earliest due first; the gauges of the queues
-create index ticket_waiting on ticket (group_id, due_at, id) include (enqueued_at) where state = 'queued';
+-- serves: heads of the groups, earliest due first
+create index ticket_waiting on ticket (group_id, due_at, id) include (enqueued_at)
+  where state = 'queued' and preferred_agent_id is null;
+-- serves: heads of what is reserved for one agent, apart from the groups, so that it blocks none
+create index ticket_reserved on ticket (preferred_agent_id, due_at, id)
+  where state = 'queued' and preferred_agent_id is not null;
 -- serves: an agent's own tickets; `next` repeated after a lost answer
 create index ticket_held on ticket (assigned_to, assigned_at) where assigned_to is not null;
--- serves: a customer's tickets, newest first
-create index ticket_of_customer on ticket (customer_id, id desc);
--- serves: intake, which looks at a customer's latest open tickets however many have ended
-create index ticket_open_of_customer on ticket (customer_id, id desc) where state not in ('resolved', 'abandoned');
+-- serves: the timers that end offers, wrap-ups and snoozes
+create index ticket_ending on ticket (state_until) where state_until is not null;
+-- serves: the timer that relaxes
+create index ticket_relaxing on ticket (relax_at) where state = 'queued' and relax_at is not null;
+-- serves: a customer's tickets; intake, which looks at the latest open ones however many have ended
+create index ticket_of_customer on ticket (customer_id, is_open, id desc);
 
 create table conversation (
   id bigint primary key,

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
@@ -34,6 +34,34 @@ class Agent:
     def may_take(self, requirement: Requirement) -> bool:
         """Whether tickets that require this may be given to the agent: own team, and every skill at hand."""
         return requirement.team in self.teams and self.skills.issuperset(requirement.skills)
+
+
+class Status(StrEnum):
+    """What an agent says of themselves. Only who is available, and whose lease is live, is given tickets."""
+
+    AVAILABLE = "available"
+    BUSY = "busy"
+    AWAY = "away"
+    WRAP_UP = "wrap_up"
+    OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """An agent's declared status, and the lease that requests renew; `reason` is one of the policy's for the status."""
+
+    status: Status
+    reason: str | None
+    since: datetime
+    seen_at: datetime
+
+    def is_live(self, now: datetime, grace: timedelta) -> bool:
+        """Whether the agent was heard of within the grace time."""
+        return now <= self.seen_at + grace
+
+    def may_be_given(self, now: datetime, grace: timedelta) -> bool:
+        """Whether new work may come to the agent now."""
+        return self.status is Status.AVAILABLE and self.is_live(now, grace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ cross join lateral (
   from ticket
   where ticket.group_id = asked.group_id
     and ticket.state = 'queued'
+    and ticket.preferred_agent_id is null
     and ticket.id <> all ($3::text::bigint[])
   order by ticket.due_at, ticket.id
   limit asked.depth

@@ -85,7 +85,7 @@ where id = any (array(
   cross join lateral (
     select mine.id
     from ticket as mine
-    where mine.customer_id = wanted.customer_id and mine.state not in ('resolved', 'abandoned')
+    where mine.customer_id = wanted.customer_id and mine.is_open
     order by mine.id desc
     limit 20
   ) as latest

@@ -68,7 +68,7 @@ select
 from ticket
 where customer_id = $1
   and ($2::text[] is null or team = any ($2))
-  and (state not in ('resolved', 'abandoned') or id = any ($3::bigint[]))
+  and (is_open or id = any ($3::bigint[]))
 order by id desc
 limit 200
 
