@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from channels.message import Channel
+from router.domain.capacity import Capacity
 from router.domain.triage import Complexity
 from router.policy import conditions, schema
 from router.policy.conditions import Condition, When
 from router.policy.model import (
+    Assignment,
     MeasureSignal,
+    OfferRule,
     Policy,
     Queue,
+    RelaxStep,
     Reopen,
     ReopenRule,
     Route,
@@ -35,6 +39,7 @@ def build_policy(section: schema.PolicySection, *, version: str) -> Policy:
             window={Channel(channel): window for channel, window in section.threading.window},
             join_channels_within=section.threading.join_channels_within,
         ),
+        assignment=_assignment(section.assignment),
         blocked=Globs.of(section.senders.blocked),
         own_addresses=Globs.of(section.own_addresses),
         tiers=tuple((tier, Globs.of(patterns)) for tier, patterns in section.tiers.items()),
@@ -43,7 +48,7 @@ def build_policy(section: schema.PolicySection, *, version: str) -> Policy:
 
 def _team(name: str, section: schema.TeamSection) -> Team:
     takes = frozenset(Complexity) if section.takes == "any" else frozenset({Complexity(section.takes)})
-    return Team(name=name, takes=takes, description=section.description)
+    return Team(name=name, takes=takes, overflow_to=frozenset(section.overflow_to), description=section.description)
 
 
 def _queue(name: str, section: schema.QueueSection) -> Queue:
@@ -52,6 +57,11 @@ def _queue(name: str, section: schema.QueueSection) -> Queue:
         team=section.team,
         reopen=_reopen(section.reopen),
         sticky_for=section.sticky_for,
+        mode=section.mode,
+        offer=OfferRule(to=section.offer.to, lasts=section.offer.lasts) if section.offer else OfferRule(),
+        cherry_pick=section.cherry_pick,
+        wrap_up=section.wrap_up,
+        abandon=section.abandon,
         description=section.description,
     )
 
@@ -73,6 +83,10 @@ def _route(section: schema.RouteSection) -> Route:
         queue=section.queue,
         skills=section.skills,
         target=section.target,
+        relax=tuple(
+            RelaxStep(after=step.after, drop_skills=step.drop_skills, queue=step.queue, target=step.target)
+            for step in section.relax
+        ),
     )
 
 
@@ -90,6 +104,21 @@ def _conditions(when: schema.WhenSection) -> Iterator[Condition]:
     yield from conditions.attributes(when.attributes or {})
     if when.words:
         yield conditions.says(when.words)
+
+
+def _assignment(section: schema.AssignmentSection) -> Assignment:
+    capacity = section.capacity
+    return Assignment(
+        grace=section.grace,
+        reasons={str(status): reasons for status, reasons in section.reasons.items()},
+        capacity=Capacity(
+            limit=capacity.limit,
+            weights={str(channel): weight for channel, weight in capacity.weights.items()},
+            most={str(channel): most for channel, most in capacity.most.items()},
+            interruptible=frozenset(map(str, capacity.interruptible)),
+        ),
+        away_after_missed=section.away_after_missed,
+    )
 
 
 def _triage(section: schema.TriageSection) -> TriagePolicy:

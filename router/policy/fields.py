@@ -30,6 +30,12 @@ def _language(text: str) -> str:
     return text
 
 
+def _skill(text: str) -> str:
+    if not re.fullmatch(rf"{_NAME}(:[1-5])?|language:[a-z]{{2,3}}", text):
+        raise ValueError(f"'{text}' is not a skill: write a name, a name with a level such as german:4, or language:de")
+    return text
+
+
 def _phrase(text: str) -> str:
     if not split_words(text):
         raise ValueError(f"'{text}' holds no word")
@@ -57,6 +63,10 @@ def _reopen(value: object) -> object:
         raise ValueError(f"'{value}' is not a rule: write always, never, or a duration such as 14d") from None
 
 
+def _dropped(value: object) -> object:
+    return None if value == "true" else _listed(value)
+
+
 def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
@@ -69,12 +79,15 @@ def _filled(value: _Many) -> _Many:
 
 Name = Annotated[str, AfterValidator(_name)]
 Language = Annotated[str, AfterValidator(_language)]
+Skill = Annotated[str, AfterValidator(_skill)]
 Phrase = Annotated[str, AfterValidator(_phrase)]
 Glob = Annotated[str, StringConstraints(min_length=1)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Target = Annotated[Duration, AfterValidator(_positive)]
 ReopenRule = Annotated[Literal["always", "never"] | timedelta, BeforeValidator(_reopen)]
 Weight = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
+Share = Annotated[int, Field(ge=1, le=1000)]
+Number = Annotated[int, Field(ge=0, le=1000)]
 
 NotEmpty = AfterValidator(_filled)
 _any_of = BeforeValidator(_listed)
@@ -86,4 +99,7 @@ AnyChannel = Annotated[tuple[Channel, ...], _any_of, NotEmpty]
 AnyComplexity = Annotated[tuple[Complexity, ...], _any_of, NotEmpty]
 Languages = Annotated[tuple[Language, ...], _any_of]
 Names = Annotated[tuple[Name, ...], _any_of]
+Channels = Annotated[tuple[Channel, ...], _any_of]
+Skills = Annotated[tuple[Skill, ...], _any_of]
+DroppedSkills = Annotated[tuple[Skill, ...] | None, BeforeValidator(_dropped)]
 Globs = Annotated[tuple[Glob, ...], _any_of]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from channels.message import Channel
+from router.domain.capacity import Capacity
 from router.domain.triage import Complexity
 from router.policy.conditions import When
 from router.policy.words import Globs, Lexicon
@@ -21,6 +22,7 @@ class Policy:
     routes: tuple["Route", ...]
     triage: "TriagePolicy"
     threading: "Threading"
+    assignment: "Assignment"
     blocked: Globs
     own_addresses: Globs
     tiers: tuple[tuple[str, Globs], ...]
@@ -43,21 +45,56 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """People who answer together; `takes` says which complexities may ever reach them."""
+    """People who answer together; `takes` says which complexities may ever reach them.
+
+    `overflow_to` are the teams that tickets of this one may be relaxed to.
+    """
 
     name: str
     takes: frozenset[Complexity]
+    overflow_to: frozenset[str] = frozenset()
     description: str = ""
+
+
+class QueueMode(StrEnum):
+    """Who moves first: agents ask a `pull` queue for the next ticket, a `push` queue offers its tickets to agents."""
+
+    PULL = "pull"
+    PUSH = "push"
+
+
+class OfferTo(StrEnum):
+    """Which of the eligible agents a push queue asks first."""
+
+    LONGEST_IDLE = "longest-idle"
+    LEAST_LOADED = "least-loaded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRule:
+    """Who is offered a ticket of a push queue, and how long an offer `lasts` before it expires."""
+
+    to: OfferTo = OfferTo.LONGEST_IDLE
+    lasts: timedelta = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """Where tickets wait for one team. `sticky_for` is how long one waits for the last agent; zero is off."""
+    """Where tickets wait for one team. `sticky_for` is how long one waits for the last agent; zero is off.
+
+    `offer` is read in push queues, `cherry_pick` (agents may choose a ticket) in pull queues. `wrap_up` limits the work
+    after the contact; zero is none. `abandon` says whether a customer who leaves ends the ticket.
+    """
 
     name: str
     team: str
     reopen: "Reopen"
     sticky_for: timedelta = timedelta(0)
+    mode: QueueMode = QueueMode.PULL
+    offer: OfferRule = OfferRule()
+    cherry_pick: bool = False
+    wrap_up: timedelta = timedelta(0)
+    abandon: bool = False
     description: str = ""
 
 
@@ -89,13 +126,52 @@ class Reopen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A rule: tickets for which `when` holds wait in `queue` for an agent with all `skills`, until `target`."""
+    """A rule: tickets for which `when` holds wait in `queue` for an agent with all `skills`, until `target`.
+
+    A skill is `name`, `name:level` (of that level, 1 to 5, or above) or `language:xx`. `relax` are the steps of a long wait, the
+    earliest first.
+    """
 
     name: str
     when: When
     queue: str
     skills: tuple[str, ...]
     target: timedelta
+    relax: tuple["RelaxStep", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaxStep:
+    """What changes for a ticket that has waited for `after`.
+
+    `drop_skills` are no longer asked for; None is all of them. `queue` is where it waits from then on. `target` is the
+    time to answer from the moment of the step, which only ever brings the due time forward.
+    """
+
+    after: timedelta
+    drop_skills: tuple[str, ...] | None = ()
+    queue: str | None = None
+    target: timedelta | None = None
+
+    def keep(self, skills: Iterable[str]) -> tuple[str, ...]:
+        """The skills that are still asked for after this step."""
+        dropped = self.drop_skills
+        return () if dropped is None else tuple(skill for skill in skills if skill not in dropped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What holds for all agents.
+
+    `grace` is how long an agent's lease outlives the last sign of life. `reasons` are those that agents may give, by
+    status. `capacity` is that of agents who have none of their own. An agent who misses `away_after_missed` offers in a
+    row is set away; 0 is never.
+    """
+
+    grace: timedelta
+    reasons: Mapping[str, tuple[str, ...]]
+    capacity: Capacity
+    away_after_missed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

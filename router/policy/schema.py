@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from channels.message import Channel
+from router.domain.agent import Status
 from router.policy.fields import (
     AnyChannel,
     AnyComplexity,
@@ -12,17 +14,22 @@ from router.policy.fields import (
     AnyLanguage,
     AnyName,
     AnyPhrase,
+    Channels,
+    DroppedSkills,
     Duration,
     Globs,
     Languages,
     Name,
     Names,
     NotEmpty,
+    Number,
     ReopenRule,
+    Share,
+    Skills,
     Target,
     Weight,
 )
-from router.policy.model import Measure
+from router.policy.model import Measure, OfferTo, QueueMode
 
 
 class Section(BaseModel):
@@ -33,10 +40,16 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _only_known_keys(cls, value: Any) -> Any:
-        unknown = [key for key in value if key not in cls.model_fields] if isinstance(value, dict) else []
+        known = cls.keys()
+        unknown = [key for key in value if key not in known] if isinstance(value, dict) else []
         if unknown:
-            raise ValueError(f"unknown key '{unknown[0]}'; known keys are {', '.join(cls.model_fields)}")
+            raise ValueError(f"unknown key '{unknown[0]}'; known keys are {', '.join(known)}")
         return value
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """The keys as the file writes them."""
+        return tuple(field.alias or name for name, field in cls.model_fields.items())
 
 
 class TeamSection(Section):
@@ -45,7 +58,21 @@ class TeamSection(Section):
     takes: Literal["simple", "complex", "any"] = Field(
         description="The complexity this team may be given. The routes are checked against it."
     )
+    overflow_to: Names = Field((), description="Other teams that the `relax` steps of its routes may move tickets to.")
     description: str = Field("", description="For people; shown beside the name.")
+
+
+class OfferSection(Section):
+    """How a push queue offers its tickets."""
+
+    to: OfferTo = Field(
+        OfferTo.LONGEST_IDLE,
+        description="Which eligible agent is asked first: `longest-idle`, to whom nothing was given for the longest,"
+        " or `least-loaded`, who has the smallest share of the limit taken.",
+    )
+    lasts: Target = Field(
+        timedelta(seconds=20), alias="for", description="How long the agent has to accept before the offer expires."
+    )
 
 
 class QueueSection(Section):
@@ -59,10 +86,45 @@ class QueueSection(Section):
     )
     sticky_for: Duration = Field(
         timedelta(0),
-        description="For how long a returning customer's ticket is wished for by the agent of the last contact; "
-        "0 is off. The wish is recorded; `next` does not look at it yet.",
+        description="For how long a returning customer's ticket waits for the agent of the last contact before it"
+        " goes to everyone; not at all if that agent is absent. 0 is off.",
+    )
+    mode: QueueMode = Field(
+        QueueMode.PULL,
+        description="`pull`: agents ask for the next ticket; `push`: tickets are offered to agents, who accept or"
+        " decline.",
+    )
+    offer: OfferSection | None = Field(None, description="How tickets are offered; only with `mode: push`.")
+    cherry_pick: bool = Field(
+        False, description="Whether agents may see the waiting tickets and take one of them; only with `mode: pull`."
+    )
+    wrap_up: Duration = Field(
+        timedelta(0),
+        description="How long an agent may work after the contact before the ticket resolves by itself; it takes"
+        " capacity as long. 0: no wrap-up.",
+    )
+    abandon: bool = Field(
+        False,
+        description="Whether a ticket ends as abandoned when its customer leaves the chat before the first answer.",
     )
     description: str = Field("", description="For people; shown beside the name.")
+
+
+class RelaxSection(Section):
+    """A step of a long wait; at least one of `drop_skills`, `queue`, `target`."""
+
+    after: Target = Field(description="How long the ticket has waited by then; each step later than the one before it.")
+    drop_skills: DroppedSkills = Field(
+        (), description="Skills that are no longer asked for: a list of the route's, or `true` for all of them."
+    )
+    queue: Name | None = Field(
+        None,
+        description="Where the ticket waits from then on; a queue of another team only if the `overflow_to` of the"
+        " route's team names that team.",
+    )
+    target: Target | None = Field(
+        None, description="Time to answer, counted from this step; it brings the due time forward, never back."
+    )
 
 
 class WhenSection(Section):
@@ -90,10 +152,15 @@ class RouteSection(Section):
         WhenSection(), description="Conditions; none at all always holds, as the last route must."
     )
     queue: Name = Field(description="Where the ticket waits.")
-    skills: Names = Field((), description="What an agent needs to be given the ticket; all of them.")
+    skills: Skills = Field(
+        (),
+        description="What an agent needs to be given the ticket; all of them. Each is `name` (of any level),"
+        " `name:level` (of that level, 1 to 5, or above) or `language:xx`.",
+    )
     target: Target = Field(
         description="Time to answer. The earliest due is given out first: a shorter target is priority."
     )
+    relax: tuple[RelaxSection, ...] = Field((), description="What changes for a ticket that waits long, step by step.")
 
 
 class SignalSection(Section):
@@ -155,6 +222,41 @@ class SendersSection(Section):
     blocked: Globs = Field((), description="Patterns of addresses whose messages never become tickets.")
 
 
+class CapacitySection(Section):
+    """How much work an agent carries at once, unless the agent's own numbers say otherwise."""
+
+    limit: Share = Field(10, description="What the tickets that an agent holds may weigh together.")
+    weights: dict[Channel, Share] = Field(
+        default_factory=dict, description="What a ticket of a channel weighs; 1 where nothing is said."
+    )
+    most: dict[Channel, Number] = Field(
+        default_factory=dict,
+        description="How many tickets of a channel at most; as many as the limit allows where nothing is said.",
+    )
+    interruptible: Channels = Field(
+        (),
+        description="Channels whose tickets do not count when one of another channel comes: the agent interrupts them.",
+    )
+
+
+class AssignmentSection(Section):
+    """What holds for all agents."""
+
+    grace: Target = Field(
+        timedelta(seconds=90),
+        description="How long after the last sign of life an agent counts as there; then their tickets go back to"
+        " their places.",
+    )
+    reasons: dict[Status, Names] = Field(
+        default_factory=dict,
+        description="The reasons that agents may give, by status: `available`, `busy`, `away`, `wrap_up`, `offline`.",
+    )
+    capacity: CapacitySection = Field(CapacitySection(), description="How much work an agent carries at once.")
+    away_after_missed: Number = Field(
+        2, description="So many offers in a row that expire unanswered set the agent away; 0 is never."
+    )
+
+
 class PolicySection(Section):
     """The whole file."""
 
@@ -169,6 +271,7 @@ class PolicySection(Section):
     )
     triage: TriageSection = Field(description="How a query is judged simple or complex.")
     threading: ThreadingSection = Field(ThreadingSection(), description="Which messages belong together.")
+    assignment: AssignmentSection = Field(AssignmentSection(), description="What holds for all agents.")
     senders: SendersSection = Field(SendersSection(), description="Senders who are treated specially.")
     own_addresses: Globs = Field(
         (), description="Patterns of our own mailboxes: what they send to us is our own notification, never a ticket."
