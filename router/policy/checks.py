@@ -23,10 +23,24 @@ def place(index: int, route: Route) -> str:
     return f"routes[{index}] '{route.name}'"
 
 
+def known(what: str, names: Collection[str]) -> str:
+    return f"known {what} are {', '.join(names)}" if names else f"there are no {what}"
+
+
+def carried_by_routes(policy: Policy) -> Iterator[tuple[str, Route, frozenset[Complexity]]]:
+    """Each route with its place in the file and the complexities that may get to it."""
+    left = frozenset(Complexity)
+    for index, route in enumerate(policy.routes):
+        carried = _carries(route.when, left)
+        yield place(index, route), route, carried
+        if _decides_by_complexity_alone(route.when):
+            left -= carried
+
+
 def _unknown_teams(policy: Policy) -> Iterator[str]:
     for queue in policy.queues.values():
         if queue.team not in policy.teams:
-            yield f"queues.{queue.name}: unknown team '{queue.team}'; {_known('teams', policy.teams)}"
+            yield f"queues.{queue.name}: unknown team '{queue.team}'; {known('teams', policy.teams)}"
 
 
 def _idle_teams(policy: Policy) -> Iterator[str]:
@@ -47,14 +61,14 @@ def _duplicate_routes(policy: Policy) -> Iterator[str]:
 def _unknown_queues(policy: Policy) -> Iterator[str]:
     for index, route in enumerate(policy.routes):
         if route.queue not in policy.queues:
-            yield f"{place(index, route)}: unknown queue '{route.queue}'; {_known('queues', policy.queues)}"
+            yield f"{place(index, route)}: unknown queue '{route.queue}'; {known('queues', policy.queues)}"
 
 
 def _undeclared(policy: Policy) -> Iterator[str]:
     tiers = [tier for tier, _ in policy.tiers]
     for index, route in enumerate(policy.routes):
         for tier in sorted((route.when.wanted("tier") or frozenset()).difference(tiers)):
-            yield f"{place(index, route)}: unknown tier '{tier}'; {_known('tiers', tiers)}"
+            yield f"{place(index, route)}: unknown tier '{tier}'; {known('tiers', tiers)}"
         for language in sorted((route.when.wanted("language") or frozenset()).difference(policy.triage.languages)):
             if policy.triage.languages:
                 yield (
@@ -64,7 +78,7 @@ def _undeclared(policy: Policy) -> Iterator[str]:
     for signal in policy.triage.traits:
         if signal.trait is Trait.TIER:
             for tier in sorted(signal.values.difference(tiers)):
-                yield f"triage.signals.{signal.name}: unknown tier '{tier}'; {_known('tiers', tiers)}"
+                yield f"triage.signals.{signal.name}: unknown tier '{tier}'; {known('tiers', tiers)}"
 
 
 def _unreachable_routes(policy: Policy) -> Iterator[str]:
@@ -82,13 +96,9 @@ def _no_answer(policy: Policy) -> Iterator[str]:
 
 
 def _mixed_teams(policy: Policy) -> Iterator[str]:
-    left = frozenset(Complexity)
-    for index, route in enumerate(policy.routes):
-        carried = _carries(route.when, left)
-        if (team := _team_of(route, policy)) and (wrong := carried - team.takes):
-            yield f"{place(index, route)}: {_mixed(route, team, min(wrong))}"
-        if _decides_by_complexity_alone(route.when):
-            left -= carried
+    for where, route, carried in carried_by_routes(policy):
+        if (team := team_of(route.queue, policy)) and (wrong := carried - team.takes):
+            yield f"{where}: {_mixed(route, team, min(wrong))}"
 
 
 def _mixed(route: Route, team: Team, wrong: Complexity) -> str:
@@ -99,8 +109,9 @@ def _mixed(route: Route, team: Team, wrong: Complexity) -> str:
     )
 
 
-def _team_of(route: Route, policy: Policy) -> Team | None:
-    queue = policy.queues.get(route.queue)
+def team_of(queue_name: str, policy: Policy) -> Team | None:
+    """The team of a queue, if the file has both."""
+    queue = policy.queues.get(queue_name)
     return policy.teams.get(queue.team) if queue else None
 
 
@@ -111,7 +122,3 @@ def _carries(when: When, left: frozenset[Complexity]) -> frozenset[Complexity]:
 
 def _decides_by_complexity_alone(when: When) -> bool:
     return all(condition.key == "complexity" for condition in when.conditions)
-
-
-def _known(what: str, names: Collection[str]) -> str:
-    return f"known {what} are {', '.join(names)}" if names else f"there are no {what}"

@@ -128,8 +128,8 @@ class Reopen:
 class Route:
     """A rule: tickets for which `when` holds wait in `queue` for an agent with all `skills`, until `target`.
 
-    A skill is `name`, `name:level` (of that level, 1 to 5, or above) or `language:xx`. `relax` are the steps of a long wait, the
-    earliest first.
+    A skill is `name`, `name:level` (of that level, 1 to 5, or above) or `language:xx`. `relax` are the steps of a long
+    wait, the earliest first.
     """
 
     name: str

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pydantic import ValidationError
 
 from router.domain.errors import Misconfigured
+from router.policy.assignment_checks import assignment_problems_of
 from router.policy.build import build_policy
 from router.policy.checks import problems_of
 from router.policy.document import Unreadable, read_document
@@ -25,7 +26,7 @@ class PolicyError(Misconfigured):
 def parse_policy(text: str) -> Policy:
     """The policy that the text of a file describes. Raises `PolicyError` with the faults in it."""
     policy = build_policy(_read(text), version=sha256(text.encode()).hexdigest()[:12])
-    if problems := tuple(problems_of(policy)):
+    if problems := (*problems_of(policy), *assignment_problems_of(policy)):
         raise PolicyError(problems)
     return policy
 

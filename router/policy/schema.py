@@ -109,6 +109,14 @@ class QueueSection(Section):
     )
     description: str = Field("", description="For people; shown beside the name.")
 
+    @model_validator(mode="after")
+    def _fits_its_mode(self) -> "QueueSection":
+        if self.offer and self.mode is not QueueMode.PUSH:
+            raise ValueError("offer belongs to 'mode: push'; set that mode or remove the offer")
+        if self.cherry_pick and self.mode is not QueueMode.PULL:
+            raise ValueError("cherry_pick belongs to 'mode: pull'; set that mode or remove cherry_pick")
+        return self
+
 
 class RelaxSection(Section):
     """A step of a long wait; at least one of `drop_skills`, `queue`, `target`."""
@@ -125,6 +133,12 @@ class RelaxSection(Section):
     target: Target | None = Field(
         None, description="Time to answer, counted from this step; it brings the due time forward, never back."
     )
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "RelaxSection":
+        if not (self.drop_skills is None or self.drop_skills or self.queue or self.target):
+            raise ValueError("needs at least one of drop_skills, queue, target")
+        return self
 
 
 class WhenSection(Section):
