@@ -1,8 +1,8 @@
 """What people may read, from PostgreSQL. Persons read under row-level security as well as the statements' own teams."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 
@@ -30,6 +30,7 @@ from router.flow.reading import (
     lease_for,
 )
 from router.postgres.database import Connection, Database
+from router.postgres.eyes import eyes
 from router.postgres.rows import handle_from_json
 from router.postgres.statements import load
 
@@ -96,12 +97,8 @@ class PostgresReading:
             refused = await connection.fetchrow(SQL["unprocessable"], key.channel, key.account, key.external_id)
         return _status(key, received, refused)
 
-    @asynccontextmanager
-    async def _eyes(self, viewer: Viewer) -> AsyncIterator[Connection]:
-        async with self._database.transaction("reading", read_only=True) as connection:
-            if viewer.agent_id is not None:
-                await connection.execute(SQL["become_agent"], str(viewer.agent_id))
-            yield connection
+    def _eyes(self, viewer: Viewer) -> AbstractAsyncContextManager[Connection]:
+        return eyes(self._database, viewer)
 
 
 async def _page(connection: Connection, viewer: Viewer, row: asyncpg.Record) -> TicketPage:

@@ -39,6 +39,7 @@ class Retention:
         defaults = {f"{table}_default": age for table, age in self.of_partitions.items()}
         return defaults | {
             "received": self.received,
+            "audit": self.events,
             "unprocessable": self.unprocessable,
             "attempt": self.attempts,
             "bus_delivery": self.unfetched_replies,

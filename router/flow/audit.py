@@ -1,0 +1,30 @@
+"""What was changed about agents, teams, presence and tokens, as people may read it. Tickets have their own history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from router.flow.reading import Viewer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLine:
+    """One change. `actor` is `agent:ID`, `lead:ID`, `admin`, `cli` or `timers`; `subject` is `agent:NAME`, `team:NAME`
+    or `token:NAME`; `data` says what was changed, each field with what it was and what it is."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    data: Mapping[str, Any]
+
+
+class AuditTrail(Protocol):
+    """Finds changes of the viewer's teams and of the agents in them; without teams, of everything."""
+
+    async def changes(
+        self, viewer: Viewer, *, subject: str | None, before: int | None, limit: int
+    ) -> Sequence[AuditLine]:
+        """Return a page of changes, newest first; `before` is the id that the last page ended with."""

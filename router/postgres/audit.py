@@ -1,0 +1,34 @@
+"""The trail of changes to agents, teams, presence and tokens. Leaves transactions to whoever makes the change."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from router.flow.audit import AuditLine
+from router.flow.reading import Viewer
+from router.postgres.database import Connection, Database
+from router.postgres.eyes import eyes
+from router.postgres.statements import load
+
+SQL = load("audit")
+
+
+async def note(
+    connection: Connection, *, actor: str, action: str, subject: str, data: Mapping[str, object] | None = None
+) -> None:
+    """Write down one change in the transaction that makes it; `flow.audit.AuditLine` says what the words are."""
+    await connection.execute(SQL["note"], actor, action, subject, json.dumps(data or {}))
+
+
+class PostgresAudit:
+    """Implements `router.flow.audit.AuditTrail`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def changes(
+        self, viewer: Viewer, *, subject: str | None, before: int | None, limit: int
+    ) -> Sequence[AuditLine]:
+        teams = None if viewer.teams is None else sorted(viewer.teams)
+        async with eyes(self._database, viewer) as connection:
+            rows = await connection.fetch(SQL["changes"], teams, subject, before, limit)
+        return [AuditLine(**{**row, "data": json.loads(row["data"])}) for row in rows]

@@ -1,0 +1,21 @@
+-- name: note
+-- One change, and who made it.
+insert into audit (actor, action, subject, data)
+values ($1, $2, $3, $4)
+
+-- name: changes
+-- A page of the trail, newest first: what was done to these teams and to the agents in them, or with null to anybody.
+select id, at, actor, action, subject, data
+from audit
+where ($2::text is null or subject = $2)
+  and ($3::bigint is null or id < $3)
+  and (
+    $1::text[] is null
+    or subject in (select 'team:' || team from unnest($1) as own (team))
+    or subject like 'agent:%' and exists (
+      select from agent
+      join agent_team on agent_team.agent_id = agent.id
+      where agent.name = substr(audit.subject, 7)
+        and agent_team.team = any ($1)))
+order by id desc
+limit $4
