@@ -1,0 +1,187 @@
+"""Dispatch: which agent is offered which ticket of a push queue, and why nobody else. Leaves offering to the flow."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import TypeAlias
+
+from router.domain.agent import Presence, Status
+from router.domain.capacity import Capacity
+from router.domain.customer import AgentId
+from router.domain.ticket import TicketId
+from router.policy.model import OfferRule, OfferTo
+
+EXPLAINED = 20
+"""An offer says of so many other candidates why they were not chosen, however many there were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An agent to whom tickets of `groups` may be offered; `held` counts by channel what the agent has already."""
+
+    agent_id: AgentId
+    groups: frozenset[int]
+    presence: Presence
+    idle_since: datetime
+    capacity: Capacity
+    held: Mapping[str, int]
+    is_draining: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A ticket near the front of its group, or of what is reserved for one agent; `refused_by` are of this wait."""
+
+    ticket_id: TicketId
+    group: int
+    queue: str
+    channel: str
+    reserved_for: AgentId | None = None
+    refused_by: frozenset[AgentId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When it is, and how long an agent's lease outlives the last sign of life."""
+
+    now: datetime
+    grace: timedelta
+
+
+class Obstacle(StrEnum):
+    """The rules in the order asked: the first that an agent fails says why not."""
+
+    NOT_ELIGIBLE = "not_eligible"
+    NOT_AVAILABLE = "not_available"
+    LEASE_OVER = "lease_over"
+    DRAINING = "draining"
+    NO_ROOM = "no_room"
+    REFUSED = "refused"
+    NOT_FIRST = "not_first"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A ticket that an agent should be offered, by which rule, and why not to other candidates (not all, if many)."""
+
+    waiting: Waiting
+    agent_id: AgentId
+    rule: OfferRule
+    why_not: Mapping[AgentId, Obstacle]
+
+
+def dispatch(
+    candidates: Iterable[Candidate], line: Iterable[Waiting], rules: Mapping[str, OfferRule], moment: Moment
+) -> list[Offer]:
+    """Offer each ticket, due first comes first, to the best of its group's agents who are present and have room.
+
+    Who has refused the ticket in this wait is asked again only if nobody else could be. What is reserved is offered to
+    its agent only. `rules` are those of the push queues.
+    """
+    staff = _Staff(candidates, moment)
+    offers = (staff.offer(waiting, rules[waiting.queue]) for waiting in line)
+    return [offer for offer in offers if offer]
+
+
+def confirm(offers: Iterable[Offer], candidates: Iterable[Candidate], moment: Moment) -> list[Offer]:
+    """Those offers that can still be made to the candidates as they are now; each counts for the ones after it."""
+    members = {candidate.agent_id: _Member(candidate, moment) for candidate in candidates}
+    confirmed = []
+    for offer in offers:
+        member = members.get(offer.agent_id)
+        if member and member.obstacle(offer.waiting) in _SURMOUNTABLE:
+            member.give(offer.waiting)
+            confirmed.append(offer)
+    return confirmed
+
+
+_SURMOUNTABLE = frozenset({None, Obstacle.REFUSED})
+
+_Rank: TypeAlias = tuple[float, int, datetime, AgentId]
+
+
+class _Member:
+    """A candidate in the course of a round: what was given counts at once."""
+
+    def __init__(self, candidate: Candidate, moment: Moment) -> None:
+        self.agent_id = candidate.agent_id
+        self.groups = candidate.groups
+        self._candidate = candidate
+        self._absence = _absence(candidate, moment)
+        self._held = Counter(candidate.held)
+        self._turn = 0
+
+    def obstacle(self, waiting: Waiting) -> Obstacle | None:
+        """The first rule that the agent fails for this ticket."""
+        if waiting.group not in self.groups:
+            return Obstacle.NOT_ELIGIBLE
+        if self._absence:
+            return self._absence
+        if not self._candidate.capacity.has_room(self._held, waiting.channel):
+            return Obstacle.NO_ROOM
+        return Obstacle.REFUSED if self.agent_id in waiting.refused_by else None
+
+    def rank(self, to: OfferTo, channel: str) -> _Rank:
+        """Least comes first. Whoever was given something in this round comes after all who were not."""
+        capacity = self._candidate.capacity
+        load = capacity.load(self._held, beside=channel) / capacity.limit if to is OfferTo.LEAST_LOADED else 0.0
+        return load, self._turn, self._candidate.idle_since, self.agent_id
+
+    def give(self, waiting: Waiting, *, turn: int = 0) -> None:
+        """Hold one ticket more, as the `turn`th of the round."""
+        self._held[waiting.channel] += 1
+        self._turn = turn
+
+
+class _Staff:
+    """All candidates in the course of a round."""
+
+    def __init__(self, candidates: Iterable[Candidate], moment: Moment) -> None:
+        self._members = {candidate.agent_id: _Member(candidate, moment) for candidate in candidates}
+        self._by_group = defaultdict(list)
+        for member in self._members.values():
+            for group in member.groups:
+                self._by_group[group].append(member)
+        self._full: set[int] = set()
+        self._turn = 0
+
+    def offer(self, waiting: Waiting, rule: OfferRule) -> Offer | None:
+        """The ticket for the best of those who can take it, if anybody can."""
+        obstacles = {member: member.obstacle(waiting) for member in self._asked(waiting)}
+        able = [member for member, obstacle in obstacles.items() if obstacle is None]
+        able = able or [member for member, obstacle in obstacles.items() if obstacle is Obstacle.REFUSED]
+        if not able:
+            self._give_up(waiting)
+            return None
+        chosen = min(able, key=lambda member: member.rank(rule.to, waiting.channel))
+        self._turn += 1
+        chosen.give(waiting, turn=self._turn)
+        del obstacles[chosen]
+        return Offer(waiting=waiting, agent_id=chosen.agent_id, rule=rule, why_not=_explained(obstacles))
+
+    def _asked(self, waiting: Waiting) -> Sequence[_Member]:
+        if waiting.reserved_for is not None:
+            return [self._members[waiting.reserved_for]] if waiting.reserved_for in self._members else []
+        return [] if waiting.group in self._full else self._by_group[waiting.group]
+
+    def _give_up(self, waiting: Waiting) -> None:
+        """Ask nobody again for a group whose agents have no room: all of its tickets want the same."""
+        if waiting.reserved_for is None:
+            self._full.add(waiting.group)
+
+
+def _absence(candidate: Candidate, moment: Moment) -> Obstacle | None:
+    if candidate.presence.status is not Status.AVAILABLE:
+        return Obstacle.NOT_AVAILABLE
+    if not candidate.presence.is_live(moment.now, moment.grace):
+        return Obstacle.LEASE_OVER
+    return Obstacle.DRAINING if candidate.is_draining else None
+
+
+def _explained(obstacles: Mapping[_Member, Obstacle | None]) -> Mapping[AgentId, Obstacle]:
+    return {
+        member.agent_id: obstacle or Obstacle.NOT_FIRST for member, obstacle in islice(obstacles.items(), EXPLAINED)
+    }
