@@ -40,14 +40,14 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _only_known_keys(cls, value: Any) -> Any:
-        known = cls.keys()
+        known = cls.known_keys()
         unknown = [key for key in value if key not in known] if isinstance(value, dict) else []
         if unknown:
             raise ValueError(f"unknown key '{unknown[0]}'; known keys are {', '.join(known)}")
         return value
 
     @classmethod
-    def keys(cls) -> tuple[str, ...]:
+    def known_keys(cls) -> tuple[str, ...]:
         """The keys as the file writes them."""
         return tuple(field.alias or name for name, field in cls.model_fields.items())
 
