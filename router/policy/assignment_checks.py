@@ -76,7 +76,7 @@ def _idle_targets(where: str, route: Route) -> Iterator[str]:
 
 
 def _wrong_queues(where: str, route: Route, carried: frozenset[Complexity], policy: Policy) -> Iterator[str]:
-    home, waits_in = team_of(route.queue, policy), route.queue
+    waits_in = route.queue
     for place, step in _steps(where, route):
         if step.queue is None:
             continue
@@ -84,16 +84,16 @@ def _wrong_queues(where: str, route: Route, carried: frozenset[Complexity], poli
             yield f"{place}.queue: the ticket waits in '{step.queue}' already; name another queue or remove it"
         elif step.queue not in policy.queues:
             yield f"{place}.queue: unknown queue '{step.queue}'; {known('queues', policy.queues)}"
-        elif (team := team_of(step.queue, policy)) and home and team != home:
-            yield from (f"{place}.queue: {problem}" for problem in _mixed(home, team, carried))
+        elif (team := team_of(waits_in, policy)) and (other := team_of(step.queue, policy)) and team != other:
+            yield from (f"{place}.queue: {problem}" for problem in _mixed(team, other, carried))
         waits_in = step.queue
 
 
-def _mixed(home: Team, other: Team, carried: frozenset[Complexity]) -> Iterator[str]:
-    if other.name not in home.overflow_to:
+def _mixed(team: Team, other: Team, carried: frozenset[Complexity]) -> Iterator[str]:
+    if other.name not in team.overflow_to:
         yield (
-            f"belongs to team '{other.name}', to which '{home.name}' may not overflow;"
-            f" add it to teams.{home.name}.overflow_to or name a queue of '{home.name}'"
+            f"belongs to team '{other.name}', to which '{team.name}' may not overflow;"
+            f" add it to teams.{team.name}.overflow_to or name a queue of '{team.name}'"
         )
     if wrong := carried - other.takes:
         yield (

@@ -47,7 +47,7 @@ class Policy:
 class Team:
     """People who answer together; `takes` says which complexities may ever reach them.
 
-    `overflow_to` are the teams that tickets of this one may be relaxed to.
+    `overflow_to` are the teams to which tickets of this one may go, by relaxation or by hand.
     """
 
     name: str

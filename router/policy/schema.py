@@ -58,7 +58,11 @@ class TeamSection(Section):
     takes: Literal["simple", "complex", "any"] = Field(
         description="The complexity this team may be given. The routes are checked against it."
     )
-    overflow_to: Names = Field((), description="Other teams that the `relax` steps of its routes may move tickets to.")
+    overflow_to: Names = Field(
+        (),
+        description="Other teams to which its tickets may go: by the `relax` steps of routes, if they take what could"
+        " come; by hand, whatever they take.",
+    )
     description: str = Field("", description="For people; shown beside the name.")
 
 
@@ -128,7 +132,7 @@ class RelaxSection(Section):
     queue: Name | None = Field(
         None,
         description="Where the ticket waits from then on; a queue of another team only if the `overflow_to` of the"
-        " route's team names that team.",
+        " team where it waits by then names that team.",
     )
     target: Target | None = Field(
         None, description="Time to answer, counted from this step; it brings the due time forward, never back."
