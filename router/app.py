@@ -5,7 +5,7 @@ import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -21,10 +21,12 @@ from router.decide.language import load_languages
 from router.domain.errors import Misconfigured, StoreUnavailable
 from router.flow.bus import Consumer, Delivery, Publisher
 from router.flow.claims import Claims
-from router.flow.desk import Desk, MailIdentity
+from router.flow.compose import MailIdentity
+from router.flow.desk import Desk
 from router.flow.live_policy import LivePolicy
 from router.flow.outbox import Relay
 from router.flow.receive import Receiver
+from router.flow.stream import Streams
 from router.flow.suspects import Isolate
 from router.flow.switch import Switch
 from router.flow.timers import MAINTAIN_EVERY_S, QueueGauges, every
@@ -44,6 +46,7 @@ from router.postgres.operations import PostgresOperations
 from router.postgres.outbox import PostgresOutbox
 from router.postgres.reading import PostgresReading
 from router.postgres.retention import Retention, maintain
+from router.postgres.stream import AGENTS, PostgresStream
 from router.postgres.tokens import Tokens
 from router.postgres.unprocessable import PostgresUnprocessable
 from router.rabbit import connection as rabbit
@@ -179,9 +182,17 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
                 "maintenance", every(MAINTAIN_EVERY_S, "maintenance", partial(maintain, database, retention), metrics)
             )
         if ProcessRole.API in roles:
-            claims = Claims(PostgresClaims(database), metrics)
+            claims = Claims(PostgresClaims(database), metrics, policy=policy.current)
             loops.start("claims", claims.run())
             loops.start("wake", _wake(claims, shared.hints.subscribe("frontdesk_queued")))
+            streams = Streams(
+                store=PostgresStream(database),
+                staying=nullcontext,
+                policy=policy.current,
+                metrics=metrics,
+                hint=shared.hints.subscribe(AGENTS),
+            )
+            loops.start("streams", streams.run())
             app = build(
                 principals=shared.tokens,
                 reading=PostgresReading(database),
@@ -192,6 +203,7 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
                     metrics=metrics,
                 ),
                 claims=claims,
+                streams=streams,
                 publisher=publisher,
                 policy=policy.current,
                 metrics=metrics,

@@ -78,6 +78,22 @@ class Metrics:
         self.resolved = Counter(
             "router_tickets_resolved_total", "Tickets resolved.", ["queue", "channel"], registry=registry
         )
+        self.abandoned = Counter(
+            "router_tickets_abandoned_total",
+            "Tickets whose customer left before they were resolved.",
+            ["queue", "channel"],
+            registry=registry,
+        )
+        # streams
+        self.streams = Gauge(
+            "router_streams_connected", "Streams to agents that this process has open.", registry=registry
+        )
+        self.stream_poll = Histogram(
+            "router_stream_poll_seconds",
+            "Time to read what connected agents have in hand, all of them at once, and to see what is new.",
+            registry=registry,
+            buckets=FAST_BUCKETS,
+        )
         # timers, by the holder of the duty
         self.waiting = Gauge(
             "router_queue_waiting_tickets", "Tickets waiting in a queue.", ["queue"], registry=registry

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from router.api import server
 from router.domain.agent import Agent, Lease, Role
 from router.flow.bus import Publisher
 from router.flow.claims import Claims
-from router.flow.desk import Desk, MailIdentity
+from router.flow.compose import MailIdentity
+from router.flow.desk import Desk
+from router.flow.stream import Streams
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
 from router.postgres.bus import PostgresPublisher
@@ -21,6 +23,7 @@ from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from router.postgres.desk import PostgresDesk
 from router.postgres.reading import PostgresReading
+from router.postgres.stream import PostgresStream
 from router.postgres.tokens import Tokens
 from tests.builders import a_token
 
@@ -103,21 +106,30 @@ async def running_api(database_url: str, publisher: Publisher | None = None) -> 
         reading = PostgresReading(database)
         mail = MailIdentity(secret=SECRET, domain="mail.acme.example")
         desk = Desk(store=PostgresDesk(database), policy=lambda: policy, mail=mail, metrics=metrics)
-        claims = Claims(PostgresClaims(database), metrics)
+        claims = Claims(PostgresClaims(database), metrics, policy=lambda: policy)
+        streams = Streams(
+            store=PostgresStream(database),
+            staying=nullcontext,
+            policy=lambda: policy,
+            metrics=metrics,
+            hint=asyncio.Event(),
+            poll_s=0.2,
+        )
         app = server.build(
             principals=Tokens(database),
             reading=reading,
             desk=desk,
             claims=claims,
+            streams=streams,
             publisher=publisher or PostgresPublisher(database, metrics),
             policy=lambda: policy,
             metrics=metrics,
             checks=[database.problems],
             max_in_flight=100,
         )
-        serving = asyncio.create_task(claims.run())
+        serving = [asyncio.create_task(loop.run()) for loop in (claims, streams)]
         async with TestClient(TestServer(app)) as client:
             yield Api(database, metrics, client, desk, reading)
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
+        for loop in serving:
+            loop.cancel()
+        await asyncio.wait(serving)

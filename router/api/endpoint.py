@@ -7,7 +7,7 @@ it annotates them with check the request and describe it in the OpenAPI document
 import typing
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -42,12 +42,18 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = _JSON
 
-    def response(self) -> web.Response:
+    async def respond(self, _: web.Request) -> web.Response:
         """The answer as aiohttp sends it."""
         if self.content is None:
             return web.Response(status=self.status, headers=self.headers)
         body = self.content if isinstance(self.content, bytes) else to_json(self.content)
         return web.Response(body=body, status=self.status, headers={**self.headers, "Content-Type": self.content_type})
+
+
+class Response(Protocol):
+    """What a handler returns: an `Answer`, or something that goes on answering."""
+
+    async def respond(self, request: web.Request) -> web.StreamResponse: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class PossibleAnswer:
 
     description: str
     content: Any = None
+    media_type: str = _JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +76,7 @@ class Endpoint:
     method: str
     path: str
     summary: str
-    handle: Callable[..., Awaitable[Answer]]
+    handle: Callable[..., Awaitable[Response]]
     answers: Mapping[int, PossibleAnswer]
     roles: Collection[Role] = frozenset()
     raw_model: type[BaseModel] | None = None
@@ -82,11 +89,11 @@ class Endpoint:
         assert hints.keys() <= _TAKES, f"{self.path}: a handler cannot take {sorted(hints.keys() - _TAKES)}"
         return hints
 
-    def serve(self, principals: Principals) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def serve(self, principals: Principals) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The endpoint as aiohttp calls it: who asks comes before what is asked."""
         takes = self.takes()
 
-        async def serve(request: web.Request) -> web.Response:
+        async def serve(request: web.Request) -> web.StreamResponse:
             given: dict[str, Any] = {}
             if self.roles:
                 given["who"] = await admit(request, principals, self.roles)
@@ -95,7 +102,7 @@ class Endpoint:
                 if part not in given:
                     given[part] = await _READ[part](request, kind)
             answer = await self.handle(**{part: given[part] for part in takes})
-            return answer.response()
+            return await answer.respond(request)
 
         return serve
 

@@ -92,7 +92,7 @@ def _body_model(endpoint: Endpoint) -> Any:
 def _response(outcome: PossibleAnswer, schemas: _Schemas) -> dict[str, Any]:
     response: dict[str, Any] = {"description": outcome.description}
     if outcome.content:
-        response["content"] = schemas.content(outcome.content, "serialization")
+        response["content"] = schemas.content(outcome.content, "serialization", outcome.media_type)
     return response
 
 

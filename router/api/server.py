@@ -24,6 +24,7 @@ from router.api.messages import Messages
 from router.api.monitoring import Check, Monitoring
 from router.api.originals import Originals
 from router.api.queues import Queues
+from router.api.stream import MEDIA_TYPE, Stream
 from router.api.tickets import Tickets
 from router.domain.agent import Principal
 from router.domain.errors import Misconfigured
@@ -31,6 +32,7 @@ from router.flow.bus import Publisher
 from router.flow.claims import Claims
 from router.flow.desk import Desk
 from router.flow.reading import Reading
+from router.flow.stream import Streams
 from router.metrics import Metrics
 from router.policy.model import Policy
 
@@ -50,6 +52,7 @@ def build(
     reading: Reading,
     desk: Desk,
     claims: Claims,
+    streams: Streams,
     publisher: Publisher,
     policy: Callable[[], Policy],
     metrics: Metrics,
@@ -60,6 +63,7 @@ def build(
     groups = (
         Messages(publisher=publisher, reading=reading, max_in_flight=max_in_flight),
         Me(claims=claims, reading=reading),
+        Stream(streams),
         Tickets(reading=reading, desk=desk),
         Originals(reading),
         DeskEndpoints(desk),
@@ -69,7 +73,7 @@ def build(
     )
     endpoints = [endpoint for group in groups for endpoint in group.endpoints()]
     app = _application(_described(endpoints), principals, metrics)
-    app.on_shutdown.append(_ending(claims))
+    app.on_shutdown.append(_ending(claims, streams))
     return app
 
 
@@ -83,7 +87,8 @@ def build_monitoring(*, metrics: Metrics, checks: Sequence[Check]) -> web.Applic
 async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterator[int]:
     """Serve until the context ends and yield the port, chosen freely for 0; raises `Misconfigured` where it is taken.
 
-    What is still being answered at the end has five seconds; who waits for a ticket is told that there is none.
+    What is still being answered at the end has five seconds; who waits for a ticket is told that there is none,
+    and streams end.
     """
     runner = web.AppRunner(app, access_log=None, logger=_SILENT, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True)
     await runner.setup()
@@ -125,9 +130,10 @@ def _application(endpoints: Sequence[Endpoint], principals: Principals, metrics:
     return app
 
 
-def _ending(claims: Claims) -> Callable[[web.Application], Awaitable[None]]:
+def _ending(claims: Claims, streams: Streams) -> Callable[[web.Application], Awaitable[None]]:
     async def end(_: web.Application) -> None:
         claims.end()
+        streams.end()
 
     return end
 
@@ -153,6 +159,8 @@ def _measured(metrics: Metrics) -> Middleware:
     async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.monotonic()
         response = await handler(request)
+        if response.content_type == MEDIA_TYPE:
+            return response  # how long somebody listened is no time to answer
         resource = request.match_info.route.resource
         path = resource.canonical if resource else "unmatched"
         method = request.method if request.method in _METHODS else "other"

@@ -14,7 +14,9 @@ from router.domain.errors import StoreUnavailable
 from router.flow.bus import Publication, Publisher
 from router.flow.claims import Claims
 from router.metrics import Metrics
+from tests.assignment import a_policy
 from tests.fake_claims import FakeClaims
+from tests.fake_situations import FakeSituations, fake_streams
 
 INTEGRATION = "sample-integration"
 ADMIN = "sample-admin"
@@ -58,7 +60,8 @@ async def an_app(
         principals=KnownTokens(),
         reading=None,
         desk=None,
-        claims=Claims(FakeClaims(), metrics),
+        claims=Claims(FakeClaims(), metrics, policy=a_policy()),
+        streams=fake_streams(FakeSituations({}), metrics),
         publisher=publisher or Accepting(),
         policy=None,
         metrics=metrics,

@@ -15,7 +15,9 @@ from router.domain.customer import AgentId
 from router.flow.bus import Publication
 from router.flow.claims import Claims
 from router.metrics import Metrics
+from tests.assignment import a_policy
 from tests.fake_claims import FakeClaims
+from tests.fake_situations import FakeSituations, fake_streams
 from tests.tickets import a_requirement
 from tests.unit.api.doubles import Accepting
 
@@ -68,12 +70,13 @@ def bus() -> Slow:
 async def serving(store: FakeClaims, bus: Slow) -> AsyncIterator[str]:
     """Serve as a process does and yield the address."""
     metrics = Metrics(CollectorRegistry())
-    claims = Claims(store, metrics, poll_s=0.01)
+    claims = Claims(store, metrics, policy=a_policy(), poll_s=0.01)
     app = server.build(
         principals=Tokens(),
         reading=Unreadable(),
         desk=None,
         claims=claims,
+        streams=fake_streams(FakeSituations({}), metrics),
         publisher=bus,
         policy=None,
         metrics=metrics,

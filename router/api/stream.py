@@ -1,0 +1,78 @@
+"""The stream to an agent's client: Server-Sent Events (WHATWG HTML, 9.2). Leaves what is told to `flow.stream`."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse
+from pydantic_core import to_json
+
+from router.api.access import PERSONS
+from router.api.endpoint import Endpoint, PossibleAnswer
+from router.api.errors import Problem
+from router.domain.agent import Principal
+from router.flow.situation import EventData
+from router.flow.stream import Connection, Streams
+
+HEARTBEAT_S = 10.0
+UNREAD_S = 5.0
+"""How long a client may leave unread what no longer fits in between."""
+STREAMS_OF_ONE = 10
+MEDIA_TYPE = "text/event-stream"
+
+
+class Stream:
+    """What happens to an agent's work, as it happens."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="GET",
+                path="/v1/me/stream",
+                summary="Server-Sent Events: what you have in hand, then every change of it. Renews your lease.",
+                handle=self.stream,
+                roles=PERSONS,
+                ends_with_client=True,
+                answers={
+                    200: PossibleAnswer(
+                        "Events without end; `id` counts them, `event` says the kind, and this is the `data` of one.",
+                        EventData,
+                        media_type=MEDIA_TYPE,
+                    ),
+                    429: PossibleAnswer("Too many streams are open."),
+                },
+            )
+        ]
+
+    async def stream(self, who: Principal) -> "EventStream":
+        assert who.agent, "the endpoint is for persons"
+        if self._streams.open_of(who.agent.id) >= STREAMS_OF_ONE:
+            raise Problem(429, "Too many streams", f"You have {STREAMS_OF_ONE} streams open: close one of them.")
+        return EventStream(self._streams, who)
+
+
+@dataclass(frozen=True, slots=True)
+class EventStream:
+    """An answer that goes on until the client leaves, does not read, or may no longer ask."""
+
+    streams: Streams
+    who: Principal
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """Send events as they come, and comments in between, which tell a client that is gone."""
+        response = EventSourceResponse(ping_interval=HEARTBEAT_S, send_timeout=UNREAD_S)
+        # a client that has gone, or does not read: the connection is closed, and nobody is left to be told
+        with self.streams.connected(self.who) as connection, suppress(ConnectionResetError, TimeoutError):
+            await response.prepare(request)
+            async with response:
+                await _send_news(connection, response)
+        return response
+
+
+async def _send_news(connection: Connection, response: EventSourceResponse) -> None:
+    while not connection.has_ended:
+        for version, event in await connection.news():
+            await response.send(to_json(event.data).decode(), id=str(version), event=event.kind)

@@ -1,0 +1,148 @@
+"""What an agent has in hand at one moment, and the events that lead from one moment to the next. Pure, no I/O."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from router.domain.agent import Status
+from router.domain.ticket import TicketState
+
+
+def changes(before: "Situation | None", after: "Situation") -> Sequence["Event"]:
+    """The events that tell whoever knows `before` what is the case now; whoever knows nothing is told everything."""
+    if before is None:
+        return [Event(kind=EventKind.SNAPSHOT, data=after.snapshot())]
+    if before == after:
+        return []
+    return [*_of_tickets(before.held, after.held), *_of_agent(before, after)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What the agent says of themselves, and since when."""
+
+    status: Status
+    reason: str | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What everything that the agent holds weighs, whatever may be interrupted, and what they can carry."""
+
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldTicket:
+    """A ticket offered, assigned or in wrap-up, under its lease; `until` is when the state ends unless somebody acts.
+
+    `last_customer_at` is when the customer wrote last.
+    """
+
+    id: int
+    lease: str
+    state: TicketState
+    queue: str
+    channel: str
+    until: datetime | None
+    last_customer_at: datetime
+
+    @property
+    def is_offer(self) -> bool:
+        return self.state is TicketState.OFFERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """One agent's presence (None until they have declared one), load, and held tickets by id, the oldest first."""
+
+    presence: Declared | None
+    capacity: Load
+    held: Mapping[int, HeldTicket]
+
+    def snapshot(self) -> "Snapshot":
+        """The situation as it is told to whoever knows nothing."""
+        held = self.held.values()
+        return Snapshot(
+            presence=self.presence,
+            capacity=self.capacity,
+            tickets=[ticket for ticket in held if not ticket.is_offer],
+            offers=[ticket for ticket in held if ticket.is_offer],
+        )
+
+
+class EventKind(StrEnum):
+    """What an event says. `offer` and `assigned` replace whatever was known of their ticket."""
+
+    SNAPSHOT = "snapshot"
+    OFFER = "offer"
+    OFFER_WITHDRAWN = "offer_withdrawn"
+    ASSIGNED = "assigned"
+    MESSAGE_ADDED = "message_added"
+    RELEASED = "released"
+    CAPACITY = "capacity"
+    PRESENCE = "presence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything at once; `tickets` are those assigned and in wrap-up."""
+
+    presence: Declared | None
+    capacity: Load
+    tickets: Sequence[HeldTicket]
+    offers: Sequence[HeldTicket]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftTicket:
+    """A ticket that is no longer the agent's, and the lease that has ended."""
+
+    id: int
+    lease: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastWord:
+    """When the customer of a held ticket wrote last."""
+
+    id: int
+    last_customer_at: datetime
+
+
+EventData = Snapshot | HeldTicket | LeftTicket | LastWord | Load | Declared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing to tell an agent."""
+
+    kind: EventKind
+    data: EventData
+
+
+def _of_tickets(before: Mapping[int, HeldTicket], after: Mapping[int, HeldTicket]) -> Iterator[Event]:
+    for ticket in before.values():
+        if ticket.id not in after:
+            kind = EventKind.OFFER_WITHDRAWN if ticket.is_offer else EventKind.RELEASED
+            yield Event(kind=kind, data=LeftTicket(id=ticket.id, lease=ticket.lease))
+    for ticket in after.values():
+        yield from _of_ticket(before.get(ticket.id), ticket)
+
+
+def _of_ticket(was: HeldTicket | None, now: HeldTicket) -> Iterator[Event]:
+    if was is None or replace(was, last_customer_at=now.last_customer_at) != now:
+        yield Event(kind=EventKind.OFFER if now.is_offer else EventKind.ASSIGNED, data=now)
+    if was is not None and was.last_customer_at < now.last_customer_at:
+        word = LastWord(id=now.id, last_customer_at=now.last_customer_at)
+        yield Event(kind=EventKind.MESSAGE_ADDED, data=word)
+
+
+def _of_agent(before: Situation, after: Situation) -> Iterator[Event]:
+    if after.capacity != before.capacity:
+        yield Event(kind=EventKind.CAPACITY, data=after.capacity)
+    if after.presence is not None and after.presence != before.presence:
+        yield Event(kind=EventKind.PRESENCE, data=after.presence)
