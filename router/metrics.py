@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 WAIT_BUCKETS = (1, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
 FAST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+ACCEPT_BUCKETS = (0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120)
 LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 3600)
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
@@ -93,6 +94,20 @@ class Metrics:
             "Time to read what connected agents have in hand, all of them at once, and to see what is new.",
             registry=registry,
             buckets=FAST_BUCKETS,
+        )
+        # offers, by whoever ended them: `api` or `timers`
+        self.offers = Counter(
+            "router_offers_total",
+            "Offers of tickets that ended: accepted, declined, expired or withdrawn.",
+            ["queue", "outcome"],
+            registry=registry,
+        )
+        self.time_to_accept = Histogram(
+            "router_offer_accept_seconds",
+            "From the offer of a ticket to its acceptance.",
+            ["queue"],
+            registry=registry,
+            buckets=ACCEPT_BUCKETS,
         )
         # timers, by the holder of the duty
         self.waiting = Gauge(
