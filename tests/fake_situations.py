@@ -15,13 +15,8 @@ from router.domain.ticket import TicketState
 from router.flow.situation import Declared, HeldTicket, Load, Situation
 from router.flow.stream import Streams
 from router.metrics import Metrics
-from router.policy.parse import parse_policy
+from tests.intake import POLICY
 
-POLICY = """
-teams: {frontline: {}}
-queues: {general: {team: frontline}}
-routes: [{name: rest, queue: general, target: 4h}]
-"""
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HERE = Declared(status=Status.AVAILABLE, reason=None, since=NOON)
 IDLE = Situation(presence=HERE, capacity=Load(used=0, limit=10), held={})
@@ -72,9 +67,15 @@ class FakeSituations:
         self.present[agent_id] -= 1
 
 
-def fake_streams(store: FakeSituations, metrics: Metrics, *, poll_s: float = 0.01) -> Streams:
+def fake_streams(
+    store: FakeSituations, metrics: Metrics, *, poll_s: float = 0.01, hint: asyncio.Event | None = None
+) -> Streams:
     """Streams of the process that `store` stands beside; they are looked at only while `run` runs."""
-    policy = parse_policy(POLICY)
     return Streams(
-        store=store, staying=store.staying, policy=lambda: policy, metrics=metrics, hint=asyncio.Event(), poll_s=poll_s
+        store=store,
+        staying=store.staying,
+        policy=lambda: POLICY,
+        metrics=metrics,
+        hint=hint or asyncio.Event(),
+        poll_s=poll_s,
     )
