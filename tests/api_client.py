@@ -30,7 +30,7 @@ from tests.builders import a_token
 SECRET = b"a sample secret"
 POLICY = """
 teams:
-  frontline: {takes: simple}
+  frontline: {takes: simple, overflow_to: [specialists]}
   specialists: {takes: complex}
 queues:
   general: {team: frontline}
@@ -99,9 +99,11 @@ class Api:
 
 
 @asynccontextmanager
-async def running_api(database_url: str, publisher: Publisher | None = None) -> AsyncIterator[Api]:
+async def running_api(
+    database_url: str, publisher: Publisher | None = None, *, policy_text: str = POLICY
+) -> AsyncIterator[Api]:
     metrics = Metrics(CollectorRegistry())
-    policy = parse_policy(POLICY)
+    policy = parse_policy(policy_text)
     async with connected(database_url, metrics, size=6, name="test") as database:
         reading = PostgresReading(database)
         mail = MailIdentity(secret=SECRET, domain="mail.acme.example")

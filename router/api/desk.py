@@ -1,9 +1,10 @@
 """What agents do with a ticket that they hold. Every write carries the lease as `If-Match`."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from channels.text import MAX_TEXT
 from router.api.access import PERSONS
@@ -11,8 +12,10 @@ from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Id, Name, TicketPath
 from router.domain.agent import Lease, Principal
 from router.domain.errors import Conflict
+from router.domain.ticket import TicketId
 from router.flow import desk
-from router.flow.desk import Hold
+from router.flow.hold import Hold
+from router.flow.transfer import Destination
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
 
@@ -42,13 +45,41 @@ class Note(Model):
 
 
 class Transfer(Model):
-    """Where the ticket should wait instead, with a note for whoever takes it."""
+    """Where the ticket should wait instead: in a queue or for an agent, with a note for whoever takes it."""
 
-    queue: Name
+    queue: Name | None = None
+    agent: Name | None = None
     note: Text | None = None
 
+    def destination(self) -> Destination:
+        """Raises `Invalid` unless either a queue or an agent is named."""
+        return Destination(queue=self.queue, agent=self.agent, note=self.note)
 
-class Resolve(Model):
+
+def _date_and_time(value: object) -> object:
+    # pydantic would take 0 and "0" for the beginning of 1970
+    if isinstance(value, str) and "T" in value.upper():
+        return value
+    raise ValueError("must be a date and time with its zone, such as 2026-03-02T12:00:00Z")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_date_and_time, json_schema_input_type=AwareDatetime)]
+
+
+class Snooze(Model):
+    """Until when; without it, until the customer writes again. `read_up_to` is that of the page the agent had."""
+
+    until: Moment | None = None
+    read_up_to: Number | None = None
+
+
+class Merge(Model):
+    """The ticket that takes over what was written in this one."""
+
+    into: Number
+
+
+class Nothing(Model):
     """Nothing more is to be said."""
 
 
@@ -69,44 +100,60 @@ class NoteTaken:
 
 
 class DeskEndpoints:
-    """Reply, note, transfer, resolve."""
+    """Reply, note, transfer, snooze, resolve, finish, abandon, merge."""
 
     def __init__(self, desk: desk.Desk) -> None:
         self._desk = desk
 
     def endpoints(self) -> list[Endpoint]:
         return [
-            Endpoint(
-                method="POST",
-                path="/v1/tickets/{id}/reply",
-                summary="Answer the customer, in the conversation where they wrote last or in the one named.",
-                handle=self.reply,
-                roles=PERSONS,
-                answers={201: PossibleAnswer("The answer is on its way.", ReplySent)},
+            _write(
+                "reply",
+                "Answer the customer, in the conversation where they wrote last or in the one named.",
+                self.reply,
+                {201: PossibleAnswer("The answer is on its way.", ReplySent)},
             ),
-            Endpoint(
-                method="POST",
-                path="/v1/tickets/{id}/note",
-                summary="Write something that only agents read.",
-                handle=self.note,
-                roles=PERSONS,
-                answers={201: PossibleAnswer("The note is in the transcript.", NoteTaken)},
+            _write(
+                "note",
+                "Write something that only agents read.",
+                self.note,
+                {201: PossibleAnswer("The note is in the transcript.", NoteTaken)},
             ),
-            Endpoint(
-                method="POST",
-                path="/v1/tickets/{id}/transfer",
-                summary="Let the ticket wait in another queue, of any team, with the target it had.",
-                handle=self.transfer,
-                roles=PERSONS,
-                answers={204: PossibleAnswer("The ticket has left you.")},
+            _write(
+                "transfer",
+                "Let the ticket wait in another queue, of any team, or for an agent, with the target it had.",
+                self.transfer,
+                {204: PossibleAnswer("The ticket has left you.")},
             ),
-            Endpoint(
-                method="POST",
-                path="/v1/tickets/{id}/resolve",
-                summary="End the work on the ticket.",
-                handle=self.resolve,
-                roles=PERSONS,
-                answers={204: PossibleAnswer("The ticket is resolved.")},
+            _write(
+                "snooze",
+                "Put the ticket aside, until a date or until the customer writes.",
+                self.snooze,
+                {204: PossibleAnswer("The ticket sleeps, and you have room for another one.")},
+            ),
+            _write(
+                "resolve",
+                "End the contact; where the queue has a wrap-up, the ticket stays with you for it.",
+                self.resolve,
+                {204: PossibleAnswer("The ticket is resolved, or in wrap-up.")},
+            ),
+            _write(
+                "finish",
+                "End the wrap-up before its time.",
+                self.finish,
+                {204: PossibleAnswer("The ticket is resolved.")},
+            ),
+            _write(
+                "abandon",
+                "End a ticket whose customer has left, in queues that know such an end.",
+                self.abandon,
+                {204: PossibleAnswer("The ticket is abandoned.")},
+            ),
+            _write(
+                "merge",
+                "Move what was written into another open ticket of the same customer, and end this one.",
+                self.merge,
+                {204: PossibleAnswer("The other ticket has it all.")},
             ),
         ]
 
@@ -126,13 +173,44 @@ class DeskEndpoints:
         return Answer(status=201, content=NoteTaken(message_id=message_id))
 
     async def transfer(self, who: Principal, path: TicketPath, lease: Lease, body: Transfer) -> Answer:
-        await self._desk.transfer(_hold(who, path, lease), body.queue, note=body.note)
+        await self._desk.transfer(_hold(who, path, lease), body.destination())
         return Answer(status=204)
 
-    async def resolve(self, who: Principal, path: TicketPath, lease: Lease, body: Resolve) -> Answer:
+    async def snooze(self, who: Principal, path: TicketPath, lease: Lease, body: Snooze) -> Answer:
+        await self._desk.snooze(_hold(who, path, lease), until=body.until, read_up_to=body.read_up_to)
+        return Answer(status=204)
+
+    async def resolve(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
         del body  # it has nothing to say, and anything else in it has been refused
         await self._desk.resolve(_hold(who, path, lease))
         return Answer(status=204)
+
+    async def finish(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
+        del body
+        await self._desk.finish(_hold(who, path, lease))
+        return Answer(status=204)
+
+    async def abandon(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
+        del body
+        await self._desk.abandon(_hold(who, path, lease))
+        return Answer(status=204)
+
+    async def merge(self, who: Principal, path: TicketPath, lease: Lease, body: Merge) -> Answer:
+        await self._desk.merge(_hold(who, path, lease), TicketId(body.into))
+        return Answer(status=204)
+
+
+def _write(
+    word: str, summary: str, handle: Callable[..., Awaitable[Answer]], answers: Mapping[int, PossibleAnswer]
+) -> Endpoint:
+    return Endpoint(
+        method="POST",
+        path=f"/v1/tickets/{{id}}/{word}",
+        summary=summary,
+        handle=handle,
+        roles=PERSONS,
+        answers=answers,
+    )
 
 
 def _hold(who: Principal, path: TicketPath, lease: Lease) -> Hold:

@@ -11,7 +11,8 @@ from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.domain.agent import Lease, Principal
 from router.domain.errors import NotFound
 from router.domain.ticket import TicketState
-from router.flow.desk import Desk, Hold
+from router.flow.desk import Desk
+from router.flow.hold import Hold
 from router.flow.reading import Filter, Happening, Reading, TicketLine, TicketPage, Viewer
 
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]

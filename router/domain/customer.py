@@ -84,6 +84,16 @@ class Customer:
             ),
         )
 
+    def with_merged(self, ticket_id: int, into: int) -> "Customer":
+        """This customer after one ticket took over another's contacts."""
+        return replace(
+            self,
+            contacts=tuple(
+                replace(contact, ticket_id=into) if contact.ticket_id == ticket_id else contact
+                for contact in self.contacts
+            ),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownHandle:

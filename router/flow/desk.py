@@ -1,66 +1,34 @@
-"""What agents do with the tickets they hold: reply, note, transfer, resolve. Leaves giving them out to claims.
+"""What agents do with the tickets they hold, from the first reply to the end. Leaves giving them out to claims.
 
 Every write names a lease and is guarded by it in the statement itself: the first check is for a clear answer, the
 second for the truth.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
 
-from channels.message import Channel, Handle, OutboundMessage
-from router.domain.agent import Agent, Lease
+from channels.message import OutboundMessage
+from router.decide.transfer import relaxed_after
 from router.domain.conversation import ERASED
 from router.domain.customer import ContactOutcome, Customer
-from router.domain.errors import Conflict, Invalid, NotFound, Refused
-from router.domain.mail_token import make_token, token_message_id
-from router.domain.ticket import Requirement, TicketState
+from router.domain.errors import Conflict, Invalid, Refused
+from router.domain.ticket import OPEN_STATES, TicketId, TicketState
+from router.flow.compose import Addressed, MailIdentity, compose
+from router.flow.hold import ASSIGNED, WRAPPING_UP, Hold, checked
+from router.flow.moves import Actor, Moves, NewWait, TicketNow
+from router.flow.transfer import Destination, new_wait
 from router.metrics import Metrics
 from router.policy.model import Policy
 
 log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """An agent's word that they hold a ticket, under the lease that `next` gave them."""
-
-    agent: Agent
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldTicket:
-    """What a write needs to know of a ticket."""
-
-    id: int
-    customer_id: int
-    state: TicketState
-    assigned_to: int | None
-    epoch: int
-    requirement: Requirement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addressed:
-    """Where an answer goes: the conversation, the id that the answer will have, and the mails it follows.
-
-    `mail_ids` are Message-IDs, oldest first; `answers` is the customer's last one.
-    """
-
-    conversation_id: int
-    message_id: int
-    channel: Channel
-    provider: str
-    account: str
-    reply_to: Handle
-    subject: str | None = None
-    thread_key: str | None = None
-    mail_ids: Sequence[str] = ()
-    answers: str | None = None
+LONGEST_SNOOZE = timedelta(days=365)
+_MERGEABLE = OPEN_STATES - {TicketState.WRAP_UP}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,36 +41,22 @@ class Replied:
     first_reply_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailIdentity:
-    """How our mails are marked: the secret that signs their Message-IDs, and the domain that these end in."""
-
-    secret: bytes
-    domain: str
-
-
-class Work(Protocol):
+class Work(Moves, Protocol):
     """One transaction at the desk. Writes raise `Conflict` where the lease has become stale in the meantime."""
 
-    async def ticket(self, hold: Hold) -> HeldTicket | None: ...
-
-    async def conversation(self, hold: Hold, conversation_id: int | None) -> Addressed | None: ...
-
-    async def lock_agent(self, hold: Hold) -> None: ...
-
-    async def lock_customer(self, customer_id: int) -> Customer: ...
+    async def conversation(self, ticket: TicketNow, conversation_id: int | None) -> Addressed | None: ...
 
     async def reply(
-        self, hold: Hold, held: HeldTicket, answer: OutboundMessage, *, read_up_to: int | None
+        self, hold: Hold, ticket: TicketNow, answer: OutboundMessage, *, read_up_to: int | None
     ) -> Replied: ...
 
-    async def note(self, hold: Hold, held: HeldTicket, text: str) -> int: ...
+    async def snooze(self, ticket: TicketNow, by: Actor, until: datetime | None) -> None: ...
 
-    async def skills_in_team(self, requirement: Requirement) -> bool: ...
+    async def wrap_up(self, ticket: TicketNow, by: Actor, lasts: timedelta) -> None: ...
 
-    async def transfer(self, hold: Hold, held: HeldTicket, to: Requirement) -> None: ...
+    async def lock_conversations(self, ticket: TicketNow) -> None: ...
 
-    async def resolve(self, hold: Hold, held: HeldTicket, customer: Customer) -> None: ...
+    async def merge(self, ticket: TicketNow, into: TicketNow, by: Actor) -> None: ...
 
 
 class DeskStore(Protocol):
@@ -135,7 +89,7 @@ class Desk:
         """
         async with self._store.work() as work:
             held = await _held(work, hold)
-            addressed = await work.conversation(hold, conversation_id)
+            addressed = await work.conversation(held, conversation_id)
             if addressed is None:
                 raise Invalid("conversation", "is not one of this ticket's: see `conversations` on its page")
             if addressed.reply_to.scope == ERASED:
@@ -143,89 +97,129 @@ class Desk:
             answer = compose(addressed, text, self._mail)
             replied = await work.reply(hold, held, answer, read_up_to=read_up_to)
         if replied.first_reply_after_s is not None:
-            labels = (held.requirement.queue, held.requirement.channel)
-            self._metrics.first_reply.labels(*labels).observe(replied.first_reply_after_s)
+            self._metrics.first_reply.labels(held.queue, held.channel).observe(replied.first_reply_after_s)
         _log("ticket answered", hold, message_id=replied.message_id, conversation_id=replied.conversation_id)
         return replied
 
     async def note(self, hold: Hold, text: str) -> int:
-        """Write something that only agents read; returns the note's message id."""
+        """Write something that only agents read, in wrap-up too; returns the note's message id."""
         async with self._store.work() as work:
-            message_id = await work.note(hold, await _held(work, hold), text)
+            held = await _held(work, hold, in_states=ASSIGNED | WRAPPING_UP)
+            message_id = await work.note(held, hold.actor, text)
         _log("ticket noted", hold, message_id=message_id)
         return message_id
 
-    async def transfer(self, hold: Hold, queue: str, *, note: str | None = None) -> None:
-        """Let the ticket wait anew in another queue, with the target it had; raises `Invalid` for an unknown queue.
+    async def transfer(self, hold: Hold, to: Destination) -> None:
+        """Let the ticket wait anew, in another queue or for an agent, with the target it had.
 
-        Required skills go along if somebody in the queue's team has them all; otherwise nobody could ever take it.
+        Raises `Invalid` for a queue or agent that is not known, `Refused` where the policy forbids it.
         """
-        policy = self._policy()
-        if queue not in policy.queues:
-            raise Invalid("queue", f"is not known: choose one of {', '.join(sorted(policy.queues))}")
         async with self._store.work() as work:
-            await work.lock_agent(hold)
+            await work.lock_agents([hold.agent.id])
             held = await _held(work, hold)
-            if note:
-                await work.note(hold, held, note)
-            to = replace(held.requirement, queue=queue, team=policy.queues[queue].team)
-            to = to if await work.skills_in_team(to) else replace(to, skills=())
-            await work.transfer(hold, held, to)
-        self._metrics.queued.labels(queue, to.channel, "transferred").inc()
+            wait = await new_wait(to, held, self._policy(), work)
+            if to.note:
+                await work.note(held, hold.actor, to.note)
+            await work.begin_wait(held, wait, hold.actor, reason="transferred", was=held.place.as_data())
+        queue = wait.requirement.queue
+        self._metrics.queued.labels(queue, held.channel, "transferred").inc()
         _log("ticket queued", hold, reason="transferred", queue=queue)
 
-    async def resolve(self, hold: Hold) -> None:
-        """End the work: the customer's digest says so, and remembers who did it."""
+    async def snooze(self, hold: Hold, *, until: datetime | None = None, read_up_to: int | None = None) -> None:
+        """Put the ticket aside until then, or until the customer writes; it counts against nobody's capacity meanwhile.
+
+        Raises `Invalid` where `until` has passed or is more than a year ahead, `Conflict` where the customer has
+        written after `read_up_to`.
+        """
         async with self._store.work() as work:
-            await work.lock_agent(hold)
-            held = await _held(work, hold)
-            customer = await work.lock_customer(held.customer_id)
-            ended = replace(customer.with_outcome(held.id, ContactOutcome.RESOLVED), last_agent_id=hold.agent.id)
-            await work.resolve(hold, held, ended)
-        self._metrics.resolved.labels(held.requirement.queue, held.requirement.channel).inc()
-        _log("ticket resolved", hold, queue=held.requirement.queue)
+            await work.lock_agents([hold.agent.id])
+            tickets = await work.lock_tickets([hold.lease.ticket_id], hold.agent.teams)
+            held = checked(hold, tickets.get(hold.lease.ticket_id))
+            if until is not None and not held.now < until <= held.now + LONGEST_SNOOZE:
+                raise Invalid("until", "must lie ahead, at most a year")
+            if read_up_to is not None and read_up_to < held.read_up_to:
+                raise Conflict("The customer has written since you read the ticket: read it again.")
+            await work.snooze(held, hold.actor, until)
+        _log("ticket snoozed", hold, queue=held.queue)
+
+    async def resolve(self, hold: Hold) -> None:
+        """End the contact, and the work too unless the queue has a wrap-up; the customer's digest says who did it."""
+        async with self._store.work() as work:
+            held, customer = await _with_customer(work, hold)
+            ended = customer.with_outcome(held.id, ContactOutcome.RESOLVED)
+            await work.remember(replace(ended, last_agent_id=hold.agent.id))
+            queue = self._policy().queues.get(held.queue)
+            if queue and queue.wrap_up:
+                await work.wrap_up(held, hold.actor, queue.wrap_up)
+            else:
+                await work.end(held, TicketState.RESOLVED, hold.actor)
+        self._metrics.resolved.labels(held.queue, held.channel).inc()
+        _log("ticket resolved", hold, queue=held.queue)
+
+    async def finish(self, hold: Hold) -> None:
+        """End the wrap-up before its time."""
+        async with self._store.work() as work:
+            await work.lock_agents([hold.agent.id])
+            held = await _held(work, hold, in_states=WRAPPING_UP)
+            await work.end(held, TicketState.RESOLVED, hold.actor, reason="finished")
+        _log("ticket finished", hold, queue=held.queue)
+
+    async def abandon(self, hold: Hold) -> None:
+        """End a ticket whose customer has left; raises `Refused` where the queue's policy does not know that."""
+        async with self._store.work() as work:
+            held, customer = await _with_customer(work, hold)
+            queue = self._policy().queues.get(held.queue)
+            if queue is None or not queue.abandon:
+                raise Refused(f"Tickets of queue {held.queue} are not abandoned when a customer leaves: resolve it.")
+            await work.remember(customer.with_outcome(held.id, ContactOutcome.ABANDONED))
+            await work.end(held, TicketState.ABANDONED, hold.actor, kind="abandon", reason="by_hand")
+        self._metrics.abandoned.labels(held.queue, held.channel).inc()
+        _log("ticket abandoned", hold, queue=held.queue)
+
+    async def merge(self, hold: Hold, into: TicketId) -> None:
+        """Move the ticket's conversations and messages into another open one of the same customer, and end it.
+
+        One that was snoozed wakes: what moves there may be news. Raises `Invalid` where `into` is the ticket itself,
+        another customer's or not in the agent's teams, `Conflict` where it has ended.
+        """
+        if into == hold.lease.ticket_id:
+            raise Invalid("into", "is the ticket itself: name another one of the same customer")
+        async with self._store.work() as work:
+            held, customer = await _with_customer(work, hold)
+            target = await _merge_target(work, hold, held, into)
+            await work.remember(customer.with_merged(held.id, into))
+            await work.merge(held, target, hold.actor)
+            if target.state is TicketState.SNOOZED:
+                after = relaxed_after(target.route, target.queue, self._policy())
+                wait = NewWait(requirement=target.place.requirement, relaxed_after=after)
+                await work.begin_wait(target, wait, hold.actor, reason="woken")
+        self._metrics.resolved.labels(held.queue, held.channel).inc()
+        _log("ticket merged", hold, into=into)
 
 
-def compose(addressed: Addressed, text: str, mail: MailIdentity) -> OutboundMessage:
-    """Return the answer as the channel's sender gets it; a mail carries our signed Message-ID and its ancestors."""
-    answer = OutboundMessage(
-        message_id=addressed.message_id,
-        conversation_id=addressed.conversation_id,
-        channel=addressed.channel,
-        provider=addressed.provider,
-        account=addressed.account,
-        to=addressed.reply_to,
-        text=text,
-        thread_key=addressed.thread_key,
-    )
-    if addressed.channel is not Channel.EMAIL:
-        return answer
-    token = make_token(mail.secret, addressed.conversation_id, addressed.message_id)
-    root = addressed.thread_key or ""  # a Message-ID, or a provider's key, or a hash
-    ancestors = [root] if "@" in root else []
-    return replace(
-        answer,
-        subject=_answering(addressed.subject),
-        token_id=token_message_id(token, mail.domain),
-        in_reply_to=addressed.answers,
-        references=tuple(dict.fromkeys((*ancestors, *addressed.mail_ids))),
-    )
+async def _held(work: Work, hold: Hold, *, in_states: Collection[TicketState] = ASSIGNED) -> TicketNow:
+    ticket = await work.ticket(hold.lease.ticket_id, hold.agent.teams)
+    return checked(hold, ticket, in_states=in_states)
 
 
-def _answering(subject: str | None) -> str:
-    subject = (subject or "").strip()
-    return subject if subject.lower().startswith("re:") else f"Re: {subject}".strip()
+async def _with_customer(work: Work, hold: Hold) -> tuple[TicketNow, Customer]:
+    await work.lock_agents([hold.agent.id])
+    held = await _held(work, hold)
+    return held, await work.lock_customer(held.customer_id)
 
 
-async def _held(work: Work, hold: Hold) -> HeldTicket:
-    held = await work.ticket(hold)
-    if held is None:
-        raise NotFound(f"There is no ticket {hold.lease.ticket_id} in your teams.")
-    if held.state is not TicketState.ASSIGNED or held.assigned_to != hold.agent.id:
-        raise Conflict(f"You do not hold ticket {held.id} (it is {held.state}): ask for the next one.")
-    if held.epoch != hold.lease.epoch:
-        raise Conflict("The lease is from an earlier assignment of this ticket: read the ticket again for the new one.")
-    return held
+async def _merge_target(work: Work, hold: Hold, held: TicketNow, into: TicketId) -> TicketNow:
+    """The ticket that another one is merged into; both are locked, and the conversations that move."""
+    await work.lock_conversations(held)
+    tickets = await work.lock_tickets([held.id, into], hold.agent.teams)
+    target = tickets.get(into)
+    if target is None:
+        raise Invalid("into", f"names ticket {into}, and there is no such one in your teams")
+    if target.customer_id != held.customer_id:
+        raise Invalid("into", f"names ticket {into}, which is another customer's: name one of the same customer")
+    if target.state not in _MERGEABLE:
+        raise Conflict(f"Ticket {into} is {target.state}: merge into one that is still open.")
+    return target
 
 
 def _log(event: str, hold: Hold, **fields: object) -> None:

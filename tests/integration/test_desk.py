@@ -14,8 +14,9 @@ from router.domain.agent import Agent, Lease
 from router.domain.customer import Contact, ContactOutcome, CustomerId
 from router.domain.errors import Conflict, Invalid, NotFound, Refused
 from router.domain.mail_token import read_token
-from router.flow.desk import Hold
+from router.flow.hold import Hold
 from router.flow.reading import TicketPage, Viewer
+from router.flow.transfer import Destination
 from router.postgres.customers import PostgresCustomers
 from tests.api_client import SECRET, Api, running_api
 from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
@@ -217,7 +218,7 @@ async def test_note_is_for_agents_only(api: Api, grace: Agent):
 
 async def test_transferred_ticket_begins_a_new_wait_with_its_target(api: Api, grace: Agent):
     hold = await a_hold(api, grace, target=timedelta(minutes=30))
-    await api.desk.transfer(hold, "expert", note="Needs a lawyer.")
+    await api.desk.transfer(hold, Destination(queue="expert", note="Needs a lawyer."))
     moved = await page(api, hold)
     ticket = moved.ticket
     assert (ticket.state, ticket.queue, ticket.team, ticket.assigned_to) == ("queued", "expert", "specialists", None)
@@ -232,7 +233,7 @@ async def test_transferred_ticket_begins_a_new_wait_with_its_target(api: Api, gr
 async def test_transferred_ticket_comes_to_an_agent_of_the_other_team(api: Api, grace: Agent):
     alan = await api.agent(await an_agent(api.database, "Alan", teams=["specialists"]))
     hold = await a_hold(api, grace)
-    await api.desk.transfer(hold, "expert")
+    await api.desk.transfer(hold, Destination(queue="expert"))
     assert (await alan.post("/v1/me/next")).json["lease"] == str(Lease(hold.lease.ticket_id, 2))
 
 
@@ -242,14 +243,14 @@ async def test_skills_go_along_with_a_transfer_if_somebody_there_has_them(
 ):
     await an_agent(api.database, "Alan", teams=["specialists"], skills=team_speaks)
     hold = await a_hold(api, grace, skills=("de",))
-    await api.desk.transfer(hold, "expert")
+    await api.desk.transfer(hold, Destination(queue="expert"))
     assert (await page(api, hold)).decision.skills == kept
 
 
 async def test_transfer_to_a_queue_that_does_not_exist_names_those_that_do(api: Api, grace: Agent):
     hold = await a_hold(api, grace)
     with pytest.raises(Invalid, match="expert, general"):
-        await api.desk.transfer(hold, "nowhere", note="Nobody will read this.")
+        await api.desk.transfer(hold, Destination(queue="nowhere", note="Nobody will read this."))
     assert (await page(api, hold)).transcript == []
 
 
@@ -288,7 +289,9 @@ async def test_two_tickets_of_a_customer_resolved_at_the_same_time_are_both_in_t
 
 async def test_of_two_writes_that_end_the_same_lease_one_wins(api: Api, grace: Agent):
     hold = await a_hold(api, grace)
-    ends = await asyncio.gather(api.desk.resolve(hold), api.desk.transfer(hold, "expert"), return_exceptions=True)
+    ends = await asyncio.gather(
+        api.desk.resolve(hold), api.desk.transfer(hold, Destination(queue="expert")), return_exceptions=True
+    )
     assert sum(end is None for end in ends) == 1
     assert sum(isinstance(end, Conflict) for end in ends) == 1
     assert len(await history(api, hold)) == 1
@@ -301,7 +304,7 @@ async def test_lease_is_over_once_the_ticket_has_moved_on(api: Api, grace: Agent
     for late in (
         api.desk.reply(hold, "Late."),
         api.desk.note(hold, "Late."),
-        api.desk.transfer(hold, "expert"),
+        api.desk.transfer(hold, Destination(queue="expert")),
         api.desk.resolve(hold),
     ):
         with pytest.raises(Conflict):
@@ -311,7 +314,7 @@ async def test_lease_is_over_once_the_ticket_has_moved_on(api: Api, grace: Agent
 
 async def test_lease_of_an_earlier_assignment_is_stale(api: Api, grace: Agent):
     hold = await a_hold(api, grace)
-    await api.desk.transfer(hold, "general")
+    await api.desk.transfer(hold, Destination(queue="general"))
     caller = await api.agent(grace)
     renewed = (await caller.post("/v1/me/next?wait=5")).json["lease"]
     with pytest.raises(Conflict, match="earlier"):

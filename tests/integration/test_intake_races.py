@@ -14,7 +14,9 @@ from router.domain.agent import Lease
 from router.domain.customer import Contact, ContactOutcome
 from router.domain.errors import Raced, StoreUnavailable
 from router.domain.ticket import TicketId
-from router.flow.desk import Desk, Hold, MailIdentity
+from router.flow.compose import MailIdentity
+from router.flow.desk import Desk
+from router.flow.hold import Hold
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
 from router.postgres.database import Database, connected

@@ -1,38 +1,3 @@
--- name: ticket
--- A ticket as an agent's write finds it; nothing is locked yet.
-select
-  ticket.id, ticket.customer_id, ticket.channel, ticket.queue, ticket.team, ticket.skills, ticket.target_s,
-  ticket.state, ticket.assigned_to, ticket.lease_epoch, skill_group.weight
-from ticket
-join skill_group on skill_group.id = ticket.group_id
-where ticket.id = $1
-  and ticket.team = any ($2::text[])
-
--- name: lock_agent
--- First in the order of locks: agent, customer, conversation, ticket.
-select id
-from agent
-where id = $1
-for no key update
-
--- name: lock_customer
--- Second in the order of locks; the digest is rewritten from what is read here.
-select id, created_at, name, tier, is_blocked, contacts, reopened_count, last_agent_id
-from customer
-where id = $1
-for no key update
-
--- name: lock_ticket
--- Keeps the ticket as the agent holds it until the end of the transaction.
-select id
-from ticket
-where id = $1
-  and lease_epoch = $2
-  and assigned_to = $3
-  and state = 'assigned'
-  and team = any ($4::text[])
-for no key update
-
 -- name: conversation
 -- The ticket's named conversation, or the one in which the customer wrote last.
 select
@@ -79,9 +44,8 @@ update ticket
 set first_reply_at = coalesce(first_reply_at, now()), is_seen = true
 where id = $1
   and lease_epoch = $2
-  and assigned_to = $3
-  and state = 'assigned'
-  and team = any ($4::text[])
+  and state = $3
+  and team = $4
 returning
   case when first_reply_at = now() then extract(epoch from now() - created_at)::float8 end as first_reply_after_s,
   case
@@ -93,30 +57,12 @@ returning
         and answer.direction = 'out'))
   end as wrote_since
 
--- name: note_on_ticket
--- The agent notes something; the ticket is on their screen.
-update ticket
-set is_seen = true
-where id = $1
-  and lease_epoch = $2
-  and assigned_to = $3
-  and state = 'assigned'
-  and team = any ($4::text[])
-returning id
-
 -- name: insert_reply
 -- An answer as the transcript shows it.
 insert into message (
   id, received_at, ticket_id, conversation_id, customer_id, direction, channel, account, external_id, author,
   agent_id, subject, text, sent_at)
 values ($1, now(), $2, $3, $4, 'out', $5, $6, $7, $8, $9, $10, $11, now())
-
--- name: insert_note
--- A note as the transcript shows it; it belongs to no conversation.
-insert into message (
-  id, received_at, ticket_id, customer_id, direction, channel, account, author, agent_id, text, sent_at)
-values (nextval('message_ids'), now(), $1, $2, 'note', $3, '', $4, $5, $6, now())
-returning id
 
 -- name: insert_reference
 -- Mail that answers this Message-ID belongs to the conversation.
@@ -129,46 +75,6 @@ on conflict do nothing
 insert into outbox (conversation_id, routing_key, format, account, message_id, body)
 values ($1, $2, 'reply.v1', $3, $4, $5)
 
--- name: team_has_skills
--- Whether somebody in the team has all of the skills.
-select exists (
-  select from agent_team
-  join agent on agent.id = agent_team.agent_id
-  where agent_team.team = $1
-    and agent.skills @> $2::text[])
-
--- name: transfer_ticket
--- The ticket begins a new wait in another queue, with the target it had.
-update ticket
-set
-  state = 'queued', queue = $5, team = $6, skills = $7, group_id = $8, enqueued_at = now(),
-  due_at = now() + make_interval(secs => target_s), assigned_to = null, assigned_at = null, is_seen = false,
-  preferred_agent_id = null, preferred_until = null
-where id = $1
-  and lease_epoch = $2
-  and assigned_to = $3
-  and state = 'assigned'
-  and team = any ($4::text[])
-returning id
-
--- name: resolve_ticket
--- The work is done.
-update ticket
-set state = 'resolved', resolved_at = now(), assigned_to = null, is_seen = false
-where id = $1
-  and lease_epoch = $2
-  and assigned_to = $3
-  and state = 'assigned'
-  and team = any ($4::text[])
-  and customer_id = $5
-returning id
-
--- name: update_customer
--- The digest after the ticket's end, and who ended it.
-update customer
-set contacts = $2, last_agent_id = $3
-where id = $1
-
 -- name: see_ticket
 -- The holder has the ticket on screen: `next` may give another one.
 update ticket
@@ -178,7 +84,60 @@ where id = $1
   and assigned_to = $3
   and not is_seen
 
--- name: insert_event
--- One line of the ticket's history.
-insert into ticket_event (ticket_id, at, kind, state, actor, data)
-values ($1, now(), $2, $3, $4, $5)
+-- name: snooze_ticket
+-- The ticket waits for the customer, or for a date; whoever had it is wished for when it wakes.
+update ticket
+set
+  state = 'snoozed', state_until = $5, preferred_agent_id = assigned_to, preferred_until = null, assigned_to = null,
+  is_seen = false
+where id = $1
+  and lease_epoch = $2
+  and state = $3
+  and team = $4
+returning id
+
+-- name: wrap_up_ticket
+-- The contact is over; what is left to do about it keeps the agent for a limited time.
+update ticket
+set state = 'wrap_up', state_until = statement_timestamp() + $5::interval
+where id = $1
+  and lease_epoch = $2
+  and state = $3
+  and team = $4
+returning id
+
+-- name: lock_conversations
+-- The conversations of a ticket, before the ticket itself.
+select id
+from conversation
+where ticket_id = $1
+order by id
+for no key update
+
+-- name: move_conversations
+-- What is written there from now on belongs to the other ticket.
+update conversation
+set ticket_id = $2
+where ticket_id = $1
+
+-- name: move_messages
+-- The transcript of the other ticket shows what was written, notes too.
+update message
+set ticket_id = $2
+where ticket_id = $1
+
+-- name: point_to_merged
+-- Where the ticket's conversations went.
+update ticket
+set merged_into = $2
+where id = $1
+
+-- name: hear_of_merged
+-- The customer's last word in either ticket is the last word in both; the first answer too.
+update ticket
+set
+  last_customer_at = greatest(ticket.last_customer_at, merged.last_customer_at),
+  first_reply_at = least(ticket.first_reply_at, merged.first_reply_at)
+from ticket as merged
+where ticket.id = $2
+  and merged.id = $1

@@ -1,0 +1,37 @@
+"""Transfer: where a ticket may be moved to, and when it is relaxed there. Leaves moving it to the flow."""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from router.domain.ticket import Requirement
+from router.domain.triage import Complexity
+from router.policy.model import Policy
+
+
+def why_refused(queue: str, *, from_team: str, complexity: Complexity, policy: Policy) -> str | None:
+    """Say why a ticket of this complexity may not go from the team to the queue; None if it may.
+
+    A team gets what it takes, what it has already, and what the other team may overflow to it.
+    """
+    to = policy.teams[policy.queues[queue].team]
+    known = policy.teams.get(from_team)
+    if to.name == from_team or complexity in to.takes or (known and to.name in known.overflow_to):
+        return None
+    takes = " or ".join(sorted(to.takes))
+    return (
+        f"Queue {queue} belongs to team {to.name}, which takes {takes} tickets, and this one is {complexity}: "
+        "choose another queue."
+    )
+
+
+def queues_of(teams: Collection[str], wanted: Requirement, policy: Policy) -> list[str]:
+    """The queues where somebody of these teams may find the ticket: its own comes first, then the policy's in order."""
+    queues = [queue.name for queue in policy.queues.values() if queue.team in teams]
+    stays = wanted.queue in queues and policy.queues[wanted.queue].team == wanted.team
+    return [wanted.queue, *queues] if stays else queues
+
+
+def relaxed_after(route: str, queue: str, policy: Policy) -> timedelta | None:
+    """How long after a wait begins the ticket is first relaxed; None outside its route's queue, or without steps."""
+    known = next((known for known in policy.routes if known.name == route and known.queue == queue), None)
+    return known.relax[0].after if known and known.relax else None
