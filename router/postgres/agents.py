@@ -1,29 +1,168 @@
-"""Agents as PostgreSQL keeps them: teams, skills, and the groups that follow from both."""
+"""Agents as PostgreSQL keeps them: teams, skills, capacity, and the groups that follow from the first two."""
 
-from collections.abc import Collection
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 import asyncpg
 
-from router.domain.agent import Agent
+from router.domain.agent import Agent, Status
 from router.domain.customer import AgentId
 from router.domain.errors import Conflict
-from router.postgres import groups
-from router.postgres.database import Connection
+from router.domain.profile import Profile
+from router.domain.skills import Skills
+from router.flow.agents import AgentCard, Member, Wanted
+from router.flow.presence import PresenceCard
+from router.flow.reading import Viewer
+from router.postgres import audit, groups
+from router.postgres.database import Connection, Database
+from router.postgres.eyes import eyes
+from router.postgres.presence import withdraw_offers
 from router.postgres.statements import load
 
 SQL = load("agents")
+CLI = "cli"
 
 
-async def save(connection: Connection, name: str, *, teams: Collection[str], skills: Collection[str]) -> Agent:
-    """Make the agent, or give the one of that name these teams and skills instead.
+class PostgresAgents:
+    """Implements `router.flow.agents.AgentStore`."""
 
-    Raises `Conflict` if a ticket of a team that is to be left is still assigned to the agent.
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator["PostgresAgentWork"]:
+        async with self._database.transaction("agents") as connection:
+            yield PostgresAgentWork(connection)
+
+    async def cards(self, viewer: Viewer, wanted: Wanted, *, grace: timedelta) -> Sequence[AgentCard]:
+        page = (None, wanted.team, wanted.with_retired, wanted.after, wanted.limit)
+        return await self._cards(viewer, *page, grace)
+
+    async def card(self, viewer: Viewer, name: str, *, grace: timedelta) -> AgentCard | None:
+        cards = await self._cards(viewer, name, None, True, None, 1, grace)
+        return cards[0] if cards else None
+
+    async def members(self, viewer: Viewer, *, grace: timedelta) -> Mapping[str, Sequence[Member]]:
+        members: defaultdict[str, list[Member]] = defaultdict(list)
+        async with eyes(self._database, viewer) as connection:
+            for row in await connection.fetch(SQL["members"], _teams(viewer), grace):
+                members[row["team"]].append(Member(name=row["name"], presence=_presence(row)))
+        return members
+
+    async def has_groups(self, agent: Agent) -> bool:
+        [row] = await self._database.fetch("agents", SQL["has_groups"], agent.id)
+        return bool(row["exists"])
+
+    async def _cards(self, viewer: Viewer, *arguments: object) -> Sequence[AgentCard]:
+        async with eyes(self._database, viewer) as connection:
+            rows = await connection.fetch(SQL["cards"], _teams(viewer), *arguments)
+        return [_card(row) for row in rows]
+
+
+class PostgresAgentWork:
+    """One transaction that changes one agent, whose row it locks before anything else."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.agent_id = AgentId(0)
+        self._is_new = False
+
+    async def make(self, name: str) -> Profile:
+        if await self._connection.fetchval(SQL["insert_agent"], name) is None:
+            raise Conflict(f"There is an agent named {name} already; names are not used twice.")
+        self._is_new = True
+        profile = await self.profile(name)
+        assert profile, "this transaction has inserted the row"
+        return profile
+
+    async def profile(self, name: str) -> Profile | None:
+        row = await self._connection.fetchrow(SQL["lock_agent"], name)
+        if row is None:
+            return None
+        self.agent_id = row["id"]
+        teams = await self._connection.fetch(SQL["teams"], self.agent_id)
+        return _profile(row, frozenset(team["team"] for team in teams))
+
+    async def record(self, before: Profile, after: Profile, *, actor: str) -> None:
+        """Write what differs; the lock on the groups comes last, as everywhere."""
+        for team in sorted(before.teams - after.teams):
+            await self._leave(team, before.name, actor=actor)
+        if joined := sorted(after.teams - before.teams):
+            await self._join(joined, before.name, actor=actor)
+        changes = after.changes_from(before)
+        if changes or self._is_new:
+            await self._write(after, changes, actor=actor)
+        if changes or before.teams != after.teams:
+            await groups.regroup(self._connection, self.agent_id)
+
+    async def _join(self, teams: Sequence[str], name: str, *, actor: str) -> None:
+        await self._connection.execute(SQL["join_teams"], self.agent_id, teams)
+        for team in teams:
+            await self._note("team.join", f"team:{team}", {"agent": name}, actor=actor)
+
+    async def _leave(self, team: str, name: str, *, actor: str) -> None:
+        await withdraw_offers(self._connection, self.agent_id, team=team, actor=actor)
+        try:
+            await self._connection.execute(SQL["leave_team"], self.agent_id, team)
+        except asyncpg.ForeignKeyViolationError as exc:
+            raise Conflict(f"{name} still holds tickets of team {team}: resolve or transfer them first.") from exc
+        await self._note("team.leave", f"team:{team}", {"agent": name}, actor=actor)
+
+    async def _write(self, after: Profile, changes: Mapping[str, tuple[object, object]], *, actor: str) -> None:
+        if "is_retired" in changes and after.is_retired:
+            await self._retire(after.name, actor=actor)
+        skills = after.skills
+        await self._connection.execute(
+            SQL["update_agent"],
+            self.agent_id, json.dumps(dict(skills.levels)), sorted(skills.languages), sorted(skills.words()),
+            after.limit, json.dumps(dict(after.weights)), json.dumps(dict(after.most)), after.is_retired,
+        )  # fmt: skip
+        await self._note(self._action(after, changes), f"agent:{after.name}", changes, actor=actor)
+
+    async def _retire(self, name: str, *, actor: str) -> None:
+        await withdraw_offers(self._connection, self.agent_id, actor=actor)
+        if held := await self._connection.fetchval(SQL["count_held"], self.agent_id):
+            raise Conflict(f"{name} still holds {held} {'ticket' if held == 1 else 'tickets'}: give them back first.")
+        await self._connection.execute(SQL["end_tokens"], self.agent_id)
+
+    def _action(self, after: Profile, changes: Mapping[str, object]) -> str:
+        if self._is_new:
+            return "agent.create"
+        if "is_retired" in changes:
+            return "agent.retire" if after.is_retired else "agent.reinstate"
+        return "agent.change"
+
+    async def _note(self, action: str, subject: str, data: Mapping[str, object], *, actor: str) -> None:
+        await audit.note(self._connection, actor=actor, action=action, subject=subject, data=data)
+
+
+async def save(
+    connection: Connection,
+    name: str,
+    *,
+    teams: Collection[str] | None = None,
+    skills: Collection[str] | None = None,
+    actor: str = CLI,
+) -> Agent:
+    """Make the agent, or give the one of that name these teams and skills (`german`, `german:4`) instead; None keeps.
+
+    Raises `Conflict` if a ticket of a team that is to be left is still held, or the agent is retired.
     """
-    agent_id: AgentId = await connection.fetchval(SQL["save_agent"], name, sorted(set(skills)))
-    await connection.execute(SQL["join_teams"], agent_id, sorted(set(teams)))
-    await _leave_other_teams(connection, agent_id, name, teams)
-    await groups.regroup(connection, agent_id)
-    return Agent(id=agent_id, name=name, teams=frozenset(teams), skills=frozenset(skills))
+    work = PostgresAgentWork(connection)
+    before = await work.profile(name) or await work.make(name)
+    if before.is_retired:
+        raise Conflict(f"{name} is retired: `frontdesk agent reinstate` brings them back.")
+    after = replace(
+        before,
+        teams=before.teams if teams is None else frozenset(teams),
+        skills=before.skills if skills is None else Skills.parse(skills),
+    )
+    await work.record(before, after, actor=actor)
+    return Agent(id=work.agent_id, name=name, teams=after.teams, skills=after.skills.words())
 
 
 async def named(connection: Connection, name: str) -> Agent | None:
@@ -36,10 +175,46 @@ def agent_of(row: asyncpg.Record) -> Agent:
     return Agent(id=row["id"], name=row["name"], teams=frozenset(row["teams"]), skills=frozenset(row["skills"]))
 
 
-async def _leave_other_teams(connection: Connection, agent_id: AgentId, name: str, teams: Collection[str]) -> None:
-    try:
-        await connection.execute(SQL["leave_other_teams"], agent_id, list(teams))
-    except asyncpg.ForeignKeyViolationError as exc:
-        raise Conflict(
-            f"Agent {name} still holds tickets of a team that is to be left: resolve or transfer them first."
-        ) from exc
+def _profile(row: asyncpg.Record, teams: frozenset[str]) -> Profile:
+    return Profile(
+        name=row["name"],
+        teams=teams,
+        skills=Skills(levels=json.loads(row["levels"]), languages=frozenset(row["languages"])),
+        limit=row["capacity"],
+        weights=json.loads(row["weights"]),
+        most=json.loads(row["most"]),
+        is_retired=row["is_retired"],
+    )
+
+
+def _card(row: asyncpg.Record) -> AgentCard:
+    return AgentCard(
+        name=row["name"],
+        teams=row["teams"],
+        skills=dict(sorted(json.loads(row["levels"]).items())),
+        languages=row["languages"],
+        limit=row["capacity"],
+        weights=json.loads(row["weights"]),
+        most=json.loads(row["most"]),
+        held=json.loads(row["held"]),
+        presence=_presence(row),
+        is_draining=row["is_draining"],
+        created_at=row["created_at"],
+        retired_at=row["retired_at"],
+    )
+
+
+def _presence(row: asyncpg.Record) -> PresenceCard | None:
+    if row["status"] is None:
+        return None
+    return PresenceCard(
+        status=Status(row["status"]),
+        reason=row["reason"],
+        since=row["since"],
+        seen_at=row["seen_at"],
+        is_live=row["is_live"],
+    )
+
+
+def _teams(viewer: Viewer) -> list[str] | None:
+    return None if viewer.teams is None else sorted(viewer.teams)

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
-from router.domain.agent import Agent, Principal, Role, Token
+from router.domain.agent import Principal, Role, Token
 from router.domain.errors import Conflict, Invalid, NotFound
-from router.postgres import agents
-from router.postgres.database import Connection, Database
+from router.postgres import agents, audit
+from router.postgres.database import Database
 from router.postgres.statements import load
 
 SQL = load("tokens")
@@ -36,6 +36,7 @@ class Tokens:
         teams: Collection[str] | None = None,
         skills: Collection[str] | None = None,
         expires_in: timedelta | None = None,
+        actor: str = agents.CLI,
     ) -> str:
         """Make a token and return its secret, which is kept nowhere.
 
@@ -48,12 +49,18 @@ class Tokens:
         _check_person(role, agent_name)
         secret = f"fd_{secrets.token_urlsafe(32)}"
         async with self._database.transaction("tokens") as connection:
-            agent = await _agent(connection, agent_name, teams, skills) if agent_name else None
+            agent = (
+                await agents.save(connection, agent_name, teams=teams, skills=skills, actor=actor)
+                if agent_name
+                else None
+            )
             kept = await connection.fetchval(
                 SQL["insert_token"], name, role, agent and agent.id, _hash(secret), expires_in
             )
             if kept is None:
                 raise Conflict(f"There is a token named {name} already; names are not used twice.")
+            made = {"role": role, "agent": agent_name}
+            await audit.note(connection, actor=actor, action="token.create", subject=f"token:{name}", data=made)
         return secret
 
     async def list(self) -> list[Token]:
@@ -61,10 +68,12 @@ class Tokens:
         rows = await self._database.fetch("tokens", SQL["all_tokens"])
         return [Token(**{**row, "role": Role(row["role"])}) for row in rows]
 
-    async def revoke(self, name: str) -> None:
+    async def revoke(self, name: str, *, actor: str = agents.CLI) -> None:
         """End a token: no process accepts it two seconds later. Raises `NotFound`."""
-        if not await self._database.fetch("tokens", SQL["revoke_token"], name):
-            raise NotFound(f"There is no token named {name}.")
+        async with self._database.transaction("tokens") as connection:
+            if await connection.fetchval(SQL["revoke_token"], name) is None:
+                raise NotFound(f"There is no token named {name}.")
+            await audit.note(connection, actor=actor, action="token.revoke", subject=f"token:{name}")
         self._remembered.clear()
 
     async def principal_of(self, secret: str) -> Principal | None:
@@ -99,20 +108,6 @@ def _check_person(role: Role, agent_name: str | None) -> None:
         raise Invalid("agent", f"a token of role {role} belongs to a person: name the agent")
     if role not in PERSONS and agent_name:
         raise Invalid("agent", f"a token of role {role} belongs to no person")
-
-
-async def _agent(
-    connection: Connection, name: str, teams: Collection[str] | None, skills: Collection[str] | None
-) -> Agent:
-    known = await agents.named(connection, name)
-    if known is not None and teams is None and skills is None:
-        return known
-    return await agents.save(
-        connection,
-        name,
-        teams=teams if teams is not None else known.teams if known else (),
-        skills=skills if skills is not None else known.skills if known else (),
-    )
 
 
 def _hash(secret: str) -> bytes:

@@ -20,13 +20,14 @@ on conflict on constraint one_group_for_equal_requirements do nothing
 returning id
 
 -- name: fill_groups
--- Every agent of a new group's team with all of its skills is eligible for it.
+-- Every agent of a new group's team with all of its skills is eligible for it, the retired ones aside.
 insert into agent_group (agent_id, group_id)
 select agent.id, skill_group.id
 from skill_group
 join agent_team on agent_team.team = skill_group.team
 join agent on agent.id = agent_team.agent_id and agent.skills @> skill_group.skills
 where skill_group.id = any ($1::bigint[])
+  and agent.retired_at is null
 
 -- name: leave_groups
 -- Takes the agent out of the groups that teams and skills no longer allow.
@@ -36,7 +37,8 @@ where agent_group.agent_id = $1
   and agent.id = agent_group.agent_id
   and skill_group.id = agent_group.group_id
   and not (
-    agent.skills @> skill_group.skills
+    agent.retired_at is null
+    and agent.skills @> skill_group.skills
     and exists (
       select from agent_team
       where agent_team.agent_id = agent.id
@@ -50,4 +52,5 @@ from agent
 join agent_team on agent_team.agent_id = agent.id
 join skill_group on skill_group.team = agent_team.team and agent.skills @> skill_group.skills
 where agent.id = $1
+  and agent.retired_at is null
 on conflict do nothing

@@ -1,0 +1,224 @@
+"""Agents and teams as leads and admins manage them. Leaves keeping them to a store."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from router.domain.agent import Agent, Principal, Role
+from router.domain.errors import Invalid, NotFound, Refused
+from router.domain.profile import Profile
+from router.flow.presence import PresenceCard
+from router.flow.reading import Viewer
+from router.policy.model import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Editor:
+    """Who manages agents: a lead those of the own `teams`, an admin and the command line (None) those of every team."""
+
+    actor: str
+    viewer: Viewer = field(default_factory=Viewer)
+
+    @classmethod
+    def of(cls, principal: Principal) -> "Editor":
+        viewer = Viewer.of(principal)
+        return cls(actor=f"{Role.LEAD}:{viewer.agent_id}" if viewer.agent_id else str(Role.ADMIN), viewer=viewer)
+
+    def manages(self, team: str) -> bool:
+        return self.viewer.teams is None or team in self.viewer.teams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCard:
+    """An agent as leads and admins see one: of the teams, those that are the viewer's.
+
+    `skills` are levels of 1 to 5 by name. `limit`, `weights` and `most` are the agent's own; what they do not say, the
+    policy says. `held` counts the tickets that the agent holds, by channel.
+    """
+
+    name: str
+    teams: Sequence[str]
+    skills: Mapping[str, int]
+    languages: Sequence[str]
+    limit: int | None
+    weights: Mapping[str, int]
+    most: Mapping[str, int]
+    held: Mapping[str, int]
+    presence: PresenceCard | None
+    is_draining: bool
+    created_at: datetime
+    retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An agent of a team, and whether they are there."""
+
+    name: str
+    presence: PresenceCard | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamCard:
+    """A team of the policy, or one that the policy has dropped and that still has members: it takes nothing."""
+
+    name: str
+    description: str
+    takes: Sequence[str]
+    queues: Sequence[str]
+    members: Sequence[Member]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which agents to list, by name: `after` is the name that the last page ended with."""
+
+    team: str | None = None
+    with_retired: bool = False
+    after: str | None = None
+    limit: int = 50
+
+
+class AgentWork(Protocol):
+    """One transaction that changes one agent."""
+
+    async def make(self, name: str) -> Profile:
+        """Make an agent who is nothing yet; raises `Conflict` if the name is taken."""
+
+    async def profile(self, name: str) -> Profile | None:
+        """What is kept about the agent, whom nobody else changes or gives anything until the end."""
+
+    async def record(self, before: Profile, after: Profile, *, actor: str) -> None:
+        """Write what differs, the groups that follow from it, and who did it.
+
+        Raises `Conflict` where the agent holds tickets of a team that is to be left, or any and is to be retired.
+        """
+
+
+class AgentStore(Protocol):
+    """Where agents are kept. `grace` is how long a presence outlives the last sign of life."""
+
+    def work(self) -> AbstractAsyncContextManager[AgentWork]: ...
+
+    async def cards(self, viewer: Viewer, wanted: Wanted, *, grace: timedelta) -> Sequence[AgentCard]:
+        """A page of the agents in the viewer's teams, by name."""
+
+    async def card(self, viewer: Viewer, name: str, *, grace: timedelta) -> AgentCard | None: ...
+
+    async def members(self, viewer: Viewer, *, grace: timedelta) -> Mapping[str, Sequence[Member]]:
+        """Who is in each of the viewer's teams that has anybody in it, by name; the retired are not."""
+
+    async def has_groups(self, agent: Agent) -> bool:
+        """Whether tickets have waited for somebody with this agent's teams and skills."""
+
+
+class Agents:
+    """What leads and admins do with agents and teams. An agent or team that is not theirs is `NotFound`."""
+
+    def __init__(self, store: AgentStore, policy: Callable[[], Policy]) -> None:
+        self._store = store
+        self._policy = policy
+
+    async def list(self, viewer: Viewer, wanted: Wanted) -> Sequence[AgentCard]:
+        return await self._store.cards(viewer, wanted, grace=self._grace)
+
+    async def show(self, viewer: Viewer, name: str) -> AgentCard:
+        card = await self._store.card(viewer, name, grace=self._grace)
+        if card is None:
+            raise no_agent(name, viewer)
+        return card
+
+    async def create(self, editor: Editor, profile: Profile) -> AgentCard:
+        """Make an agent; raises `Invalid` for what cannot be, `Conflict` if the name is taken.
+
+        A lead has to name a team, or would never see the agent again.
+        """
+        if editor.viewer.teams is not None and not profile.teams:
+            raise Invalid("teams", f"must name one of yours: {', '.join(sorted(editor.viewer.teams))}")
+        self._check(editor, profile, joined=profile.teams)
+        async with self._store.work() as work:
+            await work.record(await work.make(profile.name), profile, actor=editor.actor)
+        return await self.show(editor.viewer, profile.name)
+
+    async def change(self, editor: Editor, name: str, change: Callable[[Profile], Profile]) -> Profile:
+        """Let `change` turn what the editor sees of the agent into what is to be, and return that.
+
+        Raises `Invalid` for what cannot be, `Conflict` where held tickets stand in the way, and `Refused` where a lead
+        would retire an agent who works for the teams of others, too.
+        """
+        async with self._store.work() as work:
+            before = await work.profile(name)
+            if before is None or not _is_visible(before, editor.viewer):
+                raise no_agent(name, editor.viewer)
+            after = self._changed(editor, before, change)
+            await work.record(before, after, actor=editor.actor)
+        return after
+
+    async def join(self, editor: Editor, team: str, name: str) -> None:
+        """Put the agent into the team, if that is not so already."""
+        if team not in self._teams(editor):
+            raise NotFound(f"There is no team {team}: choose one of {', '.join(self._teams(editor)) or 'none'}.")
+        await self.change(editor, name, lambda profile: replace(profile, teams=profile.teams | {team}))
+
+    async def leave(self, editor: Editor, team: str, name: str) -> None:
+        """Take the agent out of the team; raises `NotFound` if they are not in it."""
+
+        def left(profile: Profile) -> Profile:
+            if team not in profile.teams:
+                raise NotFound(f"{name} is not in team {team}.")
+            return replace(profile, teams=profile.teams - {team})
+
+        await self.change(editor, name, left)
+
+    async def teams(self, viewer: Viewer) -> Sequence[TeamCard]:
+        """The viewer's teams with their queues and members, in the policy's order."""
+        members = await self._store.members(viewer, grace=self._grace)
+        policy = self._policy()
+        known = [team for team in policy.teams if viewer.teams is None or team in viewer.teams]
+        return [_team(name, policy, members.get(name, ())) for name in (*known, *sorted(members.keys() - {*known}))]
+
+    @property
+    def _grace(self) -> timedelta:
+        return self._policy().assignment.grace
+
+    def _teams(self, editor: Editor) -> Sequence[str]:
+        return [team for team in self._policy().teams if editor.manages(team)]
+
+    def _changed(self, editor: Editor, before: Profile, change: Callable[[Profile], Profile]) -> Profile:
+        seen = before if editor.viewer.teams is None else replace(before, teams=before.teams & editor.viewer.teams)
+        after = change(seen)
+        self._check(editor, after, joined=after.teams - seen.teams)
+        unseen = before.teams - seen.teams
+        if after.is_retired and not before.is_retired and unseen:
+            raise Refused(f"{before.name} is in teams that are not yours, too: ask an admin to retire them.")
+        return replace(after, teams=after.teams | unseen)
+
+    def _check(self, editor: Editor, profile: Profile, *, joined: frozenset[str]) -> None:
+        profile.check()
+        teams = self._teams(editor)
+        for team in sorted(joined.difference(teams)):
+            raise Invalid("teams", f"holds '{team}': choose of {', '.join(teams) or 'none'}")
+
+
+def no_agent(name: str, viewer: Viewer) -> NotFound:
+    """What is said of an agent who is not there, and of one who is not the viewer's."""
+    return NotFound(
+        f"There is no agent {name}." if viewer.teams is None else f"There is no agent {name} in your teams."
+    )
+
+
+def _is_visible(profile: Profile, viewer: Viewer) -> bool:
+    return viewer.teams is None or not profile.teams.isdisjoint(viewer.teams)
+
+
+def _team(name: str, policy: Policy, members: Sequence[Member]) -> TeamCard:
+    team = policy.teams.get(name)
+    return TeamCard(
+        name=name,
+        description=team.description if team else "",
+        takes=sorted(team.takes) if team else (),
+        queues=[queue.name for queue in policy.queues.values() if queue.team == name],
+        members=members,
+    )
