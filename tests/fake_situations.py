@@ -63,8 +63,10 @@ class FakeSituations:
     @contextmanager
     def staying(self, agent_id: AgentId) -> Iterator[None]:
         self.present[agent_id] += 1
-        yield
-        self.present[agent_id] -= 1
+        try:
+            yield
+        finally:
+            self.present[agent_id] -= 1
 
 
 def fake_streams(
