@@ -25,6 +25,7 @@ from router.metrics import Metrics
 from router.postgres.claims import PostgresClaims
 from router.postgres.database import connected
 from router.postgres.migrate import migrate
+from tests.assignment import a_policy
 
 AGENTS = 200
 WAITING = 100_000
@@ -216,7 +217,7 @@ async def _work(agent: AgentId, next_ticket: Next, latencies: list[float]) -> No
 async def _lane(url: str) -> AsyncIterator[Next]:
     metrics = Metrics(CollectorRegistry())
     async with connected(url, metrics, size=2, name="bench") as database:
-        claims = Claims(PostgresClaims(database), metrics)
+        claims = Claims(PostgresClaims(database), metrics, policy=a_policy())
         lane = asyncio.create_task(claims.run())
         yield lambda agent: claims.next(agent, timedelta(seconds=5))
         lane.cancel()
@@ -262,7 +263,7 @@ async def _fill(url: str, shape: Shape) -> None:
 
 
 async def _refill(url: str) -> None:
-    await _run(url, "truncate ticket, ticket_event, conversation, mail_reference")
+    await _run(url, "truncate ticket, ticket_event, conversation, mail_reference, refusal")
     await _run(url, QUEUE, WAITING)
     await _run(url, "vacuum analyze")
     await _run(url, "checkpoint")

@@ -1,17 +1,19 @@
 """Waiting tickets in memory: passes the contract of claim stores, for tests of the lane."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from router.decide.offer import Asking, Head, Match
-from router.domain.agent import Agent, Lease
+from router.domain.agent import Agent, Lease, Status
+from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.errors import StoreUnavailable
 from router.domain.ticket import Requirement, TicketId
-from router.flow.claims import Assignment
+from router.flow.claims import Assignment, Roll
 from tests.tickets import NOON
 
 WAITED = timedelta(minutes=30)
@@ -22,6 +24,7 @@ class WaitingTicket:
     id: TicketId
     requirement: Requirement
     due_at: datetime
+    reserved_for: AgentId | None = None
     held_by: AgentId | None = None
     epoch: int = 0
     is_seen: bool = False
@@ -33,7 +36,10 @@ class FakeClaims:
     """Agents and tickets as dictionaries. `is_down` lets every round fail; `rounds` are the agents of each round."""
 
     agents: dict[AgentId, Agent] = field(default_factory=dict)
+    limits: dict[AgentId, int] = field(default_factory=dict)
+    withheld: dict[AgentId, str] = field(default_factory=dict)
     tickets: dict[TicketId, WaitingTicket] = field(default_factory=dict)
+    requirements: list[Requirement] = field(default_factory=list)
     locks: dict[AgentId, asyncio.Lock] = field(default_factory=dict)
     rounds: list[list[AgentId]] = field(default_factory=list)
     is_down: bool = False
@@ -46,17 +52,44 @@ class FakeClaims:
         self.locks[agent_id] = asyncio.Lock()
         return agent_id
 
-    async def queue(self, requirement: Requirement, *, due_in: timedelta = timedelta(hours=1)) -> TicketId:
+    async def queue(
+        self,
+        requirement: Requirement,
+        *,
+        due_in: timedelta = timedelta(hours=1),
+        reserved_for: AgentId | None = None,
+    ) -> TicketId:
         ticket_id = TicketId(len(self.tickets) + 1)
-        self.tickets[ticket_id] = WaitingTicket(id=ticket_id, requirement=requirement, due_at=NOON + due_in)
+        self.tickets[ticket_id] = WaitingTicket(
+            id=ticket_id, requirement=requirement, due_at=NOON + due_in, reserved_for=reserved_for
+        )
+        self._know(requirement)
         return ticket_id
 
-    @property
-    def requirements(self) -> list[Requirement]:
-        return sorted({ticket.requirement for ticket in self.tickets.values()}, key=str)
+    async def reserve(self, ticket_id: TicketId, agent_id: AgentId) -> None:
+        self.tickets[ticket_id].reserved_for = agent_id
+
+    async def move(self, ticket_id: TicketId, requirement: Requirement) -> None:
+        self.tickets[ticket_id].requirement = requirement
+        self._know(requirement)
+
+    async def limit(self, agent_id: AgentId, limit: int) -> None:
+        self.limits[agent_id] = limit
+
+    async def declare(self, agent_id: AgentId, status: Status) -> None:
+        self.withheld.pop(agent_id, None)
+        if status is not Status.AVAILABLE:
+            self.withheld[agent_id] = status
+
+    async def drain(self, agent_id: AgentId) -> None:
+        self.withheld[agent_id] = "draining"
 
     async def see(self, ticket_id: TicketId) -> None:
         self.tickets[ticket_id].is_seen = True
+
+    def _know(self, requirement: Requirement) -> None:
+        if requirement not in self.requirements:
+            self.requirements.append(requirement)
 
     @asynccontextmanager
     async def round(self, agents: Collection[AgentId]) -> AsyncIterator["FakeRound"]:
@@ -83,18 +116,52 @@ class FakeRound:
         self.agents = agents
         self.taken: list[Match] = []
 
-    async def asking(self) -> tuple[Sequence[Assignment], Sequence[Asking]]:
+    async def roll(self, default: Capacity) -> Roll:
         held = [ticket for ticket in self.store.tickets.values() if ticket.held_by in self.agents]
         unseen = {ticket.held_by: assignment(ticket) for ticket in reversed(held) if not ticket.is_seen}
         others = [agent_id for agent_id in self.agents if agent_id not in unseen]
-        return list(unseen.values()), [Asking(agent_id, self._groups(agent_id)) for agent_id in others]
+        return Roll(
+            unseen=list(unseen.values()),
+            withheld={
+                agent_id: self.store.withheld[agent_id] for agent_id in others if agent_id in self.store.withheld
+            },
+            asking=[self._asking(agent_id, default) for agent_id in others if agent_id not in self.store.withheld],
+        )
 
-    async def heads(self, depths: Mapping[int, int], *, passing_over: Collection[TicketId]) -> Sequence[Head]:
-        first = [head for group, depth in depths.items() for head in self._line(group, passing_over)[:depth]]
-        return sorted(first, key=lambda head: (self.store.tickets[head[1]].due_at, head[1]))
+    async def heads(
+        self,
+        depths: Mapping[int, int],
+        *,
+        reserved_for: Collection[AgentId],
+        passing_over: Collection[TicketId],
+        outside: Collection[str],
+    ) -> Sequence[Head]:
+        waiting = [
+            (
+                self.store.requirements.index(ticket.requirement),
+                ticket.reserved_for,
+                ticket.requirement.channel,
+                ticket.id,
+            )
+            for ticket in sorted(self.store.tickets.values(), key=lambda ticket: (ticket.due_at, ticket.id))
+            if ticket.held_by is None
+            and ticket.id not in passing_over
+            and ticket.requirement.queue not in outside
+            and self._is_in_its_team(ticket)
+        ]
+        seen: Counter[object] = Counter()
+        heads = []
+        for head in waiting:
+            group, agent_id, channel, _ = head
+            depth = depths.get(group, 0) if agent_id is None else agent_id in reserved_for
+            line = group if agent_id is None else (agent_id, channel)
+            seen[line] += 1
+            if seen[line] <= depth:
+                heads.append(head)
+        return heads
 
-    async def take(self, matches: Sequence[Match]) -> Sequence[Assignment]:
-        free = [match for match in matches if self._is_free(self.store.tickets[match.ticket_id])]
+    async def take(self, matches: Sequence[Match], *, asked: int, policy_version: str) -> Sequence[Assignment]:
+        free = [match for match in matches if self._is_free(match)]
         self.taken += free
         for match in free:
             ticket = self.store.tickets[match.ticket_id]
@@ -111,18 +178,24 @@ class FakeRound:
             ticket = self.store.tickets[match.ticket_id]
             ticket.is_locked, ticket.epoch = False, ticket.epoch - 1
 
-    def _groups(self, agent_id: AgentId) -> list[int]:
-        requirements = self.store.requirements
-        return [n for n, wanted in enumerate(requirements) if self.store.agents[agent_id].may_take(wanted)]
+    def _asking(self, agent_id: AgentId, default: Capacity) -> Asking:
+        capacity = default.adjusted(limit=self.store.limits.get(agent_id), weights={}, most={})
+        held = Counter(t.requirement.channel for t in self.store.tickets.values() if t.held_by == agent_id)
+        agent = self.store.agents[agent_id]
+        groups = [n for n, wanted in enumerate(self.store.requirements) if agent.may_take(wanted)]
+        return Asking(agent_id, groups, capacity, held)
 
-    def _line(self, group: int, passing_over: Collection[TicketId]) -> list[Head]:
-        requirement = self.store.requirements[group]
-        waiting = [t for t in self.store.tickets.values() if t.requirement == requirement and t.held_by is None]
-        waiting.sort(key=lambda ticket: (ticket.due_at, ticket.id))
-        return [(group, ticket.id) for ticket in waiting if ticket.id not in passing_over]
+    def _is_in_its_team(self, ticket: WaitingTicket) -> bool:
+        return not ticket.reserved_for or ticket.requirement.team in self.store.agents[ticket.reserved_for].teams
 
-    def _is_free(self, ticket: WaitingTicket) -> bool:
-        return ticket.held_by is None and not ticket.is_locked
+    def _is_free(self, match: Match) -> bool:
+        ticket = self.store.tickets[match.ticket_id]
+        return (
+            ticket.held_by is None
+            and not ticket.is_locked
+            and self.store.requirements[match.group] == ticket.requirement
+            and ticket.reserved_for in (None, match.agent_id)
+        )
 
 
 def assignment(ticket: WaitingTicket, agent_id: AgentId | None = None) -> Assignment:

@@ -3,60 +3,112 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from math import ceil
 from typing import TypeAlias
 
+from channels.message import Channel
+from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """An agent who waits for work, and the groups whose tickets the agent may be given."""
+    """An agent who waits for work: the groups whose tickets they may be given, what they can carry and what they hold.
+
+    `held` counts tickets by channel.
+    """
 
     agent_id: AgentId
     groups: Sequence[int]
+    capacity: Capacity
+    held: Mapping[str, int]
+
+    def has_room(self, channel: str) -> bool:
+        """Whether one more ticket of the channel fits."""
+        return self.capacity.has_room(self.held, channel)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no ticket fits, whatever its channel."""
+        return not any(map(self.has_room, Channel))
 
 
-Head: TypeAlias = tuple[int, TicketId]
-"""A group and a ticket that waits near its front. Plain tuples: a round reads thousands."""
+Head: TypeAlias = tuple[int, AgentId | None, str, TicketId]
+"""A ticket near the front of its line, as (group, agent, channel, ticket).
+
+The line is the group, or what is reserved for the agent if there is one. Plain tuples: a round reads thousands.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A ticket that an agent should have."""
+    """A ticket of a group that an agent should have; `load` is what the agent held, as its channel weighs it."""
 
     agent_id: AgentId
     ticket_id: TicketId
+    group: int
+    load: int
 
 
-def depths(asking: Iterable[Asking]) -> Mapping[int, int]:
-    """How many tickets of each group must be known: one for each agent who may be given them.
+def depths(asking: Sequence[Asking]) -> Mapping[int, int]:
+    """How many tickets of each group to read first.
 
-    Whoever gets nothing then knows that nothing is left.
+    As many as agents may be given them would always do, but agents have many groups and take one ticket: what is read
+    is several times what each group loses on average. `deeper` says where that was too little.
     """
-    return Counter(group for agent in asking for group in agent.groups)
+    most = _most(asking)
+    enough = 2 + 4 * ceil(len(asking) / max(len(most), 1))
+    return {group: min(agents, enough) for group, agents in most.items()}
 
 
-def offer(asking: Iterable[Asking], heads: Iterable[Head]) -> list[Match]:
-    """Give each agent, in order of arrival, the first of `heads` that is left in the agent's groups.
+def deeper(asking: Iterable[Asking], depths: Mapping[int, int], matches: Iterable[Match]) -> Mapping[int, int]:
+    """How many tickets to read of the groups that gave away all that was read, though more may be wanted of them.
 
-    `heads` are ordered: due first comes first. Agents for whom nothing is left are not in the result.
+    Read so deep, and the others as before, `heads` lead to the same matches as if everything had been read: the more
+    waits in one group, the less is taken of any other.
     """
-    left = _by_group(heads)
+    given = Counter(match.group for match in matches)
+    emptied = {group for group, count in given.items() if count >= depths.get(group, 0)}
+    most = _most(asking) if emptied else {}
+    return {group: most[group] for group in emptied if most[group] > depths.get(group, 0)}
+
+
+def offer(asking: Iterable[Asking], heads: Sequence[Head]) -> list[Match]:
+    """Give each agent, in order of arrival, the first that fits of what is left in their groups and reserved for them.
+
+    `heads` are ordered: due first comes first. Agents who have no room, or for whom nothing is left, are not in the
+    result.
+    """
+    groups, reserved = _lines(heads)
+    channels = {channel for _, _, channel, _ in heads}
     matches = []
     for agent in asking:
-        if mine := [left[group] for group in agent.groups if left.get(group)]:
-            _, ticket_id = min(mine, key=itemgetter(-1)).pop()
-            matches.append(Match(agent.agent_id, ticket_id))
+        room = {channel for channel in channels if agent.has_room(channel)}
+        fronts = reserved.get(agent.agent_id, []) + [groups[group][-1] for group in agent.groups if groups.get(group)]
+        if first := min((front for front in fronts if front[1][2] in room), default=None):
+            _, (group, reserved_for, channel, ticket_id) = first
+            if reserved_for is None:
+                groups[group].pop()
+            load = agent.capacity.load(agent.held, beside=channel)
+            matches.append(Match(agent.agent_id, ticket_id, group, load))
     return matches
 
 
-def _by_group(heads: Iterable[Head]) -> dict[int, list[tuple[int, TicketId]]]:
-    """The tickets of each group with their places in the order, the first of them last, ready to be popped."""
-    groups = defaultdict(list)
-    for place, (group, ticket_id) in enumerate(heads):
-        groups[group].append((place, ticket_id))
-    for tickets in groups.values():
-        tickets.reverse()
-    return groups
+_Line: TypeAlias = list[tuple[int, Head]]
+
+
+def _lines(heads: Sequence[Head]) -> tuple[Mapping[int, _Line], Mapping[AgentId, _Line]]:
+    """The heads of each group and of each agent, with their places in the order; the first stands last, to pop."""
+    groups: defaultdict[int, _Line] = defaultdict(list)
+    reserved: defaultdict[AgentId, _Line] = defaultdict(list)
+    for place in reversed(range(len(heads))):
+        group, reserved_for, _, _ = head = heads[place]
+        line = groups[group] if reserved_for is None else reserved[reserved_for]
+        line.append((place, head))
+    return groups, reserved
+
+
+def _most(asking: Iterable[Asking]) -> Counter[int]:
+    """How many tickets of each group could be given at most: one to each agent who may be given them."""
+    return Counter(group for agent in asking for group in agent.groups)

@@ -1,7 +1,7 @@
 """How much work an agent can carry: weights per channel against one limit, and at most so many tickets of a channel."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,15 @@ class Capacity:
     def load(self, held: Mapping[str, int], *, beside: str) -> int:
         """What the held tickets weigh for one more of the channel `beside`."""
         return sum(count * self.weight(channel) for channel, count in held.items() if self._counts(channel, beside))
+
+    def adjusted(self, *, limit: int | None, weights: Mapping[str, int], most: Mapping[str, int]) -> "Capacity":
+        """This capacity, with what is said of one agent in its place; a `limit` of None says nothing."""
+        return replace(
+            self,
+            limit=self.limit if limit is None else limit,
+            weights={**self.weights, **weights},
+            most={**self.most, **most},
+        )
 
     def weight(self, channel: str) -> int:
         return self.weights.get(channel, 1)

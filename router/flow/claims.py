@@ -5,18 +5,21 @@ Leaves reading and taking to a store, and who is given what to `decide.offer`.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
-from router.decide.offer import Asking, Head, Match, depths, offer
+from router.decide.offer import Asking, Head, Match, deeper, depths, offer
 from router.domain.agent import Lease
+from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
-from router.domain.errors import FrontdeskError
+from router.domain.errors import Conflict, FrontdeskError
 from router.domain.ticket import TicketId
 from router.metrics import Metrics
+from router.policy.model import Policy, QueueMode
 
 POLL_S = 1.0
 """How often everybody who waits is looked at without any hint."""
@@ -35,25 +38,51 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Roll:
+    """How each of a round's agents stands.
+
+    `unseen` are the tickets assigned and never seen (the oldest of each agent), `withheld` says why an agent is given
+    nothing new: the declared status, `draining` or `retired`. Everybody else is `asking`, in order of arrival.
+    """
+
+    unseen: Sequence[Assignment]
+    withheld: Mapping[AgentId, str]
+    asking: Sequence[Asking]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
     """What a round came to; what is `lost` somebody else had taken or was writing to."""
 
-    unseen: Sequence[Assignment]
+    roll: Roll
     taken: Sequence[Assignment]
     lost: Sequence[Match]
 
 
 class ClaimRound(Protocol):
-    """One transaction in which nobody else gives anything to the agents it was begun for."""
+    """One transaction in which nobody else gives anything to the agents it was begun for, or takes it from them."""
 
-    async def asking(self) -> tuple[Sequence[Assignment], Sequence[Asking]]:
-        """Who has a ticket assigned and never seen (the oldest), and in the agents' order everybody else."""
+    async def roll(self, default: Capacity) -> Roll:
+        """How the agents stand; each has the `default` capacity where nothing else is said of them."""
 
-    async def heads(self, depths: Mapping[int, int], *, passing_over: Collection[TicketId]) -> Sequence[Head]:
-        """What waits in these groups, each as deep as `depths` says; due first comes first."""
+    async def heads(
+        self,
+        depths: Mapping[int, int],
+        *,
+        reserved_for: Collection[AgentId],
+        passing_over: Collection[TicketId],
+        outside: Collection[str],
+    ) -> Sequence[Head]:
+        """What waits in these groups, each as deep as `depths` says, and for these agents alone; due first comes first.
 
-    async def take(self, matches: Sequence[Match]) -> Sequence[Assignment]:
-        """Assign what is still queued, with its event; what somebody else holds or has taken is left out."""
+        Of what is reserved for an agent, the first of each channel. Queues `outside` are left out.
+        """
+
+    async def take(self, matches: Sequence[Match], *, asked: int, policy_version: str) -> Sequence[Assignment]:
+        """Assign what still waits there, with an event that says why; `asked` is how many agents there were to choose.
+
+        What somebody else holds, has taken, moved or reserved is left out.
+        """
 
 
 class ClaimStore(Protocol):
@@ -79,8 +108,11 @@ class Claims:
     until the next look, so that whoever lost it gets another one at once.
     """
 
-    def __init__(self, store: ClaimStore, metrics: Metrics, *, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self, store: ClaimStore, metrics: Metrics, *, policy: Callable[[], Policy], poll_s: float = POLL_S
+    ) -> None:
         self._store = store
+        self._policy = policy
         self._metrics = metrics
         self._poll_s = poll_s
         self._requests: dict[AgentId, Request] = {}
@@ -94,7 +126,8 @@ class Claims:
 
         None may come up to a second late. Asking again is safe: until the ticket is seen, the answer is the same, and
         a caller who went away loses nothing. Two callers of one agent get one answer; the later one says how long.
-        Raises `StoreUnavailable`.
+        An agent without room waits like one for whom nothing is there. Raises `Conflict` for an agent who is not to be
+        given anything new, and `StoreUnavailable`.
         """
         if self._has_ended:
             return None
@@ -159,17 +192,34 @@ class Claims:
             self._settle(agents, given)
 
     async def _round(self, agents: Sequence[AgentId]) -> Given:
+        policy = self._policy()
         async with self._store.round(agents) as claim_round:
-            unseen, asking = await claim_round.asking()
-            matches = offer(asking, await claim_round.heads(depths(asking), passing_over=self._lost))
-            taken = await claim_round.take(matches)
+            roll = await claim_round.roll(policy.assignment.capacity)
+            asking = [agent for agent in roll.asking if not agent.is_full]
+            matches = await self._matches(claim_round, asking, policy) if asking else []
+            taken = await claim_round.take(matches, asked=len(asking), policy_version=policy.version) if matches else []
         winners = {assignment.agent_id for assignment in taken}
         lost = [match for match in matches if match.agent_id not in winners]
-        return Given(unseen=unseen, taken=taken, lost=lost)
+        return Given(roll=roll, taken=taken, lost=lost)
+
+    async def _matches(self, claim_round: ClaimRound, asking: Sequence[Asking], policy: Policy) -> Sequence[Match]:
+        read = partial(
+            claim_round.heads,
+            reserved_for=[agent.agent_id for agent in asking],
+            passing_over=self._lost,
+            outside=[name for name, queue in policy.queues.items() if queue.mode is QueueMode.PUSH],
+        )
+        first = depths(asking)
+        matches = offer(asking, await read(first))
+        if more := deeper(asking, first, matches):
+            matches = offer(asking, await read({**first, **more}))
+        return matches
 
     def _settle(self, agents: Collection[AgentId], given: Given) -> None:
-        for assignment in (*given.unseen, *given.taken):
+        for assignment in (*given.roll.unseen, *given.taken):
             self._answer(assignment.agent_id, assignment)
+        for agent_id, standing in given.roll.withheld.items():
+            self._fail([agent_id], _refusal(standing))
         losers = {match.agent_id for match in given.lost}
         self._lost.update(match.ticket_id for match in given.lost)
         self._try(losers)
@@ -207,3 +257,13 @@ class Claims:
             met = sum(assignment.met_target for assignment in assignments)
             self._metrics.answered.labels(*place, "true").inc(met)
             self._metrics.answered.labels(*place, "false").inc(len(assignments) - met)
+
+
+_WITHHELD = {
+    "draining": "You are being drained: finish what you hold, nothing new comes until your lead ends it.",
+    "retired": "You are retired: nothing is given to you any more.",
+}
+
+
+def _refusal(standing: str) -> Conflict:
+    return Conflict(_WITHHELD.get(standing, f"Your status is {standing}: set it to available to be given tickets."))

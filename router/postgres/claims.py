@@ -1,15 +1,19 @@
 """Claims on PostgreSQL: locks, reads and the guarded update of a round. Leaves who is given what to `decide.offer`."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 
 import asyncpg
 
 from router.decide.offer import Asking, Head, Match
 from router.domain.agent import Lease
+from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
-from router.flow.claims import Assignment
+from router.flow.claims import Assignment, Roll
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
 
@@ -26,7 +30,7 @@ class PostgresClaims:
     async def round(self, agents: Collection[AgentId]) -> AsyncIterator["PostgresRound"]:
         async with self._database.transaction("claim") as connection:
             # Lock first, read in the next statement: only that one sees what the last holder did.
-            await connection.execute(SQL["lock_agents"], _ids(agents))
+            await connection.execute(SQL["lock_agents"], _array(agents))
             yield PostgresRound(connection, agents)
 
 
@@ -37,21 +41,50 @@ class PostgresRound:
         self._connection = connection
         self._agents = agents
 
-    async def asking(self) -> tuple[list[Assignment], list[Asking]]:
-        agents = _ids(self._agents)
-        unseen = [_assignment(row) for row in await self._connection.fetch(SQL["unseen"], agents)]
-        groups = dict(await self._connection.fetch(SQL["eligible_groups"], agents))
-        others = groups.keys() - {assignment.agent_id for assignment in unseen}
-        return unseen, [Asking(agent_id, groups[agent_id]) for agent_id in self._agents if agent_id in others]
+    async def roll(self, default: Capacity) -> Roll:
+        rows = {row["agent_id"]: row for row in await self._connection.fetch(SQL["roll"], _array(self._agents))}
+        found = [rows[agent_id] for agent_id in self._agents if agent_id in rows]
+        others = [row for row in found if row["id"] is None]
+        capacity_of = _capacities(default)
+        return Roll(
+            unseen=[_assignment(row) for row in found if row["id"] is not None],
+            withheld={row["agent_id"]: row["withheld"] for row in others if row["withheld"]},
+            asking=[
+                Asking(row["agent_id"], row["groups"] or (), capacity_of(row), Counter(row["held"] or ()))
+                for row in others
+                if not row["withheld"]
+            ],
+        )
 
-    async def heads(self, depths: Mapping[int, int], *, passing_over: Collection[TicketId]) -> list[Head]:
-        arguments = (_ids(depths), _ids(depths.values()), _ids(passing_over))
-        return list(map(tuple, await self._connection.fetch(SQL["heads"], *arguments)))
+    async def heads(
+        self,
+        depths: Mapping[int, int],
+        *,
+        reserved_for: Collection[AgentId],
+        passing_over: Collection[TicketId],
+        outside: Collection[str],
+    ) -> list[Head]:
+        lines = (_array(depths), _array(depths.values()), _array(reserved_for))
+        rows = await self._connection.fetch(SQL["heads"], *lines, _array(passing_over), outside)
+        return list(map(tuple, rows))
 
-    async def take(self, matches: Sequence[Match]) -> list[Assignment]:
-        tickets = _ids(match.ticket_id for match in matches)
-        rows = await self._connection.fetch(SQL["take"], tickets, _ids(match.agent_id for match in matches))
+    async def take(self, matches: Sequence[Match], *, asked: int, policy_version: str) -> list[Assignment]:
+        columns = (
+            _array(match.ticket_id for match in matches),
+            _array(match.agent_id for match in matches),
+            _array(match.group for match in matches),
+            _array(match.load for match in matches),
+        )
+        rows = await self._connection.fetch(SQL["take"], *columns, asked, policy_version)
         return [_assignment(row) for row in rows]
+
+
+def _capacities(default: Capacity) -> Callable[[asyncpg.Record], Capacity]:
+    """What the agent of a row can carry; most agents have equal limits, which are read once."""
+    adjusted = cache(
+        lambda limit, weights, most: default.adjusted(limit=limit, weights=json.loads(weights), most=json.loads(most))
+    )
+    return lambda row: adjusted(row["capacity"], row["weights"], row["most"])
 
 
 def _assignment(row: asyncpg.Record) -> Assignment:
@@ -65,6 +98,6 @@ def _assignment(row: asyncpg.Record) -> Assignment:
     )
 
 
-def _ids(numbers: Iterable[int]) -> str:
+def _array(numbers: Iterable[int]) -> str:
     """An array as PostgreSQL writes it: asyncpg's own takes ten times as long, and a round has thousands of ids."""
     return "{" + ",".join(map(str, numbers)) + "}"

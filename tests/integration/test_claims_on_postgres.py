@@ -3,9 +3,9 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -15,11 +15,13 @@ from router.domain.customer import AgentId
 from router.domain.ticket import Requirement
 from router.flow.claims import Assignment, Claims
 from router.metrics import Metrics
+from router.policy.model import Policy
 from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from router.postgres.statements import load
 from tests.agents import Agents
-from tests.tickets import a_requirement, queue_ticket, queue_tickets
+from tests.assignment import UNLIMITED
+from tests.tickets import NOON, a_requirement, queue_ticket, queue_tickets
 
 DEADLINE_S = 30
 LONG = timedelta(minutes=1)
@@ -34,14 +36,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def lanes(url: str, count: int, *, poll_s: float = 1.0) -> AsyncIterator[list[Claims]]:
+async def lanes(
+    url: str, count: int, *, poll_s: float = 1.0, policy: Callable[[], Policy] = UNLIMITED
+) -> AsyncIterator[list[Claims]]:
     """As many lanes as there would be processes, each with connections of its own."""
     metrics = Metrics(CollectorRegistry())
     async with AsyncExitStack() as stack, asyncio.timeout(DEADLINE_S):
         databases = [
             await stack.enter_async_context(connected(url, metrics, size=2, name="test")) for _ in range(count)
         ]
-        lanes = [Claims(PostgresClaims(database), metrics, poll_s=poll_s) for database in databases]
+        lanes = [Claims(PostgresClaims(database), metrics, policy=policy, poll_s=poll_s) for database in databases]
         running = [asyncio.create_task(lane.run()) for lane in lanes]
         try:
             yield lanes
@@ -115,19 +119,30 @@ async def test_each_agent_gets_tickets_in_the_order_they_are_due(database_url: s
             assert taken == sorted(taken, key=due.__getitem__)
 
 
-async def test_every_assignment_has_its_line_of_history(database_url: str, database: Database):
-    ada = await Agents(database).save("ada", teams=["simple"], skills=[])
+async def test_every_assignment_has_its_line_of_history_that_says_why(database_url: str, database: Database):
+    ada, grace = [await Agents(database).save(name, teams=["simple"], skills=[]) for name in ("ada", "grace")]
     ticket_id = await queue_ticket(database, a_requirement(queue="billing"))
     async with lanes(database_url, 1) as [lane]:
         assignment = await lane.next(ada.id, NO_WAIT)
         await lane.next(ada.id, NO_WAIT)
+        assert await lane.next(grace.id, NO_WAIT) is None
     assert assignment
     [event] = await database.fetch("test", "select * from ticket_event")
+    [group_id] = await database.fetch("test", "select id from skill_group")
     assert (event["ticket_id"], event["kind"], event["state"]) == (ticket_id, "accept", "assigned")
     assert event["actor"] == f"agent:{ada.id}"
     data = json.loads(event["data"])
-    assert (data["queue"], data["lease_epoch"], data["policy_version"]) == ("billing", 1, "v1")
-    assert data["waited_s"] == assignment.waited_s
+    assert datetime.fromisoformat(data.pop("due_at")) == NOON + timedelta(hours=1)
+    assert data == {
+        "queue": "billing",
+        "group": group_id["id"],
+        "is_reserved": False,
+        "waited_s": assignment.waited_s,
+        "lease_epoch": 1,
+        "asked": 1,
+        "load": 0,
+        "policy_version": UNLIMITED().version,
+    }
 
 
 async def test_nobody_waits_for_ever_while_tickets_come(database_url: str, database: Database):
@@ -165,13 +180,14 @@ async def test_an_agent_whose_skills_change_is_given_by_the_new_ones(database_ur
 
 
 async def test_a_round_reads_as_many_tickets_as_agents_ask_for_however_many_wait(database: Database):
+    ada = await Agents(database).save("ada", teams=["simple"], skills=[])
     await queue_tickets(database, count=50_000)
     await database.execute("test", "analyze ticket")
     [(group_id,)] = await database.fetch("test", "select id from skill_group")
     explain = f"explain (analyze, format json) {load('claims')['heads']}"
-    [(text,)] = await database.fetch("test", explain, f"{{{group_id}}}", "{20}", "{}")
+    [(text,)] = await database.fetch("test", explain, f"{{{group_id}}}", "{20}", f"{{{ada.id}}}", "{}", [])
     scans = [node for node in nodes(json.loads(text)[0]["Plan"]) if node.get("Relation Name") == "ticket"]
-    assert [scan.get("Index Name") for scan in scans] == ["ticket_waiting"]
+    assert {scan.get("Index Name") for scan in scans} == {"ticket_waiting", "ticket_reserved"}
     assert sum(scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in scans) <= 20
 
 

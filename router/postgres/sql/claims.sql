@@ -5,54 +5,99 @@ where id = any ($1::text::bigint[])
 order by id
 for no key update
 
--- name: unseen
--- The oldest ticket of each agent that was assigned and never seen.
-select distinct on (assigned_to)
-  id, lease_epoch, assigned_to as agent_id, queue, channel,
-  extract(epoch from assigned_at - enqueued_at)::float8 as waited_s, assigned_at <= due_at as met_target
-from ticket
-where assigned_to = any ($1::text::bigint[])
-  and state = 'assigned'
-  and not is_seen
-order by assigned_to, assigned_at, id
-
--- name: eligible_groups
--- The groups whose tickets each agent may be given.
-select agent_id, array_agg(group_id)
-from agent_group
-where agent_id = any ($1::text::bigint[])
-group by agent_id
+-- name: roll
+-- How each agent stands: what they may be given, can carry and hold, and the oldest ticket assigned and never seen.
+-- MATERIALIZED: the tickets that agents hold are read once.
+with held as materialized (
+  select *
+  from ticket
+  where assigned_to = any ((select $1::text::bigint[])::bigint[])
+), counted as (
+  select assigned_to, array_agg(channel) as channels
+  from held
+  group by assigned_to
+), unseen as (
+  select distinct on (assigned_to)
+    assigned_to, id, lease_epoch, queue, channel,
+    extract(epoch from assigned_at - enqueued_at)::float8 as waited_s, assigned_at <= due_at as met_target
+  from held
+  where state = 'assigned'
+    and not is_seen
+  order by assigned_to, assigned_at, id
+), eligible as (
+  select agent_id, array_agg(group_id) as groups
+  from agent_group
+  where agent_id = any ((select $1::text::bigint[])::bigint[])
+  group by agent_id
+)
+select
+  agent.id as agent_id, agent.capacity, agent.weights, agent.most,
+  case
+    when agent.retired_at is not null then 'retired'
+    when agent.is_draining then 'draining'
+    when presence.status <> 'available' then presence.status
+  end as withheld,
+  eligible.groups,
+  counted.channels as held,
+  unseen.id, unseen.lease_epoch, unseen.queue, unseen.channel, unseen.waited_s, unseen.met_target
+from agent
+left join presence on presence.agent_id = agent.id
+left join eligible on eligible.agent_id = agent.id
+left join counted on counted.assigned_to = agent.id
+left join unseen on unseen.assigned_to = agent.id
+where agent.id = any ((select $1::text::bigint[])::bigint[])
 
 -- name: heads
--- The tickets due first of each group, as many as agents ask for; reads no more of the index, however many wait.
--- Takes no locks: most of what is read here goes to nobody in this round.
-select asked.group_id, head.id
-from unnest($1::text::bigint[], $2::text::integer[]) as asked (group_id, depth)
-cross join lateral (
-  select ticket.id, ticket.due_at
-  from ticket
-  where ticket.group_id = asked.group_id
-    and ticket.state = 'queued'
-    and ticket.preferred_agent_id is null
-    and ticket.id <> all ($3::text::bigint[])
-  order by ticket.due_at, ticket.id
-  limit asked.depth
+-- The tickets due first of each group, as many as asked for, and of each channel the first reserved for each agent.
+-- Reads no more of the index of a group, however many wait; takes no locks: most of what is read goes to nobody.
+-- The arrays are subqueries, to be read once and not for each row.
+select group_id, reserved_for, channel, id
+from (
+  select asked.group_id, null::bigint as reserved_for, skill_group.channel, head.id, head.due_at
+  from unnest($1::text::bigint[], $2::text::integer[]) as asked (group_id, depth)
+  join skill_group on skill_group.id = asked.group_id
+  cross join lateral (
+    select ticket.id, ticket.due_at
+    from ticket
+    where ticket.group_id = asked.group_id
+      and ticket.state = 'queued'
+      and ticket.preferred_agent_id is null
+      and ticket.id <> all ((select $4::text::bigint[])::bigint[])
+    order by ticket.due_at, ticket.id
+    limit asked.depth
+  ) as head
+  where skill_group.queue <> all ($5::text[])
+  union all
+  (
+    select distinct on (ticket.preferred_agent_id, ticket.channel)
+      ticket.group_id, ticket.preferred_agent_id, ticket.channel, ticket.id, ticket.due_at
+    from ticket
+    join agent_team on agent_team.agent_id = ticket.preferred_agent_id and agent_team.team = ticket.team
+    where ticket.preferred_agent_id = any ((select $3::text::bigint[])::bigint[])
+      and ticket.state = 'queued'
+      and ticket.id <> all ((select $4::text::bigint[])::bigint[])
+      and ticket.queue <> all ($5::text[])
+    order by ticket.preferred_agent_id, ticket.channel, ticket.due_at, ticket.id
+  )
 ) as head
-order by head.due_at, head.id
+order by due_at, id
 
 -- name: take
--- Assigns the tickets that are still queued and writes the event of each.
+-- Assigns the tickets that still wait where they were read, and writes the event of each.
 -- MATERIALIZED: a planner that re-ran the locking would skip nothing, SKIP LOCKED does not skip one's own locks.
 -- No key update: intake's key share lock on a ticket that gets a conversation is no reason to pass it over.
 -- Not now(): the transaction may have begun, and waited for an agent, before the ticket was queued.
 with matched as (
   select *
-  from unnest($1::text::bigint[], $2::text::bigint[]) as matched (ticket_id, agent_id)
+  from unnest($1::text::bigint[], $2::text::bigint[], $3::text::bigint[], $4::text::integer[])
+    as matched (ticket_id, agent_id, group_id, load)
 ), chosen as materialized (
-  select ticket.id, matched.agent_id
+  select ticket.id, matched.agent_id, matched.load, ticket.preferred_agent_id is not null as is_reserved
   from matched
   join ticket on ticket.id = matched.ticket_id
   where ticket.state = 'queued'
+    and ticket.group_id = matched.group_id
+    and (ticket.preferred_agent_id is null or ticket.preferred_agent_id = matched.agent_id)
   for no key update of ticket skip locked
 ), taken as (
   update ticket
@@ -61,21 +106,28 @@ with matched as (
     assigned_to = chosen.agent_id,
     assigned_at = statement_timestamp(),
     lease_epoch = ticket.lease_epoch + 1,
+    preferred_agent_id = null,
+    preferred_until = null,
     is_seen = false
   from chosen
   where ticket.id = chosen.id
   returning
-    ticket.id, ticket.lease_epoch, chosen.agent_id, ticket.queue, ticket.channel, ticket.group_id, ticket.due_at,
-    ticket.policy_version, ticket.assigned_at, ticket.assigned_at <= ticket.due_at as met_target,
+    ticket.id, ticket.lease_epoch, chosen.agent_id, chosen.load, chosen.is_reserved, ticket.queue, ticket.channel,
+    ticket.group_id, ticket.due_at, ticket.assigned_at, ticket.assigned_at <= ticket.due_at as met_target,
     extract(epoch from ticket.assigned_at - ticket.enqueued_at)::float8 as waited_s
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
     id, assigned_at, 'accept', 'assigned', 'agent:' || agent_id,
     jsonb_build_object(
-      'queue', queue, 'group', group_id, 'due_at', due_at, 'lease_epoch', lease_epoch, 'waited_s', waited_s,
-      'policy_version', policy_version)
+      'queue', queue, 'group', group_id, 'is_reserved', is_reserved, 'due_at', due_at, 'waited_s', waited_s,
+      'lease_epoch', lease_epoch, 'asked', $5::integer, 'load', load, 'policy_version', $6::text)
   from taken
+), busy as (
+  update presence
+  set idle_since = taken.assigned_at
+  from taken
+  where presence.agent_id = taken.agent_id
 )
 select id, lease_epoch, agent_id, queue, channel, waited_s, met_target
 from taken

@@ -1,7 +1,7 @@
 """The lane that serves waiting agents together, on a store in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry
 from router.domain.errors import StoreUnavailable
 from router.flow.claims import Claims
 from router.metrics import Metrics
+from router.policy.model import Policy
+from tests.assignment import UNLIMITED
 from tests.fake_claims import FakeClaims
 from tests.tickets import a_requirement
 
@@ -22,9 +24,13 @@ DEADLINE_S = 5
 
 @asynccontextmanager
 async def serving(
-    store: FakeClaims, *, poll_s: float = NEVER_S, registry: CollectorRegistry | None = None
+    store: FakeClaims,
+    *,
+    poll_s: float = NEVER_S,
+    registry: CollectorRegistry | None = None,
+    policy: Callable[[], Policy] = UNLIMITED,
 ) -> AsyncIterator[Claims]:
-    claims = Claims(store, Metrics(registry or CollectorRegistry()), poll_s=poll_s)
+    claims = Claims(store, Metrics(registry or CollectorRegistry()), policy=policy, poll_s=poll_s)
     async with asyncio.timeout(DEADLINE_S):
         lane = asyncio.create_task(claims.run())
         try:
