@@ -5,7 +5,7 @@ import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -19,12 +19,15 @@ from channels.formats import parse
 from router.api.server import build, build_monitoring, serving
 from router.decide.language import load_languages
 from router.domain.errors import Misconfigured, StoreUnavailable
+from router.flow.agents import Agents
 from router.flow.bus import Consumer, Delivery, Publisher
 from router.flow.claims import Claims
 from router.flow.compose import MailIdentity
 from router.flow.desk import Desk
 from router.flow.live_policy import LivePolicy
+from router.flow.me import Myself
 from router.flow.outbox import Relay
+from router.flow.presence import LOOK_EVERY_S, Presences
 from router.flow.receive import Receiver
 from router.flow.stream import Streams
 from router.flow.suspects import Isolate
@@ -34,6 +37,8 @@ from router.local.child import DEADLINE_S, Child
 from router.local.postgres import EmbeddedPostgres, served_elsewhere
 from router.metrics import Metrics
 from router.policy.parse import PolicyError
+from router.postgres.agents import PostgresAgents
+from router.postgres.audit import PostgresAudit
 from router.postgres.bus import PostgresConsumer, PostgresPublisher
 from router.postgres.claims import PostgresClaims
 from router.postgres.customers import PostgresCustomers
@@ -44,6 +49,7 @@ from router.postgres.intake import PostgresIntake
 from router.postgres.migrate import migrate, require_current
 from router.postgres.operations import PostgresOperations
 from router.postgres.outbox import PostgresOutbox
+from router.postgres.presence import PostgresPresence
 from router.postgres.reading import PostgresReading
 from router.postgres.retention import Retention, maintain
 from router.postgres.stream import AGENTS, PostgresStream
@@ -185,9 +191,11 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
             claims = Claims(PostgresClaims(database), metrics, policy=policy.current)
             loops.start("claims", claims.run())
             loops.start("wake", _wake(claims, shared.hints.subscribe("frontdesk_queued")))
+            presences = Presences(PostgresPresence(database), policy.current)
+            loops.start("presence", every(LOOK_EVERY_S, "presence", presences.renew_staying, metrics))
             streams = Streams(
                 store=PostgresStream(database),
-                staying=nullcontext,
+                staying=presences.staying,
                 policy=policy.current,
                 metrics=metrics,
                 hint=shared.hints.subscribe(AGENTS),
@@ -195,6 +203,10 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
             loops.start("streams", streams.run())
             app = build(
                 principals=shared.tokens,
+                agents=managed_agents(shared, policy),
+                audit=PostgresAudit(database),
+                myself=Myself(PostgresAgents(database), policy.current),
+                presences=presences,
                 reading=PostgresReading(database),
                 desk=Desk(
                     store=PostgresDesk(database),
@@ -218,6 +230,11 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
         settle_memory()
         log.info("running", roles="+".join(sorted(roles)), host=settings.http_host, port=port)
         yield Running(address=f"http://{settings.http_host}:{port}", deployment=shared, policy=policy)
+
+
+def managed_agents(shared: Deployment, policy: LivePolicy) -> Agents:
+    """The agents of the deployment, as leads, admins and operators manage them."""
+    return Agents(PostgresAgents(shared.database), policy.current)
 
 
 def make_receiver(shared: Deployment, policy: LivePolicy, secret: bytes, *, isolate: Isolate) -> Receiver:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +11,23 @@ from prometheus_client import CollectorRegistry
 
 from router.api import server
 from router.domain.agent import Agent, Lease, Role
+from router.flow.agents import Agents
 from router.flow.bus import Publisher
 from router.flow.claims import Claims
 from router.flow.compose import MailIdentity
 from router.flow.desk import Desk
+from router.flow.me import Myself
+from router.flow.presence import Presences
 from router.flow.stream import Streams
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
+from router.postgres.agents import PostgresAgents
+from router.postgres.audit import PostgresAudit
 from router.postgres.bus import PostgresPublisher
 from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from router.postgres.desk import PostgresDesk
+from router.postgres.presence import PostgresPresence
 from router.postgres.reading import PostgresReading
 from router.postgres.stream import PostgresStream
 from router.postgres.tokens import Tokens
@@ -109,9 +115,10 @@ async def running_api(
         mail = MailIdentity(secret=SECRET, domain="mail.acme.example")
         desk = Desk(store=PostgresDesk(database), policy=lambda: policy, mail=mail, metrics=metrics)
         claims = Claims(PostgresClaims(database), metrics, policy=lambda: policy)
+        presences = Presences(PostgresPresence(database), lambda: policy)
         streams = Streams(
             store=PostgresStream(database),
-            staying=nullcontext,
+            staying=presences.staying,
             policy=lambda: policy,
             metrics=metrics,
             hint=asyncio.Event(),
@@ -119,6 +126,10 @@ async def running_api(
         )
         app = server.build(
             principals=Tokens(database),
+            agents=Agents(PostgresAgents(database), lambda: policy),
+            audit=PostgresAudit(database),
+            myself=Myself(PostgresAgents(database), lambda: policy),
+            presences=presences,
             reading=reading,
             desk=desk,
             claims=claims,

@@ -7,9 +7,11 @@ from aiohttp import web
 
 from router.api.errors import Problem
 from router.domain.agent import Principal, Role
+from router.domain.customer import AgentId
 
 PERSONS = frozenset({Role.AGENT, Role.LEAD})
 READERS = PERSONS | {Role.ADMIN}
+LEADS = frozenset({Role.LEAD, Role.ADMIN})
 INTEGRATIONS = frozenset({Role.INTEGRATION, Role.ADMIN})
 
 _SCHEME = "bearer"
@@ -19,6 +21,26 @@ class Principals(Protocol):
     """Knows the tokens that are valid now."""
 
     async def principal_of(self, secret: str) -> Principal | None: ...
+
+
+class SignsOfLife(Protocol):
+    """Notes that an agent is there."""
+
+    async def seen(self, agent_id: AgentId) -> None: ...
+
+
+class Renewing:
+    """Knows the same tokens, and takes every one that a person shows for a sign of life."""
+
+    def __init__(self, principals: Principals, signs: SignsOfLife) -> None:
+        self._principals = principals
+        self._signs = signs
+
+    async def principal_of(self, secret: str) -> Principal | None:
+        principal = await self._principals.principal_of(secret)
+        if principal and principal.agent:
+            await self._signs.seen(principal.agent.id)
+        return principal
 
 
 async def admit(request: web.Request, principals: Principals, roles: Collection[Role]) -> Principal:

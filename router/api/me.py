@@ -10,6 +10,8 @@ from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import TicketList, ticket_answer
 from router.domain.agent import Principal
 from router.flow.claims import Claims
+from router.flow.me import Myself
+from router.flow.presence import Presences
 from router.flow.reading import Reading, TicketPage, Viewer
 
 
@@ -22,9 +24,11 @@ class Wait(Model):
 class Me:
     """What an agent asks for themselves."""
 
-    def __init__(self, *, claims: Claims, reading: Reading) -> None:
+    def __init__(self, *, claims: Claims, reading: Reading, myself: Myself, presences: Presences) -> None:
         self._claims = claims
         self._reading = reading
+        self._myself = myself
+        self._presences = presences
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -52,7 +56,9 @@ class Me:
 
     async def next(self, who: Principal, query: Wait) -> Answer:
         assert who.agent, "the endpoint is for persons"
-        assigned = await self._claims.next(who.agent.id, timedelta(seconds=query.wait))
+        await self._myself.check_may_be_given(who.agent)
+        with self._presences.staying(who.agent.id):
+            assigned = await self._claims.next(who.agent.id, timedelta(seconds=query.wait))
         page = await self._reading.ticket(Viewer.of(who), assigned.lease.ticket_id) if assigned else None
         # the ticket may have left the agent between the claim and the reading
         return ticket_answer(page) if page and page.lease else Answer(status=204)

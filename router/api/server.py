@@ -14,7 +14,9 @@ from aiohttp.typedefs import Handler, Middleware
 from pydantic import TypeAdapter
 
 from router.api import openapi
-from router.api.access import Principals
+from router.api.access import Principals, Renewing
+from router.api.agents import AgentEndpoints
+from router.api.audit import AuditEndpoints
 from router.api.customers import Customers
 from router.api.desk import DeskEndpoints
 from router.api.endpoint import MAX_BODY, Answer, Endpoint, PossibleAnswer
@@ -23,14 +25,19 @@ from router.api.me import Me
 from router.api.messages import Messages
 from router.api.monitoring import Check, Monitoring
 from router.api.originals import Originals
+from router.api.presence import PresenceEndpoints
 from router.api.queues import Queues
 from router.api.stream import MEDIA_TYPE, Stream
 from router.api.tickets import Tickets
 from router.domain.agent import Principal
 from router.domain.errors import Misconfigured
+from router.flow.agents import Agents
+from router.flow.audit import AuditTrail
 from router.flow.bus import Publisher
 from router.flow.claims import Claims
 from router.flow.desk import Desk
+from router.flow.me import Myself
+from router.flow.presence import Presences
 from router.flow.reading import Reading
 from router.flow.stream import Streams
 from router.metrics import Metrics
@@ -49,6 +56,10 @@ _SILENT.disabled = True
 def build(
     *,
     principals: Principals,
+    agents: Agents,
+    audit: AuditTrail,
+    myself: Myself,
+    presences: Presences,
     reading: Reading,
     desk: Desk,
     claims: Claims,
@@ -62,7 +73,10 @@ def build(
     """Return the whole API. More than `max_in_flight` publications at the same time are answered 429."""
     groups = (
         Messages(publisher=publisher, reading=reading, max_in_flight=max_in_flight),
-        Me(claims=claims, reading=reading),
+        Me(claims=claims, reading=reading, myself=myself, presences=presences),
+        PresenceEndpoints(myself=myself, presences=presences),
+        AgentEndpoints(agents),
+        AuditEndpoints(audit),
         Stream(streams),
         Tickets(reading=reading, desk=desk),
         Originals(reading),
@@ -72,7 +86,7 @@ def build(
         Monitoring(registry=metrics.registry, checks=checks),
     )
     endpoints = [endpoint for group in groups for endpoint in group.endpoints()]
-    app = _application(_described(endpoints), principals, metrics)
+    app = _application(_described(endpoints), Renewing(principals, presences), metrics)
     app.on_shutdown.append(_ending(claims, streams))
     return app
 

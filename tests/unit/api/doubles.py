@@ -16,6 +16,7 @@ from router.flow.claims import Claims
 from router.metrics import Metrics
 from tests.assignment import a_policy
 from tests.fake_claims import FakeClaims
+from tests.fake_presence import people
 from tests.fake_situations import FakeSituations, fake_streams
 
 INTEGRATION = "sample-integration"
@@ -58,6 +59,7 @@ async def an_app(
     metrics = metrics or Metrics(CollectorRegistry())
     app = server.build(
         principals=KnownTokens(),
+        **people(),
         reading=None,
         desk=None,
         claims=Claims(FakeClaims(), metrics, policy=a_policy()),

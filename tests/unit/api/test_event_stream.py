@@ -20,6 +20,7 @@ from router.flow.stream import Streams
 from router.metrics import Metrics
 from tests.assignment import a_policy
 from tests.fake_claims import FakeClaims
+from tests.fake_presence import people
 from tests.fake_situations import IDLE, NOON, FakeSituations, a_held_ticket, fake_streams, holding
 from tests.listening import ENDED, STREAM, Told, listening
 from tests.unit.api.doubles import Accepting
@@ -58,6 +59,7 @@ async def serving(store: FakeSituations) -> AsyncIterator[Process]:
     streams = fake_streams(store, metrics)
     app = server.build(
         principals=Tokens(),
+        **people(),
         reading=None,
         desk=None,
         claims=Claims(FakeClaims(), metrics, policy=a_policy()),

@@ -17,6 +17,7 @@ from router.flow.claims import Claims
 from router.metrics import Metrics
 from tests.assignment import a_policy
 from tests.fake_claims import FakeClaims
+from tests.fake_presence import people
 from tests.fake_situations import FakeSituations, fake_streams
 from tests.tickets import a_requirement
 from tests.unit.api.doubles import Accepting
@@ -73,6 +74,7 @@ async def serving(store: FakeClaims, bus: Slow) -> AsyncIterator[str]:
     claims = Claims(store, metrics, policy=a_policy(), poll_s=0.01)
     app = server.build(
         principals=Tokens(),
+        **people(),
         reading=Unreadable(),
         desk=None,
         claims=claims,

@@ -1,0 +1,207 @@
+"""Agents and teams, for leads and admins. What is not a lead's is answered like what is not there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from pydantic import Field, StrictBool, StrictInt
+
+from router.api.access import LEADS
+from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
+from router.api.tickets import Name
+from router.domain.agent import Principal
+from router.domain.errors import NotFound
+from router.domain.profile import Profile
+from router.domain.skills import Skills
+from router.flow import agents
+from router.flow.agents import AgentCard, Editor, TeamCard, Wanted
+from router.flow.reading import Viewer
+
+Numbers = Mapping[Name, StrictInt | None]
+
+
+class AgentPath(Model):
+    """An agent's name."""
+
+    name: Name
+
+
+class MemberPath(Model):
+    """The names of a team and an agent."""
+
+    team: Name
+    agent: Name
+
+
+class AgentSearch(Model):
+    """Which agents; `after` is the `next` of the page before."""
+
+    team: Name | None = None
+    retired: bool = False
+    after: Name | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class Description(Model):
+    """What an agent is and can: what is not named stays as it is.
+
+    Of `skills` (levels, 1 to 5), `weights` and `most`, what is named is set, or with null taken away; `teams` and
+    `languages` are replaced. A `limit` of null is the policy's.
+    """
+
+    teams: tuple[Name, ...] = ()
+    skills: Numbers = Field(default_factory=dict)
+    languages: tuple[Name, ...] = ()
+    limit: StrictInt | None = None
+    weights: Numbers = Field(default_factory=dict)
+    most: Numbers = Field(default_factory=dict)
+
+    def applied_to(self, profile: Profile) -> Profile:
+        """The profile as it is to be."""
+        named = self.model_fields_set
+        languages = frozenset(self.languages) if "languages" in named else profile.skills.languages
+        return replace(
+            profile,
+            teams=frozenset(self.teams) if "teams" in named else profile.teams,
+            skills=Skills(levels=_merged(profile.skills.levels, self.skills), languages=languages),
+            limit=self.limit if "limit" in named else profile.limit,
+            weights=_merged(profile.weights, self.weights),
+            most=_merged(profile.most, self.most),
+        )
+
+
+class NewAgent(Description):
+    """An agent who is not there yet."""
+
+    name: Name
+
+
+class AgentChange(Description):
+    """What is to be different. Who is `retired` keeps the name in the history, and may ask for nothing any more."""
+
+    retired: StrictBool = False
+
+    def applied_to(self, profile: Profile) -> Profile:
+        changed = super().applied_to(profile)
+        return replace(changed, is_retired=self.retired) if "retired" in self.model_fields_set else changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentList:
+    """Agents by name; `next` asks for the page after this one, None where there is none."""
+
+    agents: Sequence[AgentCard]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamList:
+    """The teams, as the policy orders them."""
+
+    teams: Sequence[TeamCard]
+
+
+class AgentEndpoints:
+    """Who answers, in which teams, with which skills, and how much at once."""
+
+    def __init__(self, agents: agents.Agents) -> None:
+        self._agents = agents
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="GET",
+                path="/v1/agents",
+                summary="The agents of your teams, by name; the retired ones with `retired=true`.",
+                handle=self.list,
+                roles=LEADS,
+                answers={200: PossibleAnswer("A page of agents.", AgentList)},
+            ),
+            Endpoint(
+                method="POST",
+                path="/v1/agents",
+                summary="Make an agent.",
+                handle=self.create,
+                roles=LEADS,
+                answers={201: PossibleAnswer("The agent; a token has to be made apart.", AgentCard)},
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/agents/{name}",
+                summary="An agent with skills, capacity, presence, and how many tickets they hold.",
+                handle=self.show,
+                roles=LEADS,
+                answers={200: PossibleAnswer("The agent.", AgentCard)},
+            ),
+            Endpoint(
+                method="PATCH",
+                path="/v1/agents/{name}",
+                summary="Change an agent; the next ticket is given by what is said here.",
+                handle=self.change,
+                roles=LEADS,
+                answers={
+                    200: PossibleAnswer("The agent as they are now.", AgentCard),
+                    204: PossibleAnswer("They are in no team of yours any more."),
+                },
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/teams",
+                summary="Your teams with their queues and members.",
+                handle=self.teams,
+                roles=LEADS,
+                answers={200: PossibleAnswer("Every team.", TeamList)},
+            ),
+            Endpoint(
+                method="PUT",
+                path="/v1/teams/{team}/members/{agent}",
+                summary="Put an agent into a team.",
+                handle=self.join,
+                roles=LEADS,
+                answers={204: PossibleAnswer("They are in it.")},
+            ),
+            Endpoint(
+                method="DELETE",
+                path="/v1/teams/{team}/members/{agent}",
+                summary="Take an agent out of a team; not while they hold a ticket of it.",
+                handle=self.leave,
+                roles=LEADS,
+                answers={204: PossibleAnswer("They are out of it.")},
+            ),
+        ]
+
+    async def list(self, who: Principal, query: AgentSearch) -> Answer:
+        wanted = Wanted(team=query.team, with_retired=query.retired, after=query.after, limit=query.limit + 1)
+        found = await self._agents.list(Viewer.of(who), wanted)
+        shown = found[: query.limit]
+        return Answer(content=AgentList(agents=shown, next=shown[-1].name if len(found) > len(shown) else None))
+
+    async def create(self, who: Principal, body: NewAgent) -> Answer:
+        card = await self._agents.create(Editor.of(who), body.applied_to(Profile(name=body.name)))
+        return Answer(status=201, content=card)
+
+    async def show(self, who: Principal, path: AgentPath) -> Answer:
+        return Answer(content=await self._agents.show(Viewer.of(who), path.name))
+
+    async def change(self, who: Principal, path: AgentPath, body: AgentChange) -> Answer:
+        editor = Editor.of(who)
+        await self._agents.change(editor, path.name, body.applied_to)
+        try:
+            return Answer(content=await self._agents.show(editor.viewer, path.name))
+        except NotFound:
+            return Answer(status=204)
+
+    async def teams(self, who: Principal) -> Answer:
+        return Answer(content=TeamList(teams=await self._agents.teams(Viewer.of(who))))
+
+    async def join(self, who: Principal, path: MemberPath) -> Answer:
+        await self._agents.join(Editor.of(who), path.team, path.agent)
+        return Answer(status=204)
+
+    async def leave(self, who: Principal, path: MemberPath) -> Answer:
+        await self._agents.leave(Editor.of(who), path.team, path.agent)
+        return Answer(status=204)
+
+
+def _merged(kept: Mapping[str, int], given: Numbers) -> Mapping[str, int]:
+    return {name: number for name, number in {**kept, **given}.items() if number is not None}

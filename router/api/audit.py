@@ -1,0 +1,56 @@
+"""What was changed about agents, teams, presence and tokens, for leads and admins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from router.api.access import LEADS
+from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
+from router.api.tickets import Id
+from router.domain.agent import Principal
+from router.flow.audit import AuditLine, AuditTrail
+from router.flow.reading import Viewer
+
+
+class AuditSearch(Model):
+    """Whose changes: `agent:NAME`, `team:NAME` or `token:NAME`; `after` is the `next` of the page before."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    after: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """Changes, newest first; `next` asks for the page after this one, None where there is none."""
+
+    changes: Sequence[AuditLine]
+    next: int | None = None
+
+
+class AuditEndpoints:
+    """A lead sees what was done to the own teams and their agents, an admin everything."""
+
+    def __init__(self, trail: AuditTrail) -> None:
+        self._trail = trail
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="GET",
+                path="/v1/audit",
+                summary="Who changed what about agents, teams, presence and tokens; newest first.",
+                handle=self.changes,
+                roles=LEADS,
+                answers={200: PossibleAnswer("A page of changes.", AuditPage)},
+            )
+        ]
+
+    async def changes(self, who: Principal, query: AuditSearch) -> Answer:
+        found = await self._trail.changes(
+            Viewer.of(who), subject=query.subject, before=query.after, limit=query.limit + 1
+        )
+        shown = found[: query.limit]
+        return Answer(content=AuditPage(changes=shown, next=shown[-1].id if len(found) > len(shown) else None))
