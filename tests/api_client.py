@@ -74,6 +74,15 @@ class Caller:
         held = {"If-Match": f'"{lease}"'} if lease else {}
         return await self._ask("POST", path, headers={**held, **(headers or {})}, **given)
 
+    async def put(self, path: str, **given: Any) -> Answered:
+        return await self._ask("PUT", path, **given)
+
+    async def patch(self, path: str, **given: Any) -> Answered:
+        return await self._ask("PATCH", path, **given)
+
+    async def delete(self, path: str, **given: Any) -> Answered:
+        return await self._ask("DELETE", path, **given)
+
     async def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **given: Any) -> Answered:
         async with self._client.request(method, path, headers={**self._headers, **(headers or {})}, **given) as answer:
             is_json = answer.content_type.endswith("json")
