@@ -31,8 +31,11 @@ class Asking:
     @property
     def is_full(self) -> bool:
         """Whether no ticket fits, whatever its channel."""
-        return not any(map(self.has_room, Channel))
+        return not any(map(self.has_room, _CHANNELS))
 
+
+# plain words: an enum's hash is slow, and every agent of every round is asked
+_CHANNELS = tuple(channel.value for channel in Channel)
 
 Head: TypeAlias = tuple[int, AgentId | None, str, TicketId]
 """A ticket near the front of its line, as (group, agent, channel, ticket).
@@ -85,9 +88,10 @@ def offer(asking: Iterable[Asking], heads: Sequence[Head]) -> list[Match]:
     matches = []
     for agent in asking:
         room = {channel for channel in channels if agent.has_room(channel)}
-        fronts = reserved.get(agent.agent_id, []) + [groups[group][-1] for group in agent.groups if groups.get(group)]
-        if first := min((front for front in fronts if front[1][2] in room), default=None):
-            _, (group, reserved_for, channel, ticket_id) = first
+        fronts = [line[-1] for group in agent.groups if (line := groups.get(group))]
+        fronts += reserved.get(agent.agent_id, ())
+        if fitting := [front for front in fronts if front[1] in room]:
+            _, channel, group, reserved_for, ticket_id = min(fitting)
             if reserved_for is None:
                 groups[group].pop()
             load = agent.capacity.load(agent.held, beside=channel)
@@ -95,17 +99,18 @@ def offer(asking: Iterable[Asking], heads: Sequence[Head]) -> list[Match]:
     return matches
 
 
-_Line: TypeAlias = list[tuple[int, Head]]
+_Line: TypeAlias = list[tuple[int, str, int, AgentId | None, TicketId]]
+"""Heads with their place in the order and their channel before all else; the first stands last, to be popped."""
 
 
 def _lines(heads: Sequence[Head]) -> tuple[Mapping[int, _Line], Mapping[AgentId, _Line]]:
-    """The heads of each group and of each agent, with their places in the order; the first stands last, to pop."""
+    """What waits in each group, and what is reserved for each agent."""
     groups: defaultdict[int, _Line] = defaultdict(list)
     reserved: defaultdict[AgentId, _Line] = defaultdict(list)
     for place in reversed(range(len(heads))):
-        group, reserved_for, _, _ = head = heads[place]
+        group, reserved_for, channel, ticket_id = heads[place]
         line = groups[group] if reserved_for is None else reserved[reserved_for]
-        line.append((place, head))
+        line.append((place, channel, group, reserved_for, ticket_id))
     return groups, reserved
 
 

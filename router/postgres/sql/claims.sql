@@ -9,7 +9,7 @@ for no key update
 -- How each agent stands: what they may be given, can carry and hold, and the oldest ticket assigned and never seen.
 -- MATERIALIZED: the tickets that agents hold are read once.
 with held as materialized (
-  select *
+  select id, lease_epoch, queue, channel, state, is_seen, enqueued_at, due_at, assigned_to, assigned_at
   from ticket
   where assigned_to = any ((select $1::text::bigint[])::bigint[])
 ), counted as (
