@@ -114,9 +114,18 @@ class QueueGauges:
         self._metrics.outbox_age.set(0)
 
 
-async def every(seconds: float, name: str, work: Callable[[], Awaitable[object]], metrics: Metrics) -> NoReturn:
-    """Do the work now and then every so often, until cancelled; an outage only delays it."""
+async def every(
+    seconds: float,
+    name: str,
+    work: Callable[[], Awaitable[object]],
+    metrics: Metrics,
+    *,
+    hint: asyncio.Event | None = None,
+) -> NoReturn:
+    """Do the work now and then every so often, and at each hint, until cancelled; an outage only delays it."""
+    hint = hint or asyncio.Event()
     while True:
+        hint.clear()
         try:
             await work()
         except Unavailable as exc:
@@ -124,4 +133,5 @@ async def every(seconds: float, name: str, work: Callable[[], Awaitable[object]]
             await asyncio.sleep(OUTAGE_S)
             continue
         metrics.loop_success.labels(name).set_to_current_time()
-        await asyncio.sleep(seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(hint.wait(), seconds)

@@ -143,4 +143,23 @@ async def test_a_timer_goes_on_after_an_outage_and_reports_its_success(monkeypat
     assert registry.get_sample_value(SUCCESS, {"loop": "test"}) > 0
 
 
+async def test_a_hint_ends_the_pause():
+    turns: list[int] = []
+    hint, has_worked = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        turns.append(1)
+        has_worked.set()
+
+    running = asyncio.create_task(every(3600, "test", work, Metrics(CollectorRegistry()), hint=hint))
+    async with asyncio.timeout(DEADLINE_S):
+        await has_worked.wait()
+        has_worked.clear()
+        hint.set()
+        await has_worked.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert len(turns) == 2
+
+
 SUCCESS = "router_loop_last_success_timestamp_seconds"

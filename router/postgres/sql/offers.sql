@@ -1,0 +1,220 @@
+-- name: line
+-- What waits in push queues, due first: of every group a share of $3 in all, but at least one; and of what is reserved
+-- for an agent who is there, the first ten. Takes no locks, and reads no more of the indexes however many wait.
+-- MATERIALIZED: which groups are empty is looked up once.
+with waiting as materialized (
+  select skill_group.id
+  from skill_group
+  where skill_group.queue = any ($1::text[])
+    and exists (
+      select from ticket
+      where ticket.group_id = skill_group.id
+        and ticket.state = 'queued'
+        and ticket.preferred_agent_id is null)
+), first as (
+  select head.*
+  from waiting
+  cross join lateral (
+    select ticket.id, ticket.group_id, ticket.preferred_agent_id, ticket.enqueued_at, ticket.due_at
+    from ticket
+    where ticket.group_id = waiting.id
+      and ticket.state = 'queued'
+      and ticket.preferred_agent_id is null
+    order by ticket.due_at, ticket.id
+    limit (select greatest($3::integer / count(*), 1) from waiting)
+  ) as head
+  union all
+  select head.*
+  from presence
+  cross join lateral (
+    select ticket.id, ticket.group_id, ticket.preferred_agent_id, ticket.enqueued_at, ticket.due_at
+    from ticket
+    where ticket.preferred_agent_id = presence.agent_id
+      and ticket.state = 'queued'
+      and ticket.queue = any ($1::text[])
+    order by ticket.due_at, ticket.id
+    limit 10
+  ) as head
+  where presence.status = 'available'
+    and presence.seen_at >= statement_timestamp() - $2::interval
+)
+select
+  first.id, first.group_id, skill_group.queue, skill_group.channel, first.preferred_agent_id,
+  array(
+    select refusal.agent_id
+    from refusal
+    where refusal.ticket_id = first.id
+      and refusal.enqueued_at = first.enqueued_at) as refused_by
+from first
+join skill_group on skill_group.id = first.group_id
+order by first.due_at, first.id
+
+-- name: live_agents
+-- Who was heard of within the grace time.
+select agent_id
+from presence
+where seen_at >= statement_timestamp() - $1::interval
+
+-- name: candidates
+-- Those of the agents who are eligible for some of the groups, and what they carry.
+select
+  agent.id, agent.capacity, agent.weights, agent.most, agent.is_draining, presence.status, presence.reason,
+  presence.since, presence.seen_at, presence.idle_since, eligible.groups,
+  array(select ticket.channel from ticket where ticket.assigned_to = agent.id) as held
+from agent
+join presence on presence.agent_id = agent.id
+cross join lateral (
+  select array_agg(agent_group.group_id) as groups
+  from agent_group
+  where agent_group.agent_id = agent.id
+    and agent_group.group_id = any ($2::bigint[])
+) as eligible
+where agent.id = any ($1::bigint[])
+  and agent.retired_at is null
+  and eligible.groups is not null
+
+-- name: lock_agents
+-- Whoever gives or takes something of these agents does so one after another; in id order, so that nobody deadlocks.
+select from agent
+where id = any ($1::bigint[])
+order by id
+for no key update
+
+-- name: now
+-- The clock of all decisions.
+select statement_timestamp()
+
+-- name: offer
+-- Offers the tickets that still wait where they were read, and writes the event of each. What was reserved has found its
+-- agent: from here on it is anybody's.
+-- MATERIALIZED: a planner that re-ran the locking would skip nothing, SKIP LOCKED does not skip one's own locks.
+-- Presence in id order: whoever renews several leases at once locks it so, too.
+with planned as (
+  select *
+  from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::interval[], $5::jsonb[])
+    as planned (ticket_id, agent_id, group_id, lasts, why)
+), chosen as materialized (
+  select ticket.id, planned.agent_id, planned.lasts, planned.why
+  from planned
+  join ticket on ticket.id = planned.ticket_id
+  where ticket.state = 'queued'
+    and ticket.group_id = planned.group_id
+    and (ticket.preferred_agent_id is null or ticket.preferred_agent_id = planned.agent_id)
+  for no key update of ticket skip locked
+), offered as (
+  update ticket
+  set
+    state = 'offered', assigned_to = chosen.agent_id, assigned_at = statement_timestamp(),
+    state_until = statement_timestamp() + chosen.lasts, lease_epoch = ticket.lease_epoch + 1, is_seen = false,
+    preferred_agent_id = null, preferred_until = null
+  from chosen
+  where ticket.id = chosen.id
+  returning
+    ticket.id, ticket.lease_epoch, ticket.queue, ticket.group_id, ticket.due_at, ticket.state_until, chosen.agent_id,
+    chosen.why
+), busy as (
+  update presence
+  set idle_since = statement_timestamp()
+  from (
+    select presence.agent_id
+    from presence
+    where presence.agent_id in (select offered.agent_id from offered)
+    order by presence.agent_id
+    for no key update
+  ) as given
+  where presence.agent_id = given.agent_id
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), 'offer', 'offered', 'timers',
+    why || jsonb_build_object(
+      'agent', agent_id, 'queue', queue, 'group', group_id, 'due_at', due_at, 'until', state_until,
+      'lease_epoch', lease_epoch, 'policy_version', $6::text)
+  from offered
+)
+select id, lease_epoch
+from offered
+
+-- name: offered_ticket
+-- A ticket as the answer to its offer finds it.
+select state, assigned_to, lease_epoch, coalesce(state_until <= statement_timestamp(), false) as has_expired
+from ticket
+where id = $1
+  and team = any ($2::text[])
+
+-- name: accept
+-- The offer becomes an assignment under a new lease; the agent has it on screen, and has missed nothing since.
+with offer as materialized (
+  select id, assigned_at as offered_at
+  from ticket
+  where id = $1
+    and lease_epoch = $2
+    and assigned_to = $3
+    and team = any ($4::text[])
+    and state = 'offered'
+    and state_until > statement_timestamp()
+  for no key update
+), accepted as (
+  update ticket
+  set
+    state = 'assigned', assigned_at = statement_timestamp(), state_until = null,
+    lease_epoch = ticket.lease_epoch + 1, is_seen = true
+  from offer
+  where ticket.id = offer.id
+  returning
+    ticket.id, ticket.queue, ticket.channel, ticket.lease_epoch, ticket.due_at, ticket.policy_version,
+    extract(epoch from ticket.assigned_at - offer.offered_at)::float8 as after_s,
+    extract(epoch from ticket.assigned_at - ticket.enqueued_at)::float8 as waited_s,
+    ticket.assigned_at <= ticket.due_at as met_target
+), answered as (
+  update presence
+  set missed = 0
+  where agent_id = $3
+    and missed > 0
+    and exists (select from accepted)
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), 'accept', 'assigned', 'agent:' || $3::bigint,
+    jsonb_build_object(
+      'queue', queue, 'due_at', due_at, 'waited_s', waited_s, 'after_s', after_s, 'lease_epoch', lease_epoch,
+      'policy_version', policy_version)
+  from accepted
+)
+select queue, channel, after_s, waited_s, met_target
+from accepted
+
+-- name: decline
+-- The ticket waits on in its place, and is offered to this agent again only if nobody else is there.
+with declined as (
+  update ticket
+  set state = 'queued', assigned_to = null, assigned_at = null, state_until = null, is_seen = false
+  where id = $1
+    and lease_epoch = $2
+    and assigned_to = $3
+    and team = any ($4::text[])
+    and state = 'offered'
+    and state_until > statement_timestamp()
+  returning id, queue, enqueued_at, lease_epoch, policy_version
+), refused as (
+  insert into refusal (ticket_id, agent_id, enqueued_at, at, kind)
+  select id, $3, enqueued_at, statement_timestamp(), 'declined'
+  from declined
+  on conflict (ticket_id, agent_id) do update
+  set enqueued_at = excluded.enqueued_at, at = excluded.at, kind = excluded.kind
+), answered as (
+  update presence
+  set missed = 0
+  where agent_id = $3
+    and missed > 0
+    and exists (select from declined)
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), 'decline', 'queued', 'agent:' || $3::bigint,
+    jsonb_build_object(
+      'agent', $3::bigint, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version', policy_version)
+  from declined
+)
+select queue
+from declined
