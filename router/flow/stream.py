@@ -56,9 +56,11 @@ class Connection:
         self._is_stale = asyncio.Event()
         self._versions = count(1)
 
-    def show(self, situation: Situation) -> None:
-        """This is the case now."""
-        if situation != self._now:
+    def show(self, situation: Situation | None) -> None:
+        """This is the case now; None is for those who may no longer ask."""
+        if situation is None:
+            self.end()
+        elif situation != self._now:
             self._now = situation
             self._is_stale.set()
 
@@ -175,6 +177,6 @@ class Streams:
             return
         with self._metrics.stream_poll.time():
             situations = await self._store.situations(tokens, self._policy().assignment.capacity)
-            for connection in [each for each in self._connections if each.token_id in tokens]:
-                situation = situations.get(connection.token_id)
-                connection.show(situation) if situation else connection.end()
+            for connection in self._connections:
+                if connection.token_id in tokens:
+                    connection.show(situations.get(connection.token_id))
