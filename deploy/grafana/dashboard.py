@@ -287,6 +287,15 @@ MACHINERY = Row(
             width=6,
         ),
         Panel(
+            title="Streams",
+            description="Clients of agents that are connected, and the 95th percentile of a look at all of them, in ms.",
+            queries={
+                "connected": "sum(router_streams_connected)",
+                "look, ms": f"1000 * {percentile(0.95, 'router_stream_poll_seconds')}",
+            },
+            width=WIDTH,
+        ),
+        Panel(
             title="Replies waiting for the broker",
             description="Replies in the outbox, and how many times one could not be handed over in the last hour.",
             queries={
