@@ -288,7 +288,7 @@ MACHINERY = Row(
         ),
         Panel(
             title="Streams",
-            description="Clients of agents that are connected, and the 95th percentile of a look at all of them, in ms.",
+            description="Clients of agents that are connected, and the 95th percentile of a look at them all, in ms.",
             queries={
                 "connected": "sum(router_streams_connected)",
                 "look, ms": f"1000 * {percentile(0.95, 'router_stream_poll_seconds')}",
