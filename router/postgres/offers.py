@@ -16,6 +16,7 @@ from router.domain.ticket import TicketState
 from router.flow.hold import Hold
 from router.flow.offers import Accepted, OfferedTicket
 from router.policy.model import Assignment
+from router.postgres import stream
 from router.postgres.database import Connection, Database
 from router.postgres.rows import columns
 from router.postgres.statements import load
@@ -65,6 +66,8 @@ class PostgresDispatchRound:
 
     async def offer(self, offers: Sequence[Offer], policy_version: str) -> list[Lease]:
         rows = await self._connection.fetch(SQL["offer"], *columns(map(_planned, offers), 5), policy_version)
+        if rows:
+            await stream.hint(self._connection)
         return [Lease(row["id"], row["lease_epoch"]) for row in rows]
 
     async def _live_agents(self) -> list[AgentId]:
