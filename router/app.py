@@ -24,9 +24,11 @@ from router.flow.bus import Consumer, Delivery, Publisher
 from router.flow.claims import Claims
 from router.flow.compose import MailIdentity
 from router.flow.desk import Desk
+from router.flow.lead import Lead
 from router.flow.live_policy import LivePolicy
 from router.flow.me import Myself
 from router.flow.outbox import Relay
+from router.flow.picking import Picking
 from router.flow.presence import LOOK_EVERY_S, Presences
 from router.flow.receive import Receiver
 from router.flow.stream import Streams
@@ -46,9 +48,11 @@ from router.postgres.database import Database, connected
 from router.postgres.desk import PostgresDesk
 from router.postgres.hints import Hints
 from router.postgres.intake import PostgresIntake
+from router.postgres.lead import PostgresLead
 from router.postgres.migrate import migrate, require_current
 from router.postgres.operations import PostgresOperations
 from router.postgres.outbox import PostgresOutbox
+from router.postgres.picking import PostgresPicking
 from router.postgres.presence import PostgresPresence
 from router.postgres.reading import PostgresReading
 from router.postgres.retention import Retention, maintain
@@ -214,6 +218,8 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
                     mail=MailIdentity(secret=secret, domain=settings.mail_domain),
                     metrics=metrics,
                 ),
+                lead=Lead(store=PostgresLead(database), policy=policy.current, metrics=metrics),
+                picking=Picking(store=PostgresPicking(database), policy=policy.current, metrics=metrics),
                 claims=claims,
                 streams=streams,
                 publisher=publisher,

@@ -16,7 +16,9 @@ from router.flow.bus import Publisher
 from router.flow.claims import Claims
 from router.flow.compose import MailIdentity
 from router.flow.desk import Desk
+from router.flow.lead import Lead
 from router.flow.me import Myself
+from router.flow.picking import Picking
 from router.flow.presence import Presences
 from router.flow.stream import Streams
 from router.metrics import Metrics
@@ -27,6 +29,8 @@ from router.postgres.bus import PostgresPublisher
 from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from router.postgres.desk import PostgresDesk
+from router.postgres.lead import PostgresLead
+from router.postgres.picking import PostgresPicking
 from router.postgres.presence import PostgresPresence
 from router.postgres.reading import PostgresReading
 from router.postgres.stream import PostgresStream
@@ -98,6 +102,7 @@ class Api:
     metrics: Metrics
     client: "TestClient[Any, Any]"
     desk: Desk
+    lead: Lead
     reading: PostgresReading
 
     async def caller(self, role: Role, agent: Agent | None = None) -> Caller:
@@ -123,6 +128,7 @@ async def running_api(
         reading = PostgresReading(database)
         mail = MailIdentity(secret=SECRET, domain="mail.acme.example")
         desk = Desk(store=PostgresDesk(database), policy=lambda: policy, mail=mail, metrics=metrics)
+        lead = Lead(store=PostgresLead(database), policy=lambda: policy, metrics=metrics)
         claims = Claims(PostgresClaims(database), metrics, policy=lambda: policy)
         presences = Presences(PostgresPresence(database), lambda: policy)
         streams = Streams(
@@ -141,6 +147,8 @@ async def running_api(
             presences=presences,
             reading=reading,
             desk=desk,
+            lead=lead,
+            picking=Picking(store=PostgresPicking(database), policy=lambda: policy, metrics=metrics),
             claims=claims,
             streams=streams,
             publisher=publisher or PostgresPublisher(database, metrics),
@@ -151,7 +159,7 @@ async def running_api(
         )
         serving = [asyncio.create_task(loop.run()) for loop in (claims, streams)]
         async with TestClient(TestServer(app)) as client:
-            yield Api(database, metrics, client, desk, reading)
+            yield Api(database, metrics, client, desk, lead, reading)
         for loop in serving:
             loop.cancel()
         await asyncio.wait(serving)

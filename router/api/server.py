@@ -21,11 +21,13 @@ from router.api.customers import Customers
 from router.api.desk import DeskEndpoints
 from router.api.endpoint import MAX_BODY, Answer, Endpoint, PossibleAnswer
 from router.api.errors import CONTENT_TYPE, Problem, ProblemDetails, problem_of
+from router.api.lead import LeadEndpoints
 from router.api.me import Me
 from router.api.messages import Messages
 from router.api.monitoring import Check, Monitoring
 from router.api.originals import Originals
 from router.api.presence import PresenceEndpoints
+from router.api.picking import PickingEndpoints
 from router.api.queues import Queues
 from router.api.stream import MEDIA_TYPE, Stream
 from router.api.tickets import Tickets
@@ -36,7 +38,9 @@ from router.flow.audit import AuditTrail
 from router.flow.bus import Publisher
 from router.flow.claims import Claims
 from router.flow.desk import Desk
+from router.flow.lead import Lead
 from router.flow.me import Myself
+from router.flow.picking import Picking
 from router.flow.presence import Presences
 from router.flow.reading import Reading
 from router.flow.stream import Streams
@@ -62,6 +66,8 @@ def build(
     presences: Presences,
     reading: Reading,
     desk: Desk,
+    lead: Lead,
+    picking: Picking,
     claims: Claims,
     streams: Streams,
     publisher: Publisher,
@@ -81,6 +87,8 @@ def build(
         Tickets(reading=reading, desk=desk),
         Originals(reading),
         DeskEndpoints(desk),
+        LeadEndpoints(lead),
+        PickingEndpoints(picking=picking, reading=reading),
         Queues(reading=reading, policy=policy),
         Customers(reading),
         Monitoring(registry=metrics.registry, checks=checks),

@@ -6,14 +6,14 @@ Locks are taken in one order everywhere: agents, customer, conversations, ticket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-from router.domain.agent import Agent, Role
+from router.domain.agent import Agent, Principal, Role
 from router.domain.customer import AgentId, Customer, CustomerId
 from router.domain.ticket import Requirement, TicketId, TicketState
 from router.domain.triage import Complexity
 
-Teams = Collection[str] | None
+Teams: TypeAlias = frozenset[str] | None
 """Whose tickets there are for somebody; None is every team."""
 
 
@@ -26,6 +26,19 @@ class Actor:
 
     def __str__(self) -> str:
         return f"{self.role}:{self.agent.id}" if self.agent else str(self.role)
+
+    @classmethod
+    def of(cls, principal: Principal) -> "Actor":
+        """Whoever shows a token, in the role of the token."""
+        return cls(role=principal.role, agent=principal.agent)
+
+    @property
+    def teams(self) -> Teams:
+        """Whose tickets are theirs to move: a person has those of their own teams, an admin all."""
+        return self.agent.teams if self.agent else None
+
+    def has(self, team: str) -> bool:
+        return self.agent is None or team in self.agent.teams
 
     @property
     def signature(self) -> str:
@@ -71,6 +84,7 @@ class TicketNow:
     place: Place
     complexity: Complexity
     route: str
+    reserved_for: AgentId | None
     read_up_to: int
     now: datetime
 

@@ -117,15 +117,17 @@ def _ticket(row: asyncpg.Record) -> TicketNow:
         state=TicketState(row["state"]),
         assigned_to=row["assigned_to"],
         epoch=row["lease_epoch"],
-        place=_place(row),
+        place=place(row),
         complexity=Complexity(row["complexity"]),
         route=row["route"],
+        reserved_for=row["preferred_agent_id"],
         read_up_to=row["read_up_to"],
         now=row["now"],
     )
 
 
-def _place(row: asyncpg.Record) -> Place:
+def place(row: asyncpg.Record) -> Place:
+    """Where the ticket in a row waits, and since when."""
     return Place(
         requirement=Requirement(
             queue=row["queue"],

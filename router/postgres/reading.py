@@ -69,12 +69,12 @@ class PostgresReading:
                 rows = await connection.fetch(SQL["tickets"], *arguments)
             else:
                 rows = await connection.fetch(SQL["tickets_of_customers"], *arguments, customers)
-        return [_line(row, viewer) for row in rows]
+        return [ticket_line(row, viewer) for row in rows]
 
     async def held(self, viewer: Viewer) -> Sequence[TicketLine]:
         async with self._eyes(viewer) as connection:
             rows = await connection.fetch(SQL["tickets_held"], _teams(viewer), viewer.agent_id)
-        return [_line(row, viewer) for row in rows]
+        return [ticket_line(row, viewer) for row in rows]
 
     async def customer(self, viewer: Viewer, customer_id: int) -> CustomerCard | None:
         async with self._eyes(viewer) as connection:
@@ -106,7 +106,7 @@ async def _page(connection: Connection, viewer: Viewer, row: asyncpg.Record) -> 
     assert card is not None, "a foreign key keeps a ticket's customer"
     conversations = await connection.fetch(SQL["conversations"], row["id"])
     messages = await connection.fetch(SQL["transcript"], row["id"], TRANSCRIPT_SHOWN)
-    ticket = _line(row, viewer)
+    ticket = ticket_line(row, viewer)
     return TicketPage(
         ticket=ticket,
         decision=_decision(row),
@@ -144,7 +144,7 @@ async def _card(connection: Connection, viewer: Viewer, customer_id: int) -> Cus
     at_hand = await connection.fetch(
         SQL["tickets_at_hand"], customer_id, _teams(viewer), [contact.ticket_id for contact in contacts]
     )
-    lines = {line["id"]: _line(line, viewer) for line in at_hand}
+    lines = {line["id"]: ticket_line(line, viewer) for line in at_hand}
     return CustomerCard(
         id=row["id"],
         name=row["name"],
@@ -180,7 +180,8 @@ def _past(contact: Contact, ticket: TicketLine | None) -> PastContact:
     )
 
 
-def _line(row: asyncpg.Record, viewer: Viewer) -> TicketLine:
+def ticket_line(row: asyncpg.Record, viewer: Viewer) -> TicketLine:
+    """The ticket in a row, with its lease if the row has one and the viewer holds it."""
     epoch = row.get("lease_epoch")
     return TicketLine(
         id=row["id"],

@@ -62,6 +62,8 @@ async def an_app(
         **people(),
         reading=None,
         desk=None,
+        lead=None,
+        picking=None,
         claims=Claims(FakeClaims(), metrics, policy=a_policy()),
         streams=fake_streams(FakeSituations({}), metrics),
         publisher=publisher or Accepting(),

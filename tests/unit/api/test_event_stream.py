@@ -62,6 +62,8 @@ async def serving(store: FakeSituations) -> AsyncIterator[Process]:
         **people(),
         reading=None,
         desk=None,
+        lead=None,
+        picking=None,
         claims=Claims(FakeClaims(), metrics, policy=a_policy()),
         streams=streams,
         publisher=Accepting(),

@@ -77,6 +77,8 @@ async def serving(store: FakeClaims, bus: Slow) -> AsyncIterator[str]:
         **people(),
         reading=Unreadable(),
         desk=None,
+        lead=None,
+        picking=None,
         claims=claims,
         streams=fake_streams(FakeSituations({}), metrics),
         publisher=bus,

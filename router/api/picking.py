@@ -1,0 +1,88 @@
+"""Cherry-picking: what waits in a queue, and taking one of it, where the policy lets agents choose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from router.api.access import PERSONS, READERS
+from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
+from router.api.lead import QueuePath
+from router.api.tickets import TicketPath, ticket_answer
+from router.domain.agent import Principal
+from router.domain.errors import Conflict
+from router.domain.ticket import TicketId
+from router.flow import picking
+from router.flow.picking import After
+from router.flow.reading import Reading, TicketLine, TicketPage, Viewer
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class WaitingQuery(Model):
+    """Which page of what waits; `after` is the `next` of the page before."""
+
+    after: Annotated[str, Field(pattern=r"^[0-9]{1,16}\.[0-9]{1,18}$")] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingList:
+    """Waiting tickets, due first comes first; `next` asks for the page after this one, None where there is none."""
+
+    tickets: Sequence[TicketLine]
+    next: str | None = None
+
+
+class PickingEndpoints:
+    """See what waits, and take it."""
+
+    def __init__(self, *, picking: picking.Picking, reading: Reading) -> None:
+        self._picking = picking
+        self._reading = reading
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="GET",
+                path="/v1/queues/{queue}/tickets",
+                summary="What waits in a queue where agents may choose, due first.",
+                handle=self.waiting,
+                roles=READERS,
+                answers={200: PossibleAnswer("A page of tickets.", WaitingList)},
+            ),
+            Endpoint(
+                method="POST",
+                path="/v1/tickets/{id}/take",
+                summary="Take a waiting ticket of your choice, where the queue lets agents choose. Safe to repeat.",
+                handle=self.take,
+                roles=PERSONS,
+                answers={200: PossibleAnswer("It is yours, under the lease in `ETag`.", TicketPage)},
+            ),
+        ]
+
+    async def waiting(self, who: Principal, path: QueuePath, query: WaitingQuery) -> Answer:
+        after = _read(query.after) if query.after else None
+        found = await self._picking.waiting(Viewer.of(who), path.queue, after=after, limit=query.limit + 1)
+        shown = found[: query.limit]
+        return Answer(content=WaitingList(tickets=shown, next=_write(shown[-1]) if len(found) > len(shown) else None))
+
+    async def take(self, who: Principal, path: TicketPath) -> Answer:
+        assert who.agent, "the endpoint is for persons"
+        lease = await self._picking.take(who.agent, TicketId(path.id))
+        page = await self._reading.ticket(Viewer.of(who), lease.ticket_id)
+        if page is None or not page.lease:
+            raise Conflict(f"Ticket {path.id} was yours and has moved on since: read it again.")
+        return ticket_answer(page)
+
+
+def _read(after: str) -> After:
+    micros, _, ticket_id = after.partition(".")
+    return After(due_at=_EPOCH + int(micros) * _MICROSECOND, ticket_id=TicketId(int(ticket_id)))
+
+
+def _write(last: TicketLine) -> str:
+    return f"{(last.due_at - _EPOCH) // _MICROSECOND}.{last.id}"

@@ -1,0 +1,101 @@
+"""Cherry-picking: agents see what waits in a queue and choose, where the policy lets them. Leaves `next` to claims."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from router.decide.eligibility import Standing, why_not
+from router.domain.agent import Agent, Lease
+from router.domain.errors import Conflict, NotFound, Refused
+from router.domain.ticket import TicketId, TicketState
+from router.flow.claims import Assignment
+from router.flow.moves import Moves, TicketNow
+from router.flow.reading import TicketLine, Viewer
+from router.flow.why import asked_of
+from router.metrics import Metrics
+from router.policy.model import Assignment as Rules
+from router.policy.model import Policy
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class After:
+    """Where a page of waiting tickets ended, in the order of due times."""
+
+    due_at: datetime
+    ticket_id: TicketId
+
+
+class PickingWork(Moves, Protocol):
+    """One transaction in which an agent takes a ticket of their choice."""
+
+    async def standing(self, agent: Agent, ticket: TicketNow, rules: Rules) -> Standing: ...
+
+    async def take(self, agent: Agent, ticket: TicketNow, policy_version: str) -> Assignment: ...
+
+
+class PickingStore(Protocol):
+    """Where tickets wait to be chosen."""
+
+    def work(self) -> AbstractAsyncContextManager[PickingWork]: ...
+
+    async def waiting(self, viewer: Viewer, queue: str, *, after: After | None, limit: int) -> Sequence[TicketLine]:
+        """What waits for anybody, or for the viewer alone; due first comes first."""
+
+
+class Picking:
+    """What agents do in queues with `cherry_pick`. A queue or ticket of another team is `NotFound`."""
+
+    def __init__(self, *, store: PickingStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
+        self._store = store
+        self._policy = policy
+        self._metrics = metrics
+
+    async def waiting(self, viewer: Viewer, queue: str, *, after: After | None, limit: int) -> Sequence[TicketLine]:
+        """Return a page of what waits in the queue; raises `Refused` where agents are not to choose."""
+        known = self._policy().queues.get(queue)
+        if known is None or not (viewer.teams is None or known.team in viewer.teams):
+            raise NotFound(f"There is no queue {queue} in your teams.")
+        self._check(queue)
+        return await self._store.waiting(viewer, queue, after=after, limit=limit)
+
+    async def take(self, agent: Agent, ticket_id: TicketId) -> Lease:
+        """Assign a waiting ticket to the agent who chose it; safe to repeat.
+
+        Raises `Conflict` where somebody was faster, `Refused` where the policy, the agent's skills, presence or
+        capacity forbid it.
+        """
+        policy = self._policy()
+        async with self._store.work() as work:
+            await work.lock_agents([agent.id])
+            ticket = (await work.lock_tickets([ticket_id], agent.teams)).get(ticket_id)
+            if ticket is None:
+                raise NotFound(f"There is no ticket {ticket_id} in your teams.")
+            if ticket.state is TicketState.ASSIGNED and ticket.assigned_to == agent.id:
+                return Lease(ticket.id, ticket.epoch)
+            self._check(ticket.queue)
+            if ticket.state is not TicketState.QUEUED:
+                raise Conflict(f"Ticket {ticket_id} is {ticket.state}: somebody was faster, choose another one.")
+            asked = asked_of(ticket.place, policy, now=ticket.now, reserved_for=ticket.reserved_for)
+            if why := why_not(await work.standing(agent, ticket, policy.assignment), asked):
+                raise Refused(f"You cannot take ticket {ticket_id}: {agent.name} {why}.")
+            assignment = await work.take(agent, ticket, policy.version)
+        self._observe(assignment)
+        return assignment.lease
+
+    def _check(self, queue: str) -> None:
+        known = self._policy().queues.get(queue)
+        if known is None or not known.cherry_pick:
+            raise Refused(f"Agents do not choose tickets of queue {queue}: ask for the next one.")
+
+    def _observe(self, assignment: Assignment) -> None:
+        place = (assignment.queue, assignment.channel)
+        self._metrics.wait.labels(*place).observe(assignment.waited_s)
+        self._metrics.answered.labels(*place, "true" if assignment.met_target else "false").inc()
+        ids = {"ticket_id": assignment.lease.ticket_id, "agent_id": assignment.agent_id}
+        log.info("ticket assigned", **ids, queue=assignment.queue, reason="picked")

@@ -1,0 +1,166 @@
+-- name: now
+-- The clock of all decisions.
+select statement_timestamp()
+
+-- name: lock_agent_named
+-- An agent of one of these teams (null: any); first in the order of locks.
+select id
+from agent
+where name = $1
+  and ($2::text[] is null or exists (
+    select from agent_team
+    where agent_team.agent_id = agent.id
+      and team = any ($2)))
+for no key update
+
+-- name: set_draining
+-- Gives the agent nothing new, or work again; no row if that is so already.
+update agent
+set is_draining = $2
+where id = $1
+  and is_draining <> $2
+returning name
+
+-- name: requeue
+-- Everything that the agent is offered or assigned waits again, each at its place: the wait is the one it was in.
+-- The agent's row is locked, so nothing is given to them meanwhile; tickets are locked in id order, as everywhere.
+with held as materialized (
+  select id
+  from ticket
+  where assigned_to = $1
+    and state in ('offered', 'assigned')
+    and ($2::text[] is null or team = any ($2))
+  order by id
+  for no key update
+), released as (
+  update ticket
+  set
+    state = 'queued', assigned_to = null, assigned_at = null, state_until = null, is_seen = false,
+    preferred_agent_id = null, preferred_until = null
+  from held
+  where ticket.id = held.id
+  returning ticket.id, ticket.queue, ticket.lease_epoch
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), 'release', 'queued', $3,
+    jsonb_build_object('reason', 'requeued', 'agent', $1::bigint, 'queue', queue, 'lease_epoch', lease_epoch)
+  from released
+)
+select id
+from released
+order by id
+
+-- name: hint
+-- Whoever can give tickets to somebody looks at once. Leads do not do this often enough to make commits queue up.
+select pg_notify('frontdesk_queued', '')
+
+-- name: misroute
+-- The last line of a ticket's history that moved it and has not been undone.
+select moved.id, moved.data -> 'was' as was
+from ticket_event as moved
+where moved.ticket_id = $1
+  and moved.data ? 'was'
+  and not exists (
+    select from ticket_event as undone
+    where undone.ticket_id = $1
+      and undone.data ->> 'undone' = moved.id::text)
+order by moved.id desc
+limit 1
+
+-- name: put_back
+-- The ticket waits where it was, since when it did.
+update ticket
+set
+  state = 'queued', queue = $5, team = $6, skills = $7, group_id = $8, enqueued_at = $9, due_at = $10, relaxed = $11,
+  relax_at = $12, preferred_agent_id = null, preferred_until = null, assigned_to = null, assigned_at = null,
+  state_until = null, is_seen = false
+where id = $1
+  and lease_epoch = $2
+  and state = $3
+  and team = $4
+returning id
+
+-- name: customers_waiting
+-- Whose tickets are due first of those that have waited in the queue since before $3. By the groups of the queue and by
+-- what is reserved, so that an index leads to them however many wait.
+select customer_id
+from (
+  select head.*
+  from skill_group
+  cross join lateral (
+    select ticket.customer_id, ticket.due_at, ticket.id
+    from ticket
+    where ticket.group_id = skill_group.id
+      and ticket.state = 'queued'
+      and ticket.preferred_agent_id is null
+      and ticket.enqueued_at <= $3
+    order by ticket.due_at, ticket.id
+    limit $4
+  ) as head
+  where skill_group.queue = $1
+    and ($2::text[] is null or skill_group.team = any ($2))
+  union all
+  select ticket.customer_id, ticket.due_at, ticket.id
+  from ticket
+  where ticket.queue = $1
+    and ($2::text[] is null or ticket.team = any ($2))
+    and ticket.state = 'queued'
+    and ticket.preferred_agent_id is not null
+    and ticket.enqueued_at <= $3
+) as waiting
+order by due_at, id
+limit $4
+
+-- name: lock_customers
+-- Their digests are rewritten from what is read here; before their tickets in the order of locks.
+select id, created_at, name, tier, is_blocked, contacts, reopened_count, last_agent_id
+from customer
+where id = any ($1::bigint[])
+order by id
+for no key update
+
+-- name: close
+-- Resolves what these customers have waiting in the queue; a ticket that somebody is writing to is left alone.
+-- MATERIALIZED: a planner that re-ran the locking would skip nothing, SKIP LOCKED does not skip one's own locks.
+with chosen as materialized (
+  select id
+  from ticket
+  where customer_id = any ($1::bigint[])
+    and is_open
+    and state = 'queued'
+    and queue = $2
+    and ($3::text[] is null or team = any ($3))
+    and enqueued_at <= $4
+  order by id
+  limit $5
+  for no key update skip locked
+), closed as (
+  update ticket
+  set
+    state = 'resolved', resolved_at = statement_timestamp(), relax_at = null, preferred_agent_id = null,
+    preferred_until = null
+  from chosen
+  where ticket.id = chosen.id
+  returning ticket.id, ticket.customer_id, ticket.channel
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), 'resolve', 'resolved', $6,
+    jsonb_build_object('reason', 'closed', 'why', $7::text, 'queue', $2::text)
+  from closed
+)
+select id as ticket_id, customer_id, channel
+from closed
+
+-- name: stuck
+-- A ticket with what may hold it up.
+select
+  ticket.id, ticket.channel, ticket.queue, ticket.team, ticket.skills, ticket.state, ticket.route, ticket.enqueued_at,
+  ticket.due_at, ticket.relaxed, ticket.relax_at, ticket.state_until, ticket.preferred_until, skill_group.weight,
+  statement_timestamp() as now, ticket.preferred_agent_id,
+  (select name from agent where agent.id = ticket.assigned_to) as holder
+from ticket
+join skill_group on skill_group.id = ticket.group_id
+where ticket.id = $1
+  and ($2::text[] is null or ticket.team = any ($2))

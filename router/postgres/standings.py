@@ -1,0 +1,53 @@
+"""How agents stand to a ticket, as PostgreSQL knows it. Leaves what that means to `decide.eligibility`."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from router.decide.eligibility import Refusal, Standing
+from router.domain.agent import Agent, Presence, Status
+from router.domain.capacity import Capacity
+from router.domain.customer import AgentId
+from router.domain.ticket import TicketId
+from router.postgres.database import Connection
+from router.postgres.statements import load
+
+SQL = load("standings")
+
+
+async def standings(
+    connection: Connection,
+    ticket_id: TicketId,
+    *,
+    team: str,
+    enqueued_at: datetime,
+    usual: Capacity,
+    also: AgentId | None = None,
+    only: AgentId | None = None,
+) -> Sequence[Standing]:
+    """Return everybody of the team by name, and `also` this agent; or `only` that one. `usual` is the policy's word."""
+    rows = await connection.fetch(SQL["standings"], ticket_id, enqueued_at, team, also, only)
+    return [_standing(row, usual) for row in rows]
+
+
+def _standing(row: asyncpg.Record, usual: Capacity) -> Standing:
+    return Standing(
+        agent=Agent(id=row["id"], name=row["name"], teams=frozenset(row["teams"]), skills=frozenset(row["skills"])),
+        is_retired=row["is_retired"],
+        is_draining=row["is_draining"],
+        presence=_presence(row),
+        capacity=usual.adjusted(
+            limit=row["capacity"], weights=json.loads(row["weights"]), most=json.loads(row["most"])
+        ),
+        held=Counter(row["held"]),
+        refusal=Refusal(row["refusal"]) if row["refusal"] else None,
+    )
+
+
+def _presence(row: asyncpg.Record) -> Presence | None:
+    if row["status"] is None:
+        return None
+    return Presence(status=Status(row["status"]), reason=row["reason"], since=row["since"], seen_at=row["seen_at"])
