@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.domain.agent import Agent
+from router.domain.agent import Agent, Lease
+from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import Requirement
 from router.flow.claims import Assignment, Claims
@@ -19,13 +21,16 @@ from router.policy.model import Policy
 from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from router.postgres.statements import load
+from tests import claim_log
 from tests.agents import Agents
-from tests.assignment import UNLIMITED
+from tests.assignment import UNLIMITED, a_policy
+from tests.storm import Chances, Storm
 from tests.tickets import NOON, a_requirement, queue_ticket, queue_tickets
 
 DEADLINE_S = 30
 LONG = timedelta(minutes=1)
 NO_WAIT = timedelta(0)
+VICTIMS = "storm-beaten"
 SEE = "update ticket set is_seen = true where id = $1 and assigned_to = $2 and lease_epoch = $3"
 
 
@@ -37,14 +42,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def lanes(
-    url: str, count: int, *, poll_s: float = 1.0, policy: Callable[[], Policy] = UNLIMITED
+    url: str, count: int, *, poll_s: float = 1.0, policy: Callable[[], Policy] = UNLIMITED, name: str = "test"
 ) -> AsyncIterator[list[Claims]]:
     """As many lanes as there would be processes, each with connections of its own."""
     metrics = Metrics(CollectorRegistry())
     async with AsyncExitStack() as stack, asyncio.timeout(DEADLINE_S):
-        databases = [
-            await stack.enter_async_context(connected(url, metrics, size=2, name="test")) for _ in range(count)
-        ]
+        databases = [await stack.enter_async_context(connected(url, metrics, size=2, name=name)) for _ in range(count)]
         lanes = [Claims(PostgresClaims(database), metrics, policy=policy, poll_s=poll_s) for database in databases]
         running = [asyncio.create_task(lane.run()) for lane in lanes]
         try:
@@ -117,6 +120,44 @@ async def test_each_agent_gets_tickets_in_the_order_they_are_due(database_url: s
         for agent in agents:
             taken = [assignment.lease.ticket_id for assignment in await take_all(lane, agent.id, database)]
             assert taken == sorted(taken, key=due.__getitem__)
+
+
+CARRIED = Capacity(limit=6, weights={"chat": 2, "sms": 2}, most={"chat": 1}, interruptible=frozenset({"email"}))
+CHANNELS = ("email", "chat", "sms")
+RESOLVE = """
+    with resolved as (
+      update ticket set state = 'resolved', assigned_to = null
+      where id = $1 and assigned_to = $2 and lease_epoch = $3 and state = 'assigned'
+      returning id, lease_epoch
+    )
+    insert into ticket_event (ticket_id, at, kind, state, actor, data)
+    select id, now(), 'resolve', 'resolved', 'agent:' || $2, jsonb_build_object('lease_epoch', lease_epoch)
+    from resolved"""
+
+
+async def test_nobody_ever_carries_too_much_or_holds_what_another_holds(database_url: str, database: Database):
+    agents = [agent.id for agent in await staff(database)]
+    for team, channel, skills in product(TEAMS, CHANNELS, SKILLS):
+        await queue_tickets(database, a_requirement(team=team, channel=channel, skills=skills), count=30)
+    chances = Chances(hangs_up=0.1, breaks=0.02, loses=0.05)
+    storm = Storm(database, agents, chances=chances, victims=f"frontdesk {VICTIMS}", seed=1)
+
+    async def client(agent_id: AgentId, lane: Claims) -> None:
+        held: list[Lease] = []
+        for _ in range(20):
+            if assignment := await storm.next(lambda agent_id: lane.next(agent_id, NO_WAIT), agent_id):
+                await database.execute("test", SEE, assignment.lease.ticket_id, agent_id, assignment.lease.epoch)
+                held.append(assignment.lease)
+            elif held:
+                done = held.pop(0)
+                await database.execute("test", RESOLVE, done.ticket_id, agent_id, done.epoch)
+            await storm.strike()
+
+    async with lanes(database_url, 3, policy=a_policy(CARRIED), name=VICTIMS) as three:
+        await asyncio.gather(*(client(agent_id, lane) for agent_id in agents for lane in three))
+    happened = await claim_log.events(database)
+    assert len(happened) > 300
+    assert claim_log.violations(happened, await claim_log.eligible_groups(database), CARRIED) == []
 
 
 async def test_every_assignment_has_its_line_of_history_that_says_why(database_url: str, database: Database):

@@ -86,6 +86,7 @@ order by due_at, id
 -- Assigns the tickets that still wait where they were read, and writes the event of each.
 -- MATERIALIZED: a planner that re-ran the locking would skip nothing, SKIP LOCKED does not skip one's own locks.
 -- No key update: intake's key share lock on a ticket that gets a conversation is no reason to pass it over.
+-- Presence in id order: whoever renews several leases at once locks it so, too.
 -- Not now(): the transaction may have begun, and waited for an agent, before the ticket was queued.
 with matched as (
   select *
@@ -125,9 +126,15 @@ with matched as (
   from taken
 ), busy as (
   update presence
-  set idle_since = taken.assigned_at
-  from taken
-  where presence.agent_id = taken.agent_id
+  set idle_since = statement_timestamp()
+  from (
+    select presence.agent_id
+    from presence
+    where presence.agent_id in (select taken.agent_id from taken)
+    order by presence.agent_id
+    for no key update
+  ) as given
+  where presence.agent_id = given.agent_id
 )
 select id, lease_epoch, agent_id, queue, channel, waited_s, met_target
 from taken

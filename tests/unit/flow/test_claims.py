@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.domain.errors import StoreUnavailable
+from router.domain.agent import Status
+from router.domain.capacity import Capacity
+from router.domain.errors import Conflict, StoreUnavailable
 from router.flow.claims import Claims
 from router.metrics import Metrics
 from router.policy.model import Policy
-from tests.assignment import UNLIMITED
+from tests.assignment import UNLIMITED, a_policy
 from tests.fake_claims import FakeClaims
 from tests.tickets import a_requirement
 
@@ -206,6 +208,88 @@ async def test_one_client_that_goes_away_does_not_take_the_answer_from_the_other
         ticket_id = await store.queue(a_requirement())
         claims.wake()
         assert (await other).lease.ticket_id == ticket_id
+
+
+async def test_a_full_agent_waits_until_there_is_room():
+    store = FakeClaims()
+    ada, ticket_id = await store.agent(), await store.queue(a_requirement())
+    await store.limit(ada, 0)
+    async with serving(store) as claims:
+        asking = await parked(claims, store, ada)
+        await store.limit(ada, 1)
+        claims.wake()
+        assert (await asking).lease.ticket_id == ticket_id
+
+
+async def test_agents_carry_what_the_policy_says():
+    store = FakeClaims()
+    ada = await store.agent()
+    for _ in range(3):
+        await store.queue(a_requirement())
+    given = []
+    async with serving(store, policy=a_policy(Capacity(limit=2, weights={}, most={}))) as claims:
+        while assignment := await claims.next(ada, NO_WAIT):
+            given.append(assignment.lease.ticket_id)
+            await store.see(assignment.lease.ticket_id)
+    assert len(given) == 2
+
+
+async def test_tickets_of_push_queues_are_not_given():
+    store = FakeClaims()
+    ada = await store.agent()
+    await store.queue(a_requirement(queue="live"))
+    async with serving(store, policy=a_policy(push=["live"])) as claims:
+        assert await claims.next(ada, NO_WAIT) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (Status.BUSY, "Your status is busy: set it to available to be given tickets."),
+        (Status.WRAP_UP, "Your status is wrap_up: set it to available to be given tickets."),
+    ],
+)
+async def test_who_is_not_available_is_told_at_once(status: Status, sentence: str):
+    store = FakeClaims()
+    ada = await store.agent()
+    await store.queue(a_requirement())
+    await store.declare(ada, status)
+    async with serving(store) as claims:
+        with pytest.raises(Conflict) as caught:
+            await claims.next(ada, LONG)
+    assert str(caught.value) == sentence
+
+
+async def test_who_is_drained_is_told_at_once():
+    store = FakeClaims()
+    ada = await store.agent()
+    await store.drain(ada)
+    async with serving(store) as claims:
+        with pytest.raises(Conflict, match="drained"):
+            await claims.next(ada, LONG)
+
+
+async def test_who_becomes_unavailable_while_waiting_is_told():
+    store = FakeClaims()
+    ada, grace = await store.agent(), await store.agent()
+    async with serving(store) as claims:
+        asking, other = await parked(claims, store, ada), await parked(claims, store, grace)
+        await store.declare(ada, Status.AWAY)
+        claims.wake()
+        with pytest.raises(Conflict, match="away"):
+            await asking
+        assert not other.done()
+
+
+async def test_when_many_tickets_of_one_group_are_due_first_all_of_them_are_found():
+    store = FakeClaims()
+    agents = [await store.agent(skills=["de"]) for _ in range(20)]
+    first = [await store.queue(a_requirement()) for _ in agents]
+    for queue in range(40):
+        await store.queue(a_requirement(queue=f"other {queue}"), due_in=timedelta(hours=2))
+    async with serving(store) as claims:
+        given = await asyncio.gather(*(claims.next(agent_id, NO_WAIT) for agent_id in agents))
+    assert [assignment.lease.ticket_id for assignment in given] == first
 
 
 async def test_an_outage_is_told_to_everybody_who_waits_and_the_lane_goes_on():
