@@ -283,11 +283,8 @@ async def test_who_lacks_every_skill_that_is_asked_for_is_told_so_by_next(databa
     async with running_api(database_url, policy_text=SKILLED) as api:
         caller = await api.agent(await an_agent(api.database, "Ada", skills=["german"]))
         answer = await caller.post("/v1/me/next?wait=30")
-        assert (answer.status, answer.json["detail"]) == (
-            403,
-            "The queues of your teams ask for skills that you do not have (german, vip:4): ask a lead or an admin to"
-            " add them.",
-        )
+        assert answer.status == 403
+        assert "skills that you do not have (german, vip:4)" in answer.json["detail"]
         assert (await caller.get("/v1/me")).json["queues"] == []
 
 
