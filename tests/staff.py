@@ -8,7 +8,7 @@ from router.postgres.database import Database
 HIRE = """
 with hired as (
   insert into agent (name, skills, capacity)
-  select 'agent ' || number, $3::text[], $4::integer
+  select 'agent ' || (select count(*) from agent) + number, $3::text[], $4::integer
   from generate_series(1, $1::integer) as number
   returning id, name
 ), joined as (

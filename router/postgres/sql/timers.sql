@@ -1,0 +1,281 @@
+-- name: expire_offers
+-- Offers whose time is over: the tickets wait on in their places, and the agents have missed one more.
+with expired as materialized (
+  select ticket.id, ticket.assigned_to as agent_id
+  from ticket
+  join agent on agent.id = ticket.assigned_to
+  join presence on presence.agent_id = agent.id
+  where ticket.state = 'offered'
+    and ticket.state_until <= statement_timestamp()
+  order by ticket.state_until
+  limit $1
+  for no key update of agent, ticket, presence skip locked
+), queued as (
+  update ticket
+  set state = 'queued', assigned_to = null, assigned_at = null, state_until = null, is_seen = false
+  from expired
+  where ticket.id = expired.id
+  returning
+    ticket.id, ticket.queue, ticket.channel, ticket.enqueued_at, ticket.lease_epoch, ticket.policy_version,
+    expired.agent_id
+), refused as (
+  insert into refusal (ticket_id, agent_id, enqueued_at, at, kind)
+  select id, agent_id, enqueued_at, statement_timestamp(), 'expired'
+  from queued
+  on conflict (ticket_id, agent_id) do update
+  set enqueued_at = excluded.enqueued_at, at = excluded.at, kind = excluded.kind
+), missed as (
+  update presence
+  set missed = least(presence.missed + by_agent.missed, 1000)
+  from (
+    select agent_id, count(*) as missed
+    from queued
+    group by agent_id
+  ) as by_agent
+  where presence.agent_id = by_agent.agent_id
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), 'expire', 'queued', 'timers',
+    jsonb_build_object(
+      'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version', policy_version)
+  from queued
+)
+select queue, channel, 'offered' as was, agent_id
+from queued
+
+-- name: set_away
+-- Those of the agents who have missed so many offers in a row are away until they say otherwise.
+with absent as (
+  update presence
+  set status = 'away', reason = null, since = statement_timestamp(), missed = 0
+  from agent
+  where agent.id = presence.agent_id
+    and presence.agent_id = any ($1::bigint[])
+    and presence.missed >= $2::integer
+    and presence.status = 'available'
+  returning presence.agent_id, agent.name
+), noted as (
+  insert into audit (actor, action, subject, data)
+  select
+    'timers', 'presence.set', 'agent:' || name,
+    jsonb_build_object('status', jsonb_build_array('available', 'away'), 'missed', $2::integer)
+  from absent
+)
+select agent_id
+from absent
+
+-- name: withdraw_offers
+-- What else is offered to these agents, whose rows are locked, waits on in its place.
+with offered as materialized (
+  select id, assigned_to as agent_id
+  from ticket
+  where assigned_to = any ($1::bigint[])
+    and state = 'offered'
+  for no key update skip locked
+), queued as (
+  update ticket
+  set state = 'queued', assigned_to = null, assigned_at = null, state_until = null, is_seen = false
+  from offered
+  where ticket.id = offered.id
+  returning
+    ticket.id, ticket.queue, ticket.channel, ticket.lease_epoch, ticket.policy_version, offered.agent_id
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), 'release', 'queued', 'timers',
+    jsonb_build_object(
+      'reason', 'not_available', 'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version',
+      policy_version)
+  from queued
+)
+select queue, channel, 'offered' as was
+from queued
+
+-- name: release_lost
+-- What agents hold whose last sign of life is older than $2: it waits on in its place, and wrap-up has ended.
+with lost as materialized (
+  select ticket.id, ticket.state, agent.id as agent_id
+  from presence
+  join agent on agent.id = presence.agent_id
+  join ticket on ticket.assigned_to = agent.id
+  where presence.seen_at < statement_timestamp() - $2::interval
+  limit $1
+  for no key update of agent, ticket, presence skip locked
+), released as (
+  update ticket
+  set
+    state = case when lost.state = 'wrap_up' then 'resolved' else 'queued' end,
+    resolved_at = case when lost.state = 'wrap_up' then statement_timestamp() end,
+    assigned_to = null, assigned_at = null, state_until = null, is_seen = false
+  from lost
+  where ticket.id = lost.id
+  returning
+    ticket.id, ticket.state, ticket.queue, ticket.channel, ticket.lease_epoch, ticket.policy_version, lost.agent_id,
+    lost.state as was
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), case when was = 'wrap_up' then 'resolve' else 'release' end, state, 'timers',
+    jsonb_build_object(
+      'reason', 'agent_lost', 'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version',
+      policy_version)
+  from released
+)
+select queue, channel, was
+from released
+
+-- name: end_wishes
+-- Tickets reserved for an agent for long enough, or for one who is not there: from now on they are anybody's.
+with over as materialized (
+  select ticket.id, ticket.preferred_agent_id as agent_id
+  from ticket
+  where ticket.state = 'queued'
+    and ticket.preferred_agent_id is not null
+    and (
+      ticket.preferred_until <= statement_timestamp()
+      or not exists (
+        select from presence
+        join agent on agent.id = presence.agent_id
+        where presence.agent_id = ticket.preferred_agent_id
+          and presence.status = 'available'
+          and presence.seen_at >= statement_timestamp() - $2::interval
+          and not agent.is_draining
+          and agent.retired_at is null))
+  limit $1
+  for no key update of ticket skip locked
+), ended as (
+  update ticket
+  set preferred_agent_id = null, preferred_until = null
+  from over
+  where ticket.id = over.id
+  returning ticket.id, ticket.queue, ticket.channel, ticket.policy_version, over.agent_id
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), 'relax', 'queued', 'timers',
+    jsonb_build_object('reason', 'wish_over', 'agent', agent_id, 'queue', queue, 'policy_version', policy_version)
+  from ended
+)
+select queue, channel, 'queued' as was
+from ended
+
+-- name: end_wrap_ups
+-- Wrap-up that has lasted as long as it may; the customer's digest was written when the contact ended.
+with over as materialized (
+  select ticket.id, agent.id as agent_id
+  from ticket
+  join agent on agent.id = ticket.assigned_to
+  where ticket.state = 'wrap_up'
+    and ticket.state_until <= statement_timestamp()
+  order by ticket.state_until
+  limit $1
+  for no key update of agent, ticket skip locked
+), resolved as (
+  update ticket
+  set
+    state = 'resolved', resolved_at = statement_timestamp(), assigned_to = null, state_until = null, is_seen = false
+  from over
+  where ticket.id = over.id
+  returning ticket.id, ticket.queue, ticket.channel, ticket.lease_epoch, ticket.policy_version, over.agent_id
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), 'resolve', 'resolved', 'timers',
+    jsonb_build_object(
+      'reason', 'wrap_up_over', 'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version',
+      policy_version)
+  from resolved
+)
+select queue, channel, 'wrap_up' as was
+from resolved
+
+-- name: wake
+-- Snoozed until now: a new wait begins, with the target the ticket had. It waits first for whoever put it aside, where
+-- its queue ($2, for so long: $3) has such a wish; it is relaxed where it waits in the queue ($5) of its route ($4).
+with due as materialized (
+  select id, queue, route, preferred_agent_id
+  from ticket
+  where state = 'snoozed'
+    and state_until <= statement_timestamp()
+  order by state_until
+  limit $1
+  for no key update skip locked
+), woken as (
+  update ticket
+  set
+    state = 'queued', state_until = null, enqueued_at = statement_timestamp(),
+    due_at = statement_timestamp() + make_interval(secs => ticket.target_s), relaxed = 0,
+    relax_at = statement_timestamp() + step.after,
+    preferred_agent_id = case when wish.lasts is not null then due.preferred_agent_id end,
+    preferred_until = case when due.preferred_agent_id is not null then statement_timestamp() + wish.lasts end
+  from due
+  left join unnest($2::text[], $3::interval[]) as wish (queue, lasts) on wish.queue = due.queue
+  left join unnest($4::text[], $5::text[], $6::interval[]) as step (route, queue, after)
+    on step.route = due.route and step.queue = due.queue
+  where ticket.id = due.id
+  returning ticket.id, ticket.queue, ticket.channel, ticket.due_at, ticket.preferred_agent_id
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), 'queue', 'queued', 'timers',
+    jsonb_build_object(
+      'reason', 'woken', 'agent', preferred_agent_id, 'queue', queue, 'due_at', due_at, 'policy_version', $7::text)
+  from woken
+)
+select queue, channel, 'snoozed' as was
+from woken
+
+-- name: to_relax
+-- Waiting tickets whose next step is due, locked until the end of the transaction.
+select
+  ticket.id, ticket.route, ticket.queue, ticket.team, ticket.skills, ticket.channel, ticket.enqueued_at,
+  ticket.due_at, ticket.relaxed, statement_timestamp() as now,
+  (select weight from skill_group where skill_group.id = ticket.group_id) as weight
+from ticket
+where ticket.state = 'queued'
+  and ticket.relax_at <= statement_timestamp()
+order by ticket.relax_at
+limit $1
+for no key update skip locked
+
+-- name: relax
+-- Writes what the steps came to. A wish ends where the ticket now waits in another queue: it was for the former one.
+with relaxed as (
+  select *
+  from unnest(
+    $1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[], $7::timestamptz[], $8::bigint[])
+    as relaxed (id, queue, team, skills, due_at, steps, relax_at, group_id)
+), former as (
+  select ticket.id, ticket.queue, ticket.team, ticket.skills, ticket.due_at, ticket.relaxed
+  from relaxed
+  join ticket on ticket.id = relaxed.id
+), written as (
+  update ticket
+  set
+    queue = relaxed.queue, team = relaxed.team, skills = string_to_array(relaxed.skills, ','),
+    group_id = relaxed.group_id, due_at = relaxed.due_at, relaxed = relaxed.steps, relax_at = relaxed.relax_at,
+    preferred_agent_id = case when ticket.queue = relaxed.queue then ticket.preferred_agent_id end,
+    preferred_until = case when ticket.queue = relaxed.queue then ticket.preferred_until end
+  from relaxed
+  where ticket.id = relaxed.id
+  returning ticket.id, ticket.queue, ticket.team, ticket.channel, ticket.skills, ticket.due_at, ticket.relaxed
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    written.id, statement_timestamp(), 'relax', 'queued', 'timers',
+    jsonb_build_object(
+      'reason', 'step', 'steps', written.relaxed, 'queue', written.queue, 'team', written.team, 'skills',
+      to_jsonb(written.skills), 'due_at', written.due_at, 'policy_version', $9::text, 'was',
+      jsonb_build_object(
+        'queue', former.queue, 'team', former.team, 'skills', to_jsonb(former.skills), 'due_at', former.due_at))
+  from written
+  join former on former.id = written.id
+  where written.relaxed > former.relaxed
+)
+select queue, channel, 'queued' as was
+from written
+
+-- name: hint
+-- Tickets wait that did not: whoever can give them to somebody looks at once. One hint for each chunk.
+select pg_notify('frontdesk_queued', '')

@@ -1,0 +1,93 @@
+"""The timers of tickets: each goes on until a chunk is not whole, and says when it last worked."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from router.domain.ticket import TicketState
+from router.flow import ticket_timers as flow
+from router.flow.ticket_timers import CHUNK, Expired, TicketTimers, Turned
+from router.metrics import Metrics
+from tests.intake import POLICY
+
+DEADLINE_S = 5
+SUCCESS = "router_loop_last_success_timestamp_seconds"
+
+
+class Tickets:
+    """A store in which so many tickets become due at once for every timer. `worked` is set when all have looked again."""
+
+    def __init__(self, due: int) -> None:
+        self.due = Counter(dict.fromkeys(NAMES, due))
+        self.calls: Counter[str] = Counter()
+        self.worked = asyncio.Event()
+
+    def turn(self, name: str, limit: int) -> list[Turned]:
+        self.calls[name] += 1
+        if all(self.calls[name] > 1 + 2 for name in NAMES):
+            self.worked.set()
+        turned = min(limit, self.due[name])
+        self.due[name] -= turned
+        return [Turned(queue="general", channel="chat", was=TicketState.OFFERED)] * turned
+
+    async def expire_offers(self, limit: int, away_after: int) -> Expired:
+        return Expired(expired=self.turn("offer_expiry", limit), withdrawn=())
+
+    async def release_lost(self, limit: int, grace: object) -> Sequence[Turned]:
+        return self.turn("lost_agents", limit)
+
+    async def end_wishes(self, limit: int, grace: object) -> Sequence[Turned]:
+        return self.turn("wishes", limit)
+
+    async def end_wrap_ups(self, limit: int) -> Sequence[Turned]:
+        return self.turn("wrap_ups", limit)
+
+    async def wake(self, limit: int, policy: object) -> Sequence[Turned]:
+        return self.turn("snoozes", limit)
+
+    @asynccontextmanager
+    async def relaxing(self, limit: int) -> AsyncIterator["NothingToDecide"]:
+        yield NothingToDecide(self.turn("relaxation", limit))
+
+
+class NothingToDecide:
+    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    waiting = ()
+
+    def __init__(self, turned: Sequence[Turned]) -> None:
+        self.turned = turned
+
+    async def record(self, relaxed: object, policy_version: str) -> Sequence[Turned]:
+        return self.turned
+
+
+NAMES = ("offer_expiry", "lost_agents", "wishes", "wrap_ups", "snoozes", "relaxation")
+
+
+async def test_every_timer_goes_on_until_nothing_is_due_and_says_when_it_last_worked(monkeypatch):
+    monkeypatch.setattr(flow, "EVERY_S", 0)
+    tickets, registry = Tickets(due=CHUNK + 1), CollectorRegistry()
+    timers = TicketTimers(store=tickets, policy=lambda: POLICY, metrics=Metrics(registry))
+    loops = timers.loops()
+    assert sorted(loops) == sorted(NAMES)
+    running = [asyncio.create_task(loop) for loop in loops.values()]
+    async with asyncio.timeout(DEADLINE_S):
+        await tickets.worked.wait()
+    for loop in running:
+        loop.cancel()
+    await asyncio.wait(running)
+    assert set(tickets.due.values()) == {0}
+    assert all(registry.get_sample_value(SUCCESS, {"loop": name}) for name in NAMES)
+
+
+@pytest.mark.parametrize(("outcome", "chunk"), [("expired", "offer_expiry"), ("withdrawn", "lost_agents")])
+async def test_offers_that_time_ends_are_counted_by_queue(outcome: str, chunk: str):
+    registry = CollectorRegistry()
+    timers = TicketTimers(store=Tickets(due=3), policy=lambda: POLICY, metrics=Metrics(registry))
+    assert await timers.chunks()[chunk]() == 3
+    assert registry.get_sample_value("router_offers_total", {"queue": "general", "outcome": outcome}) == 3
