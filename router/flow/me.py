@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from channels.message import Channel
-from router.decide.eligible import queues_for, skills_wanted
+from router.decide.expect import queues_for, skills_wanted
 from router.domain.agent import Agent, Principal, Role
 from router.domain.capacity import Capacity
 from router.domain.errors import Refused

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.decide.eligible import queues_for, skills_wanted
+from router.decide.expect import queues_for, skills_wanted
 from router.domain.agent import Agent
 from router.domain.customer import AgentId
 from router.policy.parse import parse_policy
@@ -37,7 +37,7 @@ routes:
 triage: {bias: 0}
 """)
 
-ELIGIBLE = [
+EXPECTED = [
     ({"frontline"}, {"language:de"}, ["german"]),
     ({"frontline"}, {"patience", "language:de"}, ["german", "later"]),
     ({"frontline"}, set(), []),
@@ -55,7 +55,7 @@ def an_agent(teams: set[str], skills: set[str]) -> Agent:
     return Agent(id=AgentId(1), name="Ada", teams=frozenset(teams), skills=frozenset(skills))
 
 
-@pytest.mark.parametrize(("teams", "skills", "queues"), ELIGIBLE)
+@pytest.mark.parametrize(("teams", "skills", "queues"), EXPECTED)
 def test_tickets_come_from_queues_whose_routes_ask_for_no_more(teams: set[str], skills: set[str], queues: list[str]):
     assert queues_for(an_agent(teams, skills), POLICY) == queues
 

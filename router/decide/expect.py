@@ -1,4 +1,4 @@
-"""Eligible: the queues from which an agent may be given tickets. Leaves which tickets wait there to the claim."""
+"""Expect: the queues from which tickets may come to an agent at all. Leaves which of them are waiting to the claim."""
 
 from collections.abc import Iterator, Set
 
