@@ -20,7 +20,7 @@ SUCCESS = "router_loop_last_success_timestamp_seconds"
 
 
 class Tickets:
-    """A store in which so many tickets become due at once for every timer. `worked` is set when all have looked again."""
+    """A store in which so many tickets become due at once for every timer; `worked` once all have looked again."""
 
     def __init__(self, due: int) -> None:
         self.due = Counter(dict.fromkeys(NAMES, due))
