@@ -62,6 +62,7 @@ async def a_ticket(
     state: str | None = None,
     enqueued_at: datetime = NOON,
     target: timedelta = timedelta(hours=4),
+    complexity: str = "simple",
 ) -> Lease:
     """A waiting ticket, or one that `held_by` holds; the lease is good in that case."""
     insert = """
@@ -70,7 +71,7 @@ async def a_ticket(
           probability, reasons, skills, target_s, enqueued_at, due_at, assigned_to, assigned_at, lease_epoch,
           last_customer_at, created_at, resolved_at)
         values (
-          nextval('ticket_ids'), $1, $2, $3, $4, $5, $6, $7, 'rest', 'v1', 'simple', 0.25, $8, $9, $10, $11, $12,
+          nextval('ticket_ids'), $1, $2, $3, $4, $5, $6, $7, 'rest', 'v1', $17, 0.25, $8, $9, $10, $11, $12,
           $13, $14, $15, $11, $11, $16)
         returning id"""
     state = state or ("assigned" if held_by else "queued")
@@ -82,7 +83,7 @@ async def a_ticket(
             insert,
             customer_id, channel, subject, state, queue, team, group_id, json.dumps(REASONS), list(skills),
             int(target.total_seconds()), enqueued_at, enqueued_at + target, held_by and held_by.id,
-            enqueued_at if held_by else None, 1 if held_by else 0, enqueued_at if state == "resolved" else None,
+            enqueued_at if held_by else None, 1 if held_by else 0, enqueued_at if state == "resolved" else None, complexity,
         )  # fmt: skip
     return Lease(TicketId(ticket_id), 1)
 

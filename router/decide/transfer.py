@@ -26,9 +26,10 @@ def why_refused(queue: str, *, from_team: str, complexity: Complexity, policy: P
 
 def queues_of(teams: Collection[str], wanted: Requirement, policy: Policy) -> list[str]:
     """The queues where somebody of these teams may find the ticket: its own comes first, then the policy's in order."""
-    queues = [queue.name for queue in policy.queues.values() if queue.team in teams]
-    stays = wanted.queue in queues and policy.queues[wanted.queue].team == wanted.team
-    return [wanted.queue, *queues] if stays else queues
+    theirs = [queue for queue in policy.queues.values() if queue.team in teams]
+    # the sort is stable: all others keep their order
+    first = sorted(theirs, key=lambda queue: (queue.name, queue.team) != (wanted.queue, wanted.team))
+    return [queue.name for queue in first]
 
 
 def relaxed_after(route: str, queue: str, policy: Policy) -> timedelta | None:

@@ -1,10 +1,8 @@
 """What agents do with the tickets they hold, on a real PostgreSQL."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
@@ -15,15 +13,14 @@ from router.domain.customer import Contact, ContactOutcome, CustomerId
 from router.domain.errors import Conflict, Invalid, NotFound, Refused
 from router.domain.mail_token import read_token
 from router.flow.hold import Hold
-from router.flow.reading import TicketPage, Viewer
 from router.flow.transfer import Destination
 from router.postgres.customers import PostgresCustomers
 from tests.api_client import SECRET, Api, running_api
 from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
+from tests.holds import a_hold, history, page, waiting_for_locks
 
 REPLY_V1 = TypeAdapter(OutboundMessage)
 PHONE = Handle(kind=HandleKind.PHONE, value="+493012345678")
-EVERYBODY = Viewer(teams=None)
 
 
 @pytest.fixture
@@ -37,37 +34,9 @@ async def grace(api: Api) -> Agent:
     return await an_agent(api.database)
 
 
-async def a_hold(api: Api, agent: Agent, **ticket: Any) -> Hold:
-    return Hold(agent=agent, lease=await a_ticket(api.database, held_by=agent, **ticket))
-
-
-async def page(api: Api, hold: Hold) -> TicketPage:
-    found = await api.reading.ticket(EVERYBODY, hold.lease.ticket_id)
-    assert found is not None
-    return found
-
-
 async def outbox(api: Api) -> list[tuple[str, OutboundMessage]]:
     rows = await api.database.fetch("test", "select routing_key, body from outbox order by id")
     return [(row["routing_key"], REPLY_V1.validate_json(row["body"])) for row in rows]
-
-
-async def history(api: Api, hold: Hold) -> list[tuple[str, str, str, dict[str, Any]]]:
-    """Kind, state, actor and data of each event of the ticket."""
-    rows = await api.database.fetch(
-        "test",
-        "select kind, state, actor, data from ticket_event where ticket_id = $1 order by id",
-        hold.lease.ticket_id,
-    )
-    return [(row["kind"], row["state"], row["actor"], json.loads(row["data"])) for row in rows]
-
-
-async def waiting_for_locks(api: Api, *, count: int) -> None:
-    """Return once so many transactions of this database wait for another one."""
-    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-    async with asyncio.timeout(10):
-        while (await api.database.fetch("test", waiting))[0]["count"] < count:
-            await asyncio.sleep(0.01)
 
 
 async def test_reply_is_in_the_transcript_and_on_its_way(api: Api, grace: Agent):

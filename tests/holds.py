@@ -1,0 +1,48 @@
+"""Tickets that agents hold, and what becomes of them, as the tests of the desk and of a lead's tools look at them."""
+
+import asyncio
+import json
+from typing import Any
+
+from router.domain.agent import Agent
+from router.flow.hold import Hold
+from router.flow.reading import TicketPage, Viewer
+from tests.api_client import Api
+from tests.builders import a_ticket
+
+EVERYBODY = Viewer(teams=None)
+
+
+async def a_hold(api: Api, agent: Agent, **ticket: Any) -> Hold:
+    return Hold(agent=agent, lease=await a_ticket(api.database, held_by=agent, **ticket))
+
+
+async def page(api: Api, hold: Hold) -> TicketPage:
+    """The ticket as somebody sees it who sees everything."""
+    found = await api.reading.ticket(EVERYBODY, hold.lease.ticket_id)
+    assert found is not None
+    return found
+
+
+async def history(api: Api, hold: Hold) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Kind, state, actor and data of each event of the ticket."""
+    rows = await api.database.fetch(
+        "test",
+        "select kind, state, actor, data from ticket_event where ticket_id = $1 order by id",
+        hold.lease.ticket_id,
+    )
+    return [(row["kind"], row["state"], row["actor"], json.loads(row["data"])) for row in rows]
+
+
+async def waiting_for_locks(api: Api, *, count: int) -> None:
+    """Return once so many transactions of this database wait for another one."""
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    async with asyncio.timeout(10):
+        while (await api.database.fetch("test", waiting))[0]["count"] < count:
+            await asyncio.sleep(0.01)
+
+
+async def row(api: Api, ticket_id: int) -> Any:
+    """The ticket's row."""
+    [found] = await api.database.fetch("test", "select * from ticket where id = $1", ticket_id)
+    return found
