@@ -27,6 +27,7 @@ from router.flow.desk import Desk
 from router.flow.lead import Lead
 from router.flow.live_policy import LivePolicy
 from router.flow.me import Myself
+from router.flow.offers import Dispatcher, Offers
 from router.flow.outbox import Relay
 from router.flow.picking import Picking
 from router.flow.presence import LOOK_EVERY_S, Presences
@@ -34,6 +35,7 @@ from router.flow.receive import Receiver
 from router.flow.stream import Streams
 from router.flow.suspects import Isolate
 from router.flow.switch import Switch
+from router.flow.ticket_timers import EVERY_S, TicketTimers
 from router.flow.timers import MAINTAIN_EVERY_S, QueueGauges, every
 from router.local.child import DEADLINE_S, Child
 from router.local.postgres import EmbeddedPostgres, served_elsewhere
@@ -50,6 +52,7 @@ from router.postgres.hints import Hints
 from router.postgres.intake import PostgresIntake
 from router.postgres.lead import PostgresLead
 from router.postgres.migrate import migrate, require_current
+from router.postgres.offers import PostgresDispatch, PostgresOffers
 from router.postgres.operations import PostgresOperations
 from router.postgres.outbox import PostgresOutbox
 from router.postgres.picking import PostgresPicking
@@ -57,6 +60,7 @@ from router.postgres.presence import PostgresPresence
 from router.postgres.reading import PostgresReading
 from router.postgres.retention import Retention, maintain
 from router.postgres.stream import AGENTS, PostgresStream
+from router.postgres.timers import PostgresTimers
 from router.postgres.tokens import Tokens
 from router.postgres.unprocessable import PostgresUnprocessable
 from router.rabbit import connection as rabbit
@@ -191,6 +195,12 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
             loops.start(
                 "maintenance", every(MAINTAIN_EVERY_S, "maintenance", partial(maintain, database, retention), metrics)
             )
+            dispatcher = Dispatcher(store=PostgresDispatch(database), policy=policy.current)
+            queued = shared.hints.subscribe("frontdesk_queued")
+            loops.start("offers", every(EVERY_S, "offers", dispatcher.offer_all, metrics, hint=queued))
+            timers = TicketTimers(store=PostgresTimers(database), policy=policy.current, metrics=metrics)
+            for name, loop in timers.loops().items():
+                loops.start(name, loop)
         if ProcessRole.API in roles:
             claims = Claims(PostgresClaims(database), metrics, policy=policy.current)
             loops.start("claims", claims.run())
@@ -220,6 +230,7 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
                 ),
                 lead=Lead(store=PostgresLead(database), policy=policy.current, metrics=metrics),
                 picking=Picking(store=PostgresPicking(database), policy=policy.current, metrics=metrics),
+                offers=Offers(store=PostgresOffers(database), metrics=metrics),
                 claims=claims,
                 streams=streams,
                 publisher=publisher,

@@ -18,6 +18,7 @@ from router.flow.compose import MailIdentity
 from router.flow.desk import Desk
 from router.flow.lead import Lead
 from router.flow.me import Myself
+from router.flow.offers import Offers
 from router.flow.picking import Picking
 from router.flow.presence import Presences
 from router.flow.stream import Streams
@@ -30,6 +31,7 @@ from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from router.postgres.desk import PostgresDesk
 from router.postgres.lead import PostgresLead
+from router.postgres.offers import PostgresOffers
 from router.postgres.picking import PostgresPicking
 from router.postgres.presence import PostgresPresence
 from router.postgres.reading import PostgresReading
@@ -148,6 +150,7 @@ async def running_api(
             reading=reading,
             desk=desk,
             lead=lead,
+            offers=Offers(store=PostgresOffers(database), metrics=metrics),
             picking=Picking(store=PostgresPicking(database), policy=lambda: policy, metrics=metrics),
             claims=claims,
             streams=streams,

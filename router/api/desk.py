@@ -159,7 +159,7 @@ class DeskEndpoints:
 
     async def reply(self, who: Principal, path: TicketPath, lease: Lease, body: Reply) -> Answer:
         sent = await self._desk.reply(
-            _hold(who, path, lease), body.text, conversation_id=body.conversation, read_up_to=body.read_up_to
+            hold_of(who, path, lease), body.text, conversation_id=body.conversation, read_up_to=body.read_up_to
         )
         content = ReplySent(
             message_id=sent.message_id,
@@ -169,34 +169,34 @@ class DeskEndpoints:
         return Answer(status=201, content=content)
 
     async def note(self, who: Principal, path: TicketPath, lease: Lease, body: Note) -> Answer:
-        message_id = await self._desk.note(_hold(who, path, lease), body.text)
+        message_id = await self._desk.note(hold_of(who, path, lease), body.text)
         return Answer(status=201, content=NoteTaken(message_id=message_id))
 
     async def transfer(self, who: Principal, path: TicketPath, lease: Lease, body: Transfer) -> Answer:
-        await self._desk.transfer(_hold(who, path, lease), body.destination())
+        await self._desk.transfer(hold_of(who, path, lease), body.destination())
         return Answer(status=204)
 
     async def snooze(self, who: Principal, path: TicketPath, lease: Lease, body: Snooze) -> Answer:
-        await self._desk.snooze(_hold(who, path, lease), until=body.until, read_up_to=body.read_up_to)
+        await self._desk.snooze(hold_of(who, path, lease), until=body.until, read_up_to=body.read_up_to)
         return Answer(status=204)
 
     async def resolve(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
         del body  # it has nothing to say, and anything else in it has been refused
-        await self._desk.resolve(_hold(who, path, lease))
+        await self._desk.resolve(hold_of(who, path, lease))
         return Answer(status=204)
 
     async def finish(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
         del body
-        await self._desk.finish(_hold(who, path, lease))
+        await self._desk.finish(hold_of(who, path, lease))
         return Answer(status=204)
 
     async def abandon(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
         del body
-        await self._desk.abandon(_hold(who, path, lease))
+        await self._desk.abandon(hold_of(who, path, lease))
         return Answer(status=204)
 
     async def merge(self, who: Principal, path: TicketPath, lease: Lease, body: Merge) -> Answer:
-        await self._desk.merge(_hold(who, path, lease), TicketId(body.into))
+        await self._desk.merge(hold_of(who, path, lease), TicketId(body.into))
         return Answer(status=204)
 
 
@@ -213,7 +213,8 @@ def _write(
     )
 
 
-def _hold(who: Principal, path: TicketPath, lease: Lease) -> Hold:
+def hold_of(who: Principal, path: TicketPath, lease: Lease) -> Hold:
+    """Return the word of who asks that they hold the path's ticket under the lease."""
     assert who.agent, "the endpoint is for persons"
     if lease.ticket_id != path.id:
         raise Conflict("The lease in If-Match is that of another ticket.")

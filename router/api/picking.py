@@ -10,9 +10,8 @@ from pydantic import Field
 from router.api.access import PERSONS, READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.lead import QueuePath
-from router.api.tickets import TicketPath, ticket_answer
+from router.api.tickets import TicketPath, own_ticket_answer
 from router.domain.agent import Principal
-from router.domain.errors import Conflict
 from router.domain.ticket import TicketId
 from router.flow import picking
 from router.flow.picking import After
@@ -73,10 +72,7 @@ class PickingEndpoints:
     async def take(self, who: Principal, path: TicketPath) -> Answer:
         assert who.agent, "the endpoint is for persons"
         lease = await self._picking.take(who.agent, TicketId(path.id))
-        page = await self._reading.ticket(Viewer.of(who), lease.ticket_id)
-        if page is None or not page.lease:
-            raise Conflict(f"Ticket {path.id} was yours and has moved on since: read it again.")
-        return ticket_answer(page)
+        return await own_ticket_answer(self._reading, who, lease.ticket_id)
 
 
 def _read(after: str) -> After:

@@ -25,9 +25,10 @@ from router.api.lead import LeadEndpoints
 from router.api.me import Me
 from router.api.messages import Messages
 from router.api.monitoring import Check, Monitoring
+from router.api.offers import OfferEndpoints
 from router.api.originals import Originals
-from router.api.presence import PresenceEndpoints
 from router.api.picking import PickingEndpoints
+from router.api.presence import PresenceEndpoints
 from router.api.queues import Queues
 from router.api.stream import MEDIA_TYPE, Stream
 from router.api.tickets import Tickets
@@ -40,6 +41,7 @@ from router.flow.claims import Claims
 from router.flow.desk import Desk
 from router.flow.lead import Lead
 from router.flow.me import Myself
+from router.flow.offers import Offers
 from router.flow.picking import Picking
 from router.flow.presence import Presences
 from router.flow.reading import Reading
@@ -68,6 +70,7 @@ def build(
     desk: Desk,
     lead: Lead,
     picking: Picking,
+    offers: Offers,
     claims: Claims,
     streams: Streams,
     publisher: Publisher,
@@ -89,6 +92,7 @@ def build(
         DeskEndpoints(desk),
         LeadEndpoints(lead),
         PickingEndpoints(picking=picking, reading=reading),
+        OfferEndpoints(offers=offers, reading=reading),
         Queues(reading=reading, policy=policy),
         Customers(reading),
         Monitoring(registry=metrics.registry, checks=checks),

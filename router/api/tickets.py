@@ -9,7 +9,7 @@ from pydantic import Field
 from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.domain.agent import Lease, Principal
-from router.domain.errors import NotFound
+from router.domain.errors import Conflict, NotFound
 from router.domain.ticket import TicketState
 from router.flow.desk import Desk
 from router.flow.hold import Hold
@@ -119,3 +119,11 @@ class Tickets:
 def ticket_answer(page: TicketPage) -> Answer:
     """A ticket's page; its lease, if the reader holds it, is the ETag to send back with every write."""
     return Answer(content=page, headers={"ETag": f'"{page.lease}"'} if page.lease else {})
+
+
+async def own_ticket_answer(reading: Reading, who: Principal, ticket_id: int) -> Answer:
+    """The page of a ticket that has just become the reader's; raises `Conflict` if it has moved on since."""
+    page = await reading.ticket(Viewer.of(who), ticket_id)
+    if page is None or not page.lease:
+        raise Conflict(f"Ticket {ticket_id} was yours and has moved on since: read it again.")
+    return ticket_answer(page)

@@ -64,6 +64,7 @@ async def an_app(
         desk=None,
         lead=None,
         picking=None,
+        offers=None,
         claims=Claims(FakeClaims(), metrics, policy=a_policy()),
         streams=fake_streams(FakeSituations({}), metrics),
         publisher=publisher or Accepting(),

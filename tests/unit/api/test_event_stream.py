@@ -64,6 +64,7 @@ async def serving(store: FakeSituations) -> AsyncIterator[Process]:
         desk=None,
         lead=None,
         picking=None,
+        offers=None,
         claims=Claims(FakeClaims(), metrics, policy=a_policy()),
         streams=streams,
         publisher=Accepting(),

@@ -79,6 +79,7 @@ async def serving(store: FakeClaims, bus: Slow) -> AsyncIterator[str]:
         desk=None,
         lead=None,
         picking=None,
+        offers=None,
         claims=claims,
         streams=fake_streams(FakeSituations({}), metrics),
         publisher=bus,

@@ -1,0 +1,51 @@
+"""Answers to offers: an agent accepts a ticket of a push queue, or declines it. `If-Match` is the lease of the offer."""
+
+from router.api.access import PERSONS
+from router.api.desk import hold_of
+from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
+from router.api.tickets import TicketPath, own_ticket_answer
+from router.domain.agent import Lease, Principal
+from router.flow.offers import Offers
+from router.flow.reading import Reading, TicketPage
+
+
+class OfferAnswer(Model):
+    """There is nothing more to say than yes or no."""
+
+
+class OfferEndpoints:
+    """Accept and decline."""
+
+    def __init__(self, *, offers: Offers, reading: Reading) -> None:
+        self._offers = offers
+        self._reading = reading
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="POST",
+                path="/v1/tickets/{id}/accept",
+                summary="Accept a ticket that is offered to you. Safe to repeat.",
+                handle=self.accept,
+                roles=PERSONS,
+                answers={200: PossibleAnswer("It is yours, under the new lease in `ETag`.", TicketPage)},
+            ),
+            Endpoint(
+                method="POST",
+                path="/v1/tickets/{id}/decline",
+                summary="Decline a ticket that is offered to you: it waits on in its place.",
+                handle=self.decline,
+                roles=PERSONS,
+                answers={204: PossibleAnswer("It is no longer offered to you.")},
+            ),
+        ]
+
+    async def accept(self, who: Principal, path: TicketPath, lease: Lease, body: OfferAnswer) -> Answer:
+        del body  # it has nothing to say, and anything else in it has been refused
+        await self._offers.accept(hold_of(who, path, lease))
+        return await own_ticket_answer(self._reading, who, path.id)
+
+    async def decline(self, who: Principal, path: TicketPath, lease: Lease, body: OfferAnswer) -> Answer:
+        del body
+        await self._offers.decline(hold_of(who, path, lease))
+        return Answer(status=204)
