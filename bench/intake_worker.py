@@ -10,9 +10,10 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
+from typing import Any
 
 import aio_pika
 import uvloop
@@ -86,7 +87,7 @@ async def work(kind: str) -> None:
         if kind == "batch":
             one = make_receiver(shared, policy, b"bench", isolate=never)
             consumer = RabbitConsumer(url, shared.metrics, batch=settings.batch_cap)
-            consuming = consumer.run(lambda parcels: log.through(one, parcels), one.open)
+            consuming: Coroutine[Any, Any, None] = consumer.run(lambda parcels: log.through(one, parcels), one.open)
         else:
             consuming = _per_message(url, [plain_receiver() for _ in range(IN_FLIGHT)], log)
         load_languages()

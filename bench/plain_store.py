@@ -1,17 +1,56 @@
-"""What the reference consumer writes with: the same rows as the product's store, a plain statement for each row.
-
-Locks and reads are the product's own; only recording is the usual way, one `insert` or `update` after the other.
+"""What the reference consumer reads and writes with: the same rows as the product's store, under the same locks, the
+usual way: a plain statement for each thing to look up and for each row to write.
 """
 
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from router.domain.customer import Contact
-from router.flow.changes import Changes, Unprocessable
-from router.postgres import rows
-from router.postgres.intake import PostgresIntake, PostgresIntakeTransaction
+import asyncpg
 
+from router.domain.conversation import ConversationId
+from router.domain.customer import Contact, CustomerId, KnownHandle
+from router.domain.ticket import TicketId
+from router.flow.changes import Changes, Received, Unprocessable
+from router.flow.receive import Wanted
+from router.flow.world import Ids, Snapshot
+from router.postgres import records, rows
+from router.postgres.intake import SQL, PostgresIntake, PostgresIntakeTransaction, lock_keys
+
+FIND_CONVERSATIONS = """
+    select id from conversation where id = any ($1::bigint[])
+    union
+    select id from conversation where account = $2 and thread_key = $3 and channel = 'email'
+    union
+    select conversation_id from mail_reference where account = $2 and message_id = any ($4::text[])
+    union
+    select id from conversation where ticket_id = any ($5::bigint[])"""
+LOCK_CUSTOMERS = """
+    select id, name, tier, is_blocked, contacts, reopened_count, last_agent_id, created_at
+    from customer
+    where id = any (array(
+      select coalesce(customer.merged_into, customer.id)
+      from handle join customer on customer.id = handle.customer_id where handle.key = any ($1::text[])
+      union
+      select coalesce(customer.merged_into, customer.id)
+      from conversation join customer on customer.id = conversation.customer_id
+      where conversation.id = any ($2::bigint[])))
+    order by id
+    for no key update"""
+GET_HANDLES = """
+    select handle.key, coalesce(customer.merged_into, customer.id) as customer_id, handle.verified
+    from handle join customer on customer.id = handle.customer_id
+    where handle.key = any ($1::text[])"""
+GET_REFERENCES = """
+    select account, message_id, conversation_id from mail_reference
+    where account = $1 and message_id = any ($2::text[])"""
+GET_RECEIVED = """
+    select fingerprint, outcome, ticket_id, message_id from received
+    where channel = $1 and account = $2 and external_id = $3"""
+GET_IDS = """
+    select
+      clock_timestamp() as now, nextval('customer_ids') as customer, nextval('conversation_ids') as conversation,
+      nextval('ticket_ids') as ticket, nextval('message_ids') as message"""
 PUT_CUSTOMER = """
     insert into customer (id, name, contacts, reopened_count, created_at) values ($1, $2, $3, $4, $5)
     on conflict (id) do update set contacts = excluded.contacts, reopened_count = excluded.reopened_count"""
@@ -48,6 +87,25 @@ PUT_RECEIVED = """
     values ($1, $2, $3, $4, $5, $6, $7, $8)"""
 
 
+class FourIds:
+    """One new id of each kind, as many as a message can need."""
+
+    def __init__(self, row: asyncpg.Record) -> None:
+        self._row = row
+
+    def customer(self) -> CustomerId:
+        return CustomerId(self._row["customer"])
+
+    def conversation(self) -> ConversationId:
+        return ConversationId(self._row["conversation"])
+
+    def ticket(self) -> TicketId:
+        return TicketId(self._row["ticket"])
+
+    def message(self) -> int:
+        return int(self._row["message"])
+
+
 class PlainIntake(PostgresIntake):
     """The store of a consumer that handles one message a transaction; it knows the groups by heart, like ours."""
 
@@ -61,6 +119,37 @@ class PlainIntake(PostgresIntake):
 
 class PlainTransaction(PostgresIntakeTransaction):
     """One message's transaction."""
+
+    async def load(self, wanted: Wanted) -> tuple[Snapshot, Ids]:
+        read = self._connection.fetch
+        [key] = wanted.keys
+        handles, references = list(wanted.handles), [id_ for _, id_ in wanted.references]
+        await self._connection.execute(SQL["lock_handles"], lock_keys(wanted))
+        found: list[int] = []
+        if wanted.tokened or wanted.threads or wanted.references or wanted.ticket_numbers:
+            root = next((root for _, root in wanted.threads), None)
+            numbers = list(wanted.ticket_numbers)
+            rows_found = await read(FIND_CONVERSATIONS, list(wanted.tokened), key.account, root, references, numbers)
+            found = [row["id"] for row in rows_found]
+        customers = await read(LOCK_CUSTOMERS, handles, found)
+        ids = [row["id"] for row in customers]
+        owned = await read(GET_HANDLES, handles) if customers else []
+        conversations = await read(SQL["lock_conversations"], found, ids) if customers else []
+        current = [row["ticket_id"] for row in conversations if row["ticket_id"]]
+        tickets = await read(SQL["lock_tickets"], current, ids) if customers else []
+        [new] = await read(GET_IDS)
+        referred = await read(GET_REFERENCES, key.account, references) if references else []
+        received = await read(GET_RECEIVED, key.channel, key.account, key.external_id)
+        snapshot = Snapshot(
+            now=new["now"],
+            customers=[rows.customer(row) for row in customers],
+            handles=[KnownHandle(**row) for row in owned],
+            conversations=[rows.conversation(row) for row in conversations],
+            tickets=[rows.ticket(row) for row in tickets],
+            references={(row["account"], row["message_id"]): row["conversation_id"] for row in referred},
+            received=[Received(key=key, **row) for row in received],
+        )
+        return snapshot, FourIds(new)
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         assert not finished
@@ -76,8 +165,8 @@ class PlainTransaction(PostgresIntakeTransaction):
         for v in changes.conversations.values():
             await write(
                 PUT_CONVERSATION, v.id, v.customer_id, v.channel, v.provider, v.account, v.thread_key,
-                rows.handle_to_json(v.reply_to), v.subject, v.ticket_id, v.is_open, sorted(v.participants),
-                v.last_message_at, v.created_at,
+                json.dumps(records.handle_fields(v.reply_to)), v.subject, v.ticket_id, v.is_open,
+                sorted(v.participants), v.last_message_at, v.created_at,
             )  # fmt: skip
         for stored in changes.messages:
             m = stored.message

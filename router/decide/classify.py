@@ -53,13 +53,13 @@ def _traits(query: Query, signals: tuple[TraitSignal, ...]) -> Iterator[Reason]:
             yield Reason(signal=signal.name, weight=signal.weight, words=f"{signal.trait} is {value}")
 
 
-# A question mark inside a word belongs to a link; several in a row are one question. FF1F is the full-width mark.
-_QUESTION = re.compile(r"[?\uff1f]+(?!\w)")
+# A question mark inside a word belongs to a link; several in a row are one question.
+_QUESTION = re.compile(r"\?+(?!\w)")
 
 
 def _questions(reading: _Reading) -> int:
-    text = reading.query.text[:READ_CHARACTERS]
-    return len(_QUESTION.findall(text)) if "?" in text or "\uff1f" in text else 0
+    text = reading.query.text[:READ_CHARACTERS].replace("\N{FULLWIDTH QUESTION MARK}", "?")
+    return len(_QUESTION.findall(text))
 
 
 def _capitals(reading: _Reading) -> int:

@@ -61,9 +61,9 @@ class Consumer(Protocol):
         Each delivery is opened, at the latest when its batch begins, and `take` is given what `open` returned; `open`
         must not raise.
 
-        Hands over what is buffered, about `BATCH_BYTES` at most, as soon as the last batch is done (zero linger), in
-        order of arrival, and acknowledges a batch when `take` returns. If `take` raises, the batch stays with the bus
-        and comes again.
+        Hands over what is buffered, about `BATCH_BYTES` at most, as soon as there is a lane for it (zero linger), in
+        order of arrival, and acknowledges a batch when `take` has returned for it and all before it. `take` may be
+        called for the next batch before it has returned. If it raises, the batch stays with the bus and comes again.
         """
 
     def problems(self) -> Sequence[str]:

@@ -60,7 +60,7 @@ def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
     because: dict[str, object] = {"identify": identity.because, "thread": thread.evidence.value}
     if identity.same_as:
         because |= {"maybe_same_as": list(identity.same_as)}
-    matter = _Matter(arrival, customer, conversation, because)
+    matter = _Matter(arrival, customer, _tier(message, customer, policy), conversation, because)
 
     ticket = world.ticket_of(conversation)
     match follow_up(ticket, policy, world.now):
@@ -78,6 +78,7 @@ class _Matter:
 
     arrival: Arrival
     customer: Customer
+    tier: str | None
     conversation: Conversation
     because: Mapping[str, object]
 
@@ -131,8 +132,8 @@ def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Ou
 
 def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
     """Classify and route; then join an open ticket that the same team has from another channel, or queue a new one."""
-    triage = classify(_query(matter, policy, world), policy.triage)
-    routing = route(_facts(matter, triage, policy), policy)
+    triage = classify(_query(matter, world), policy.triage)
+    routing = route(_facts(matter, triage), policy)
     owner_id = matter.conversation.customer_id
     joined = joins(
         matter.arrival.message,
@@ -177,7 +178,7 @@ def _received(arrival: Arrival, outcome: Outcome, ticket: Ticket | None, message
     return outcome
 
 
-def _query(matter: _Matter, policy: Policy, world: World) -> Query:
+def _query(matter: _Matter, world: World) -> Query:
     message, customer = matter.arrival.message, world.customer(matter.conversation.customer_id)
     return Query(
         channel=message.channel,
@@ -188,12 +189,12 @@ def _query(matter: _Matter, policy: Policy, world: World) -> Query:
         contacts_7d=customer.contacts_within(_WEEK, world.now),
         reopened_count=customer.reopened_count,
         open_tickets=len(world.open_tickets_of(customer.id)),
-        tier=_tier(matter, policy),
+        tier=matter.tier,
         is_returning=customer.is_returning,
     )
 
 
-def _facts(matter: _Matter, triage: Triage, policy: Policy) -> Facts:
+def _facts(matter: _Matter, triage: Triage) -> Facts:
     message = matter.arrival.message
     return Facts(
         complexity=triage.complexity,
@@ -201,7 +202,7 @@ def _facts(matter: _Matter, triage: Triage, policy: Policy) -> Facts:
         provider=message.provider,
         account=message.account,
         language=triage.language,
-        tier=_tier(matter, policy),
+        tier=matter.tier,
         is_returning=matter.customer.is_returning,
         subject=message.subject or "",
         text=message.text,
@@ -210,10 +211,9 @@ def _facts(matter: _Matter, triage: Triage, policy: Policy) -> Facts:
     )
 
 
-def _tier(matter: _Matter, policy: Policy) -> str | None:
-    message = matter.arrival.message
+def _tier(message: InboundMessage, customer: Customer, policy: Policy) -> str | None:
     vouched = (handle.value for handle in message.also if handle.verified)
-    return policy.tier_of((message.sender.value, *vouched), matter.customer.tier)
+    return policy.tier_of((message.sender.value, *vouched), customer.tier)
 
 
 def _new_ticket(matter: _Matter, triage: Triage, routing: Routing, policy: Policy, world: World) -> Ticket:

@@ -22,6 +22,7 @@ from router.flow.changes import Changes, Outcome, Unprocessable
 from router.flow.intake import Arrival, take_in
 from router.flow.parcels import Opener, Parcel, Parse, refused
 from router.flow.suspects import Isolate, chunks, fingerprint, hashes_of_redelivered, is_cornered, survives_alone
+from router.flow.turns import ComesAgain, Overtaken, Turn, Turns
 from router.flow.world import Ids, Snapshot, World, mail_references, thread_root
 from router.metrics import Metrics
 from router.policy.model import Policy
@@ -93,6 +94,7 @@ class Receiver:
         self._policy = policy
         self._opener = Opener(parse, secret, lambda: policy().triage.languages)
         self._metrics = metrics
+        self._turns = Turns()
         self._isolate = isolate
 
     async def take(self, deliveries: Sequence[Delivery]) -> None:
@@ -107,27 +109,39 @@ class Receiver:
         return Parcel(delivery=delivery) if delivery.redelivered else self._opener.open(delivery)
 
     async def settle(self, parcels: Sequence[Parcel]) -> None:
-        """Return when everything in the parcels is settled and may be acknowledged."""
+        """Return when everything in the parcels is settled and may be acknowledged.
+
+        The next batch may be handed over meanwhile: the two overlap as far as their order allows.
+        """
+        turn = self._turns.next()
+        try:
+            await self._settle_all(parcels, turn)
+        except BaseException:
+            turn.fail()
+            raise
+        turn.end()
+
+    async def _settle_all(self, parcels: Sequence[Parcel], turn: Turn) -> None:
         hashes = list(hashes_of_redelivered(parcels))
         if not hashes:
-            await self._settle(parcels)
+            await self._settle(parcels, turn)
             return
+        await turn.begin_anew()
         attempts = await self._outlast(lambda: self._store.attempts(hashes))
         for chunk, begun in chunks(parcels, attempts):
-            await self._retake(chunk, begun)
+            await self._retake(chunk, begun, turn)
 
-    async def _retake(self, parcels: Sequence[Parcel], begun: int) -> None:
+    async def _retake(self, parcels: Sequence[Parcel], begun: int, turn: Turn) -> None:
         """Settle what may have killed a process before, after committing that it is begun again."""
         if is_cornered(begun):
-            await self._settle_suspect(parcels[0], begun)
+            await self._settle_suspect(parcels[0], begun, turn)
             return
         hashes = list(hashes_of_redelivered(parcels))
         await self._outlast(lambda: self._store.begin_attempts(hashes))
-        await self._settle(
-            [self._opener.open(parcel.delivery) if parcel.delivery.redelivered else parcel for parcel in parcels]
-        )
+        opened = [self._opener.open(parcel.delivery) if parcel.delivery.redelivered else parcel for parcel in parcels]
+        await self._settle(opened, turn)
 
-    async def _settle_suspect(self, unopened: Parcel, begun: int) -> None:
+    async def _settle_suspect(self, unopened: Parcel, begun: int, turn: Turn) -> None:
         suspect = unopened.delivery
         survives = await survives_alone(
             begun=begun,
@@ -135,24 +149,26 @@ class Receiver:
             isolate=lambda: self._outlast(lambda: self._isolate(suspect)),
         )
         if survives:
-            await self._outlast(lambda: self._record([unopened]))  # which ends its attempts
+            await self._outlast(lambda: self._record([unopened], turn))  # which ends its attempts
         else:
-            await self._keep(unopened, "process", "kills_its_process", "its processing ended a process each time")
+            await self._keep(unopened, turn, "process", "kills_its_process", "its processing ended a process each time")
 
-    async def _settle(self, parcels: Sequence[Parcel]) -> None:
+    async def _settle(self, parcels: Sequence[Parcel], turn: Turn) -> None:
         """Settle all or, where some cannot be, halve until the offender stands alone and is kept as unprocessable."""
         try:
-            await self._outlast(self._recording(parcels))
+            await self._outlast(self._recording(parcels, turn))
+        except ComesAgain:
+            raise
         except Exception as exc:  # noqa: BLE001 - the outermost loop: what is not an outage is the payload's fault
             if len(parcels) > 1:
                 middle = len(parcels) // 2
-                await self._settle(parcels[:middle])
-                await self._settle(parcels[middle:])
+                await self._settle(parcels[:middle], turn)
+                await self._settle(parcels[middle:], turn)
                 return
             log.warning("unprocessable", stage="record", error=type(exc).__name__)
-            await self._keep(parcels[0], "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
+            await self._keep(parcels[0], turn, "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
 
-    def _recording(self, parcels: Sequence[Parcel]) -> Callable[[], Awaitable[None]]:
+    def _recording(self, parcels: Sequence[Parcel], turn: Turn) -> Callable[[], Awaitable[None]]:
         """Record; what looks like an outage again and again, while the store answers, is a batch too large for it."""
         outages = 0
 
@@ -162,17 +178,18 @@ class Receiver:
                 await self._store.attempts([])
                 raise _TooLarge
             try:
-                await self._record(parcels)
-            except StoreUnavailable:
-                outages += 1
+                await self._record(parcels, turn)
+            except Exception as exc:
+                outages += isinstance(exc, StoreUnavailable)
+                await turn.begin_anew()
                 raise
 
         return record
 
-    async def _keep(self, opened: Parcel, stage: str, reason: str, detail: str) -> None:
+    async def _keep(self, opened: Parcel, turn: Turn, stage: str, reason: str, detail: str) -> None:
         key = next((arrival.message.key for arrival in opened.arrivals), None)
         parcel = refused(opened.delivery, stage, reason, detail, key=key)
-        await self._outlast(lambda: self._record([parcel]))
+        await self._outlast(lambda: self._record([parcel], turn))
 
     async def _outlast(self, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat through outages for as long as they last, and through races a few times."""
@@ -183,16 +200,19 @@ class Receiver:
                 return await work()
         raise AssertionError("retry_context ends by returning or raising")
 
-    async def _record(self, parcels: Sequence[Parcel]) -> None:
+    async def _record(self, parcels: Sequence[Parcel], turn: Turn) -> None:
         """Load, decide, record: one transaction, then the metrics of what has been committed."""
         arrivals = [arrival for parcel in parcels for arrival in parcel.arrivals]
         policy = self._policy()
+        await turn.may_lock()
         async with self._store.transaction() as transaction:
             snapshot, ids = await transaction.load(_wanted(arrivals))
+            turn.has_locked.tell(True)
             world = World(snapshot, ids)
             with self._metrics.stage.labels("decide").time():
                 outcomes = [take_in(arrival, world, policy) for arrival in arrivals]
             world.changes.unprocessable.extend(unprocessable for parcel in parcels for unprocessable in parcel.refused)
+            await turn.may_write()
             with self._metrics.stage.labels("record").time():
                 kept = await transaction.record(world.changes, list(hashes_of_redelivered(parcels)))
         self._count(arrivals, outcomes, world)
@@ -221,6 +241,8 @@ def _worth_repeating(retries: Counter) -> Callable[[Exception], bool]:
 
     def decide(exc: Exception) -> bool:
         nonlocal races
+        if isinstance(exc, Overtaken):
+            return True
         races += isinstance(exc, Raced)
         repeats = isinstance(exc, StoreUnavailable) or (isinstance(exc, Raced) and races <= _RACES_BEFORE_BLAME)
         if repeats:

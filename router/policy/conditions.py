@@ -14,7 +14,11 @@ class When:
     conditions: tuple["Condition", ...] = ()
 
     def holds(self, facts: Facts) -> bool:
-        return all(condition.holds(facts) for condition in self.conditions)
+        # `all` of a generator takes twice the time, for every message and every route
+        for condition in self.conditions:  # noqa: SIM110
+            if not condition.holds(facts):
+                return False
+        return True
 
     def why_not(self, facts: Facts) -> str | None:
         """What keeps it from holding, as `channel is email, not chat`; None if it holds."""

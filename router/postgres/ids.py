@@ -1,15 +1,13 @@
 """Ids for what intake makes, reserved for a batch at a time. An id of a transaction that failed is never used again."""
 
 from collections import deque
-from datetime import datetime
+
+import asyncpg
 
 from router.domain.conversation import ConversationId
 from router.domain.customer import CustomerId
 from router.domain.ticket import TicketId
-from router.postgres.database import Connection
-from router.postgres.statements import load
 
-SQL = load("intake")
 _KINDS = ("customer", "conversation", "ticket", "message")
 
 
@@ -19,18 +17,14 @@ class ReservedIds:
     def __init__(self) -> None:
         self._left: dict[str, deque[int]] = {kind: deque() for kind in _KINDS}
 
-    async def reserve(self, connection: Connection, messages: int) -> datetime:
-        """Have at least `messages` ids of each kind at hand: one message makes at most one row of each.
+    def missing(self, messages: int) -> list[int]:
+        """How many of each kind to reserve for so many messages: one makes at most one row of each."""
+        return [max(0, messages - len(self._left[kind])) for kind in _KINDS]
 
-        Returns the database's time, which comes along.
-        """
-        missing = [max(0, messages - len(self._left[kind])) for kind in _KINDS]
-        row = await connection.fetchrow(SQL["reserve_ids"], *missing)
-        assert row is not None
+    def keep(self, reserved: asyncpg.Record) -> None:
+        """Have these at hand: a column of ids for each kind."""
         for kind in _KINDS:
-            self._left[kind].extend(row[kind])
-        now: datetime = row["now"]
-        return now
+            self._left[kind].extend(reserved[kind])
 
     def customer(self) -> CustomerId:
         return CustomerId(self._left["customer"].popleft())

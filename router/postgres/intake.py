@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from channels.message import MessageKey
-from router.domain.conversation import ConversationId
+import asyncpg
+
 from router.domain.ticket import Requirement
-from router.flow.changes import Changes, Outcome, Received, Unprocessable, once
+from router.flow.changes import Changes, Unprocessable, once
 from router.flow.receive import Wanted
 from router.flow.world import Ids, Snapshot
-from router.postgres import groups, rows
+from router.postgres import groups, records, rows
 from router.postgres.database import Connection, Database
 from router.postgres.ids import ReservedIds
 from router.postgres.statements import load
@@ -58,72 +58,44 @@ class PostgresIntakeTransaction:
         The order (handles, customers, conversations, tickets; each by id) is that of every flow, so none can deadlock.
         """
         connection = self._connection
-        await connection.execute(SQL["lock_handles"], _lock_keys(wanted))
-        found = await self._find_conversations(wanted)
-        customers = await connection.fetch(SQL["lock_customers"], list(wanted.handles), found)
-        customer_ids = [row["id"] for row in customers]
-        handles = await connection.fetch(SQL["load_handles"], list(wanted.handles)) if customers else []
-        conversations = await connection.fetch(SQL["lock_conversations"], found, customer_ids) if customers else []
-        of_conversations = [row["ticket_id"] for row in conversations if row["ticket_id"]]
-        tickets = await connection.fetch(SQL["lock_tickets"], of_conversations, customer_ids) if customers else []
+        await connection.execute(SQL["lock_handles"], lock_keys(wanted))
+        customers = await connection.fetch(SQL["lock_customers"], *_evidence(wanted))
+        conversations: Sequence[asyncpg.Record] = ()
+        tickets: Sequence[asyncpg.Record] = ()
+        if customers:
+            ids = [row["id"] for row in customers]
+            conversations = await connection.fetch(SQL["lock_conversations"], customers[0]["found"], ids)
+            current = [row["ticket_id"] for row in conversations if row["ticket_id"]]
+            tickets = await connection.fetch(SQL["lock_tickets"], current, ids)
+        rest = await self._load_rest(wanted)
         snapshot = Snapshot(
-            now=await self._ids.reserve(connection, wanted.messages),
+            now=rest["now"],
             customers=[rows.customer(row) for row in customers],
-            handles=[rows.known_handle(row) for row in handles],
+            handles=[rows.known_handle(text) for text in rest["handles"]],
             conversations=[rows.conversation(row) for row in conversations],
             tickets=[rows.ticket(row) for row in tickets],
-            references=await self._load_references(wanted),
-            received=await self._load_received(wanted),
+            references=dict(map(rows.reference, rest["references"])),
+            received=[rows.received(text) for text in rest["received"]],
         )
         return snapshot, self._ids
 
-    async def _find_conversations(self, wanted: Wanted) -> list[ConversationId]:
-        if not (wanted.tokened or wanted.threads or wanted.references or wanted.ticket_numbers):
-            return []
-        found = await self._connection.fetch(
-            SQL["find_conversations"],
-            list(wanted.tokened),
-            *rows.columns(wanted.threads, 2),
-            *rows.columns(wanted.references, 2),
-            list(wanted.ticket_numbers),
-        )
-        return [row["id"] for row in found]
-
-    async def _load_references(self, wanted: Wanted) -> dict[tuple[str, str], ConversationId]:
-        if not wanted.references:
-            return {}
-        found = await self._connection.fetch(SQL["load_references"], *rows.columns(wanted.references, 2))
-        return {(row["account"], row["message_id"]): ConversationId(row["conversation_id"]) for row in found}
-
-    async def _load_received(self, wanted: Wanted) -> list[Received]:
+    async def _load_rest(self, wanted: Wanted) -> asyncpg.Record:
         keys = [(key.channel, key.account, key.external_id) for key in wanted.keys]
-        found = await self._connection.fetch(SQL["load_received"], *rows.columns(keys, 3)) if keys else []
-        return [
-            Received(
-                key=MessageKey(row["channel"], row["account"], row["external_id"]),
-                fingerprint=row["fingerprint"],
-                outcome=Outcome(row["outcome"]),
-                ticket_id=row["ticket_id"],
-                message_id=row["message_id"],
-            )
-            for row in found
-        ]
+        rest: asyncpg.Record | None = await self._connection.fetchrow(
+            SQL["load_rest"],
+            list(wanted.handles),
+            *rows.columns(wanted.references, 2),
+            *rows.columns(keys, 3),
+            *self._ids.missing(wanted.messages),
+        )
+        assert rest is not None
+        self._ids.keep(rest)
+        return rest
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         """Write all that was decided."""
-        await self._connection.execute(
-            SQL["record"],
-            changes.now,
-            *rows.customer_columns(changes.customers.values()),
-            *rows.handle_columns(changes.handles),
-            *rows.ticket_columns(changes.tickets.values(), await self._group_ids(changes)),
-            *rows.conversation_columns(changes.conversations.values()),
-            *rows.message_columns(changes.messages, changes.now),
-            *rows.payload_columns(changes.messages),
-            *rows.columns(changes.references, 3),
-            *rows.event_columns(changes.events),
-            *rows.received_columns(changes.received),
-        )
+        group_ids = await self._group_ids(changes)
+        await self._connection.execute(SQL["record"], *records.arguments(changes, group_ids))
         if finished:
             await self._connection.execute(SQL["finish_attempts"], finished)
         return [each for each in once(changes.unprocessable) if await self._keep(each)]
@@ -139,7 +111,18 @@ class PostgresIntakeTransaction:
         return known | self.found
 
 
-def _lock_keys(wanted: Wanted) -> list[int]:
+def _evidence(wanted: Wanted) -> tuple[Sequence[object], ...]:
+    """The arguments of `lock_customers`."""
+    return (
+        list(wanted.handles),
+        list(wanted.tokened),
+        *rows.columns(wanted.threads, 2),
+        *rows.columns(wanted.references, 2),
+        list(wanted.ticket_numbers),
+    )
+
+
+def lock_keys(wanted: Wanted) -> list[int]:
     """64-bit keys of the handles and mail threads, sorted: two batches that share some take them in the same order."""
     names = [*wanted.handles, *(f"thread:{account}:{root}" for account, root in wanted.threads)]
     return sorted(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True) for name in names)

@@ -16,6 +16,7 @@ from router.rabbit.properties import delivery_of
 from router.rabbit.topology import DEAD, INTAKE, OUTBOUND, declare
 
 BATCH = 200
+LANES = 2
 PREFETCH_DEAD = 20
 LOOK_EVERY_S = 10.0
 BEAT_EVERY_S = 1.0
@@ -39,11 +40,11 @@ Buffer = asyncio.Queue[Opened]
 class RabbitConsumer:
     """Implements `router.flow.bus.Consumer` on the intake queue and the dead-letter queue beside it.
 
-    One lane: while a batch of at most `batch` deliveries is taken, the next is buffered, and all of it goes to `take`
-    as soon as the lane is free. Whatever goes wrong, the connection is dropped: the broker then delivers everything
-    unacknowledged again, in order, and nothing stale is left in a buffer.
+    Two lanes: while two batches of at most `batch` deliveries are taken, the next is buffered, and all of it goes to
+    `take` as soon as a lane is free. Acknowledged is in order. Whatever goes wrong, the connection is dropped: the
+    broker then delivers everything unacknowledged again, in order, and nothing stale is left in a buffer.
 
-    A batch ends at `BATCH_BYTES`. What waits in the buffer is bounded by number alone, twice a batch: AMQP's prefetch
+    A batch ends at `BATCH_BYTES`. What waits in the buffer is bounded by number alone, to a batch: AMQP's prefetch
     counts deliveries, and RabbitMQ implements no prefetch of bytes. Where payloads are large, set a smaller batch.
     """
 
@@ -74,7 +75,7 @@ class RabbitConsumer:
         self._link.works()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._lane(amqp_channel, buffer, take), name="lane")
+                tasks.create_task(self._lanes(tasks, amqp_channel, buffer, take), name="lanes")
                 tasks.create_task(self._beat(), name="beat")
                 tasks.create_task(self._look_after(connection), name="watch")
                 tasks.create_task(until_lost(connection.closing, amqp_channel.closing, cancelled), name="lost")
@@ -90,18 +91,37 @@ class RabbitConsumer:
         async with within(ANSWER_S, "subscribing"):
             await amqp_channel.basic_qos(prefetch_count=PREFETCH_DEAD)
             await amqp_channel.basic_consume(DEAD, arrived, consumer_tag=DEAD)
-            await amqp_channel.basic_qos(prefetch_count=2 * self._batch)
+            await amqp_channel.basic_qos(prefetch_count=(LANES + 1) * self._batch)
             await amqp_channel.basic_consume(INTAKE, arrived, consumer_tag=INTAKE)
 
-    async def _lane(self, amqp_channel: AbstractChannel, buffer: Buffer, take: Take[Any]) -> NoReturn:
+    async def _lanes(
+        self, tasks: asyncio.TaskGroup, amqp_channel: AbstractChannel, buffer: Buffer, take: Take[Any]
+    ) -> NoReturn:
+        """Hand over batch after batch, each as soon as a lane is free."""
+        lanes = asyncio.Semaphore(LANES)
+        in_order: asyncio.Queue[tuple[int, asyncio.Task[None]]] = asyncio.Queue()
+        tasks.create_task(self._acknowledge(amqp_channel, in_order, lanes), name="acknowledge")
         while True:
-            self._idle_since = asyncio.get_running_loop().time()
+            await lanes.acquire()
             batch = await _buffered(buffer, at_most=self._batch)
             self._idle_since = None
-            await self._hand_over(batch, take)
+            in_order.put_nowait((batch[-1].tag, tasks.create_task(self._hand_over(batch, take), name="take")))
+
+    async def _acknowledge(
+        self,
+        amqp_channel: AbstractChannel,
+        in_order: "asyncio.Queue[tuple[int, asyncio.Task[None]]]",
+        lanes: asyncio.Semaphore,
+    ) -> NoReturn:
+        while True:
+            if in_order.empty():
+                self._idle_since = asyncio.get_running_loop().time()
+            tag, taken = await in_order.get()
+            await taken
             with self._metrics.broker.labels("ack").time():
                 async with within(ANSWER_S, "acknowledging"):
-                    await amqp_channel.basic_ack(batch[-1].tag, multiple=True)
+                    await amqp_channel.basic_ack(tag, multiple=True)
+            lanes.release()
             self._metrics.loop_success.labels("intake").set_to_current_time()
 
     async def _beat(self) -> NoReturn:

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -21,7 +21,7 @@ from router.metrics import Metrics
 from router.policy.parse import parse_policy
 from router.postgres.database import Database, connected
 from router.postgres.desk import PostgresDesk
-from router.postgres.intake import PostgresIntake
+from router.postgres.intake import PostgresIntake, PostgresIntakeTransaction
 from tests.builders import an_agent
 from tests.intake import MAILROOM, SECRET, a_receiver
 from tests.messages import a_message, a_phone, a_user, an_email
@@ -100,6 +100,46 @@ async def test_first_messages_in_bursts_on_two_channels_are_one_customer_with_on
         "unprocessable": 0,
         "conversations": BURSTS * len(CHANNELS),
     }
+
+
+class Stumbling(PostgresIntake):
+    """Loses a fifth of its transactions just before they would commit."""
+
+    def __init__(self, database: Database, chance: random.Random) -> None:
+        super().__init__(database)
+        self._chance = chance
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresIntakeTransaction]:
+        async with super().transaction() as transaction:
+            yield transaction
+            if self._chance.random() < 0.2:
+                raise StoreUnavailable
+
+
+async def test_batches_that_overlap_and_stumble_keep_the_order_of_each_customer(databases: list[Database]):
+    chance = random.Random(11)
+    messages = [a_message(an_email(f"c{chance.randrange(6)}@example.com"), text=f"{number}") for number in range(400)]
+    receiver = a_receiver(Stumbling(databases[0], chance), policy=lambda: POLICY)
+    lanes = asyncio.Semaphore(2)
+
+    async def take(batch: Batch) -> None:
+        await receiver.take([MAILROOM.deliver(message) for message in batch])
+        lanes.release()
+
+    async with asyncio.timeout(120), asyncio.TaskGroup() as taking:
+        while messages:
+            size = chance.randint(1, 9)
+            batch, messages = messages[:size], messages[size:]
+            await lanes.acquire()
+            taking.create_task(take(batch))
+
+    stored = await databases[0].fetch("test", "select author, text::integer as number from message order by id")
+    assert len(stored) == 400
+    for author in {row["author"] for row in stored}:
+        numbers = [row["number"] for row in stored if row["author"] == author]
+        assert numbers == sorted(numbers)
+    assert await databases[0].fetch("test", "select from unprocessable") == []
 
 
 async def test_the_same_messages_on_every_worker_are_stored_once(databases: list[Database]):

@@ -4,9 +4,30 @@ select pg_advisory_xact_lock(key)
 from unnest($1::bigint[]) as key
 
 -- name: lock_customers
--- The customers that handles, tokens, mail threads and references lead to, merged ones resolved, in id order.
+-- The customers that handles, tokens, mail threads, references and quoted ticket numbers lead to, merged ones resolved, in
+-- id order; and the conversations that led to them, not locked yet.
 -- Arrays and scalar subqueries instead of joins: a plan made while the tables were empty still uses the indexes.
-select id, name, tier, is_blocked, contacts, reopened_count, last_agent_id, created_at
+with found as materialized (
+  select id
+  from conversation
+  where id = any ($2::bigint[])
+  union
+  select conversation.id
+  from unnest($3::text[], $4::text[]) as thread (account, root)
+  join conversation
+    on conversation.account = thread.account and conversation.thread_key = thread.root
+      and conversation.channel = 'email'
+  union
+  select reference.conversation_id
+  from unnest($5::text[], $6::text[]) as wanted (account, message_id)
+  join mail_reference as reference using (account, message_id)
+  union
+  select conversation.id
+  from conversation
+  where ticket_id = any ($7::bigint[])
+)
+select
+  id, name, tier, is_blocked, contacts, reopened_count, last_agent_id, created_at, array(select id from found) as found
 from customer
 where id = any (array(
   select (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id)
@@ -15,39 +36,10 @@ where id = any (array(
   union
   select (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = conversation.customer_id)
   from conversation
-  where conversation.id = any ($2::bigint[])
+  where conversation.id = any (array(select id from found))
 ))
 order by id
 for no key update
-
--- name: find_conversations
--- The conversations that tokens, mail threads, references and quoted ticket numbers lead to, not locked yet.
-select id
-from conversation
-where id = any ($1::bigint[])
-union
-select conversation.id
-from unnest($2::text[], $3::text[]) as thread (account, root)
-join conversation
-  on conversation.account = thread.account and conversation.thread_key = thread.root and conversation.channel = 'email'
-union
-select reference.conversation_id
-from unnest($4::text[], $5::text[]) as wanted (account, message_id)
-join mail_reference as reference using (account, message_id)
-union
-select conversation.id
-from conversation
-where ticket_id = any ($6::bigint[])
-
--- name: load_handles
--- Who owns the batch's handles, merged customers resolved.
-select
-  handle.key,
-  (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id)
-    as customer_id,
-  handle.verified
-from handle
-where handle.key = any ($1::text[])
 
 -- name: lock_conversations
 -- The conversations found, and those still open with these customers.
@@ -93,37 +85,46 @@ where id = any (array(
 order by id
 for no key update
 
--- name: load_references
--- Where the Message-IDs that the batch's mails answer lead to.
-select account, message_id, conversation_id
-from unnest($1::text[], $2::text[]) as wanted (account, message_id)
-join mail_reference using (account, message_id)
-
--- name: load_received
--- Which messages of the batch have been received before.
-select channel, account, external_id, fingerprint, outcome, ticket_id, message_id
-from unnest($1::text[], $2::text[], $3::text[]) as wanted (channel, account, external_id)
-join received using (channel, account, external_id)
-
--- name: reserve_ids
--- The only clock that decisions know, and ids for so many new customers, conversations, tickets and messages.
+-- name: load_rest
+-- What else is known of the batch: who owns its handles (merged customers resolved), where the Message-IDs that its mails
+-- answer lead to, which of its messages were received before. With them the only clock that decisions know, and ids for
+-- so many new customers, conversations, tickets and messages.
 select
   clock_timestamp() as now,
-  array(select nextval('customer_ids') from generate_series(1, $1::integer)) as customer,
-  array(select nextval('conversation_ids') from generate_series(1, $2::integer)) as conversation,
-  array(select nextval('ticket_ids') from generate_series(1, $3::integer)) as ticket,
-  array(select nextval('message_ids') from generate_series(1, $4::integer)) as message
+  array(select nextval('customer_ids') from generate_series(1, $7::integer)) as customer,
+  array(select nextval('conversation_ids') from generate_series(1, $8::integer)) as conversation,
+  array(select nextval('ticket_ids') from generate_series(1, $9::integer)) as ticket,
+  array(select nextval('message_ids') from generate_series(1, $10::integer)) as message,
+  array(
+    select json_build_array(
+      handle.key,
+      (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id),
+      handle.verified)::text
+    from handle
+    where handle.key = any ($1::text[])
+  ) as handles,
+  array(
+    select json_build_array(account, message_id, conversation_id)::text
+    from unnest($2::text[], $3::text[]) as wanted (account, message_id)
+    join mail_reference using (account, message_id)
+  ) as references,
+  array(
+    select json_build_array(
+      channel, account, external_id, encode(fingerprint, 'hex'), outcome, ticket_id, message_id)::text
+    from unnest($4::text[], $5::text[], $6::text[]) as wanted (channel, account, external_id)
+    join received using (channel, account, external_id)
+  ) as received
 
 -- name: record
--- Everything that a batch came to, each table's rows as a set; one round trip, and references are checked at its end.
+-- Everything that a batch came to, each table's rows as one JSON array; one round trip, and references are checked at
+-- its end. JSON, because asyncpg takes ten times as long to write arrays of columns as the server takes to read this.
 with
 -- new customers, and the digests of known ones
 customers as (
   insert into customer (id, name, tier, contacts, reopened_count, created_at)
-  select id, name, tier, string_to_array(nullif(contacts, ''), E'\n'), reopened_count, created_at
-  from unnest(
-    $2::bigint[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[]
-  ) as new (id, name, tier, contacts, reopened_count, created_at)
+  select id, name, tier, contacts, reopened_count, created_at
+  from json_to_recordset($2::json) as new (
+    id bigint, name text, tier text, contacts text[], reopened_count integer, created_at timestamptz)
   on conflict (id) do update
   set contacts = excluded.contacts, reopened_count = excluded.reopened_count
 ),
@@ -131,9 +132,8 @@ customers as (
 handles as (
   insert into handle (key, kind, value, scope, name, customer_id, verified, created_at)
   select distinct on (key) key, kind, value, scope, name, customer_id, verified, $1::timestamptz
-  from unnest(
-    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::boolean[]
-  ) as new (key, kind, value, scope, name, customer_id, verified)
+  from json_to_recordset($3::json) as new (
+    key text, kind text, value text, scope text, name text, customer_id bigint, verified boolean)
   order by key, verified desc
   on conflict (key) do update
   set verified = true
@@ -149,18 +149,14 @@ tickets as (
   )
   select
     id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
-    reasons::jsonb, language, coalesce(string_to_array(nullif(skills, ''), ','), '{}'), target_s, enqueued_at, due_at,
-    preferred_agent_id, preferred_until, last_customer_at, reopened_count, created_at, resolved_at, assigned_to
-  from unnest(
-    $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::bigint[],
-    $23::text[], $24::text[], $25::text[], $26::real[], $27::text[], $28::text[], $29::text[], $30::integer[],
-    $31::timestamptz[], $32::timestamptz[], $33::bigint[], $34::timestamptz[], $35::timestamptz[], $36::integer[],
-    $37::timestamptz[], $38::timestamptz[], $39::bigint[]
-  ) as new (
-    id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
     reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
     reopened_count, created_at, resolved_at, assigned_to
-  )
+  from json_to_recordset($4::json) as new (
+    id bigint, customer_id bigint, channel text, subject text, state text, queue text, team text, group_id bigint,
+    route text, policy_version text, complexity text, probability real, reasons jsonb, language text, skills text[],
+    target_s integer, enqueued_at timestamptz, due_at timestamptz, preferred_agent_id bigint,
+    preferred_until timestamptz, last_customer_at timestamptz, reopened_count integer, created_at timestamptz,
+    resolved_at timestamptz, assigned_to bigint)
   on conflict (id) do update
   set state = excluded.state, enqueued_at = excluded.enqueued_at, due_at = excluded.due_at,
     preferred_agent_id = excluded.preferred_agent_id, preferred_until = excluded.preferred_until,
@@ -174,15 +170,12 @@ conversations as (
     last_message_at, created_at
   )
   select
-    id, customer_id, channel, provider, account, thread_key, reply_to::jsonb, subject, ticket_id, is_open,
-    array(select jsonb_array_elements_text(participants::jsonb)), last_message_at, created_at
-  from unnest(
-    $40::bigint[], $41::bigint[], $42::text[], $43::text[], $44::text[], $45::text[], $46::text[], $47::text[],
-    $48::bigint[], $49::boolean[], $50::text[], $51::timestamptz[], $52::timestamptz[]
-  ) as new (
     id, customer_id, channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants,
     last_message_at, created_at
-  )
+  from json_to_recordset($5::json) as new (
+    id bigint, customer_id bigint, channel text, provider text, account text, thread_key text, reply_to jsonb,
+    subject text, ticket_id bigint, is_open boolean, participants text[], last_message_at timestamptz,
+    created_at timestamptz)
   order by is_open
   on conflict (id) do update
   set ticket_id = excluded.ticket_id, is_open = excluded.is_open, participants = excluded.participants,
@@ -196,48 +189,43 @@ messages as (
   )
   select
     id, $1::timestamptz, ticket_id, conversation_id, customer_id, 'in', channel, account, external_id, author, subject,
-    text, html, attachments::jsonb, attributes::jsonb, automatic, sent_at
-  from unnest(
-    $53::bigint[], $54::bigint[], $55::bigint[], $56::bigint[], $57::text[], $58::text[], $59::text[], $60::text[],
-    $61::text[], $62::text[], $63::text[], $64::text[], $65::text[], $66::text[], $67::timestamptz[]
-  ) as new (
-    id, ticket_id, conversation_id, customer_id, channel, account, external_id, author, subject, text, html,
-    attachments, attributes, automatic, sent_at
-  )
+    text, html, attachments, attributes, automatic, sent_at
+  from json_to_recordset($6::json) as new (
+    id bigint, ticket_id bigint, conversation_id bigint, customer_id bigint, channel text, account text,
+    external_id text, author text, subject text, text text, html text, attachments jsonb, attributes jsonb,
+    automatic text, sent_at timestamptz)
 ),
 -- the raw bytes of deliveries, where the rows of their messages do not hold all of them
 payloads as (
   insert into payload (id, received_at, message_ids, format, body)
-  select message_ids[1], $1::timestamptz, message_ids, format, body
-  from (
-    select string_to_array(message_ids, ',')::bigint[] as message_ids, format, body
-    from unnest($68::text[], $69::text[], $70::bytea[]) as given (message_ids, format, body)
-  ) as new
+  select message_ids[1], $1::timestamptz, message_ids, format, bodies.body
+  from json_to_recordset($7::json) as new (position integer, message_ids bigint[], format text)
+  join unnest($8::bytea[]) with ordinality as bodies (body, position) using (position)
 ),
 -- where answers to the batch's mails will lead
 references_ as (
   insert into mail_reference (account, message_id, conversation_id)
   select account, message_id, conversation_id
-  from unnest($71::text[], $72::text[], $73::bigint[]) as new (account, message_id, conversation_id)
+  from json_to_recordset($9::json) as new (account text, message_id text, conversation_id bigint)
   on conflict do nothing
 ),
 -- the lines of the tickets' histories, in order
 events as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
-  select ticket_id, $1::timestamptz, kind, state, 'intake', data::jsonb
-  from unnest($74::bigint[], $75::text[], $76::text[], $77::text[]) as new (ticket_id, kind, state, data)
+  select ticket_id, $1::timestamptz, kind, state, 'intake', data
+  from json_to_recordset($10::json) as new (ticket_id bigint, kind text, state text, data jsonb)
 ),
 -- the keys of the batch's messages; one that another transaction took in the meantime repeats the batch
 keys as (
   insert into received (channel, account, external_id, fingerprint, received_at, outcome, ticket_id, message_id)
-  select channel, account, external_id, fingerprint, $1::timestamptz, outcome, ticket_id, message_id
-  from unnest(
-    $78::text[], $79::text[], $80::text[], $81::bytea[], $82::text[], $83::bigint[], $84::bigint[]
-  ) as new (channel, account, external_id, fingerprint, outcome, ticket_id, message_id)
+  select
+    channel, account, external_id, decode(fingerprint, 'hex'), $1::timestamptz, outcome, ticket_id, message_id
+  from json_to_recordset($11::json) as new (
+    channel text, account text, external_id text, fingerprint text, outcome text, ticket_id bigint, message_id bigint)
 )
 -- a hint to waiting agents, once a batch
 select pg_notify('frontdesk_queued', '')
-where 'queue' = any ($75::text[])
+where $12::boolean
 
 -- name: put_unprocessable
 -- Payloads that became no message, whole; what came again after its first commit is there already.

@@ -1,0 +1,91 @@
+"""Lets two batches overlap: the next one locks and reads while the last one is written. Their order stays.
+
+A batch may lock what it needs once the one before has its own locks, so that what both need is the earlier one's first;
+and it may write once the one before has. A batch that stumbles has lost its locks: the next one then begins anew, after
+it.
+"""
+
+import asyncio
+from typing import Self
+
+from router.domain.errors import Unavailable
+
+
+class Overtaken(Exception):
+    """The batch before has lost its locks: what was read since may be older than what it will write."""
+
+
+class ComesAgain(Unavailable):
+    """The batch before stays with the bus, and with it everything after it."""
+
+
+class Turns:
+    """The turns of one process, in order."""
+
+    def __init__(self) -> None:
+        self._last: Turn | None = None
+
+    def next(self) -> "Turn":
+        self._last = Turn(self._last)
+        return self._last
+
+
+class Turn:
+    """One batch's place in the order. Whoever has it must `end` it, or `fail` it if the batch is to come again.
+
+    It tells `has_locked` to let the next turn lock what is left.
+    """
+
+    def __init__(self, before: Self | None) -> None:
+        self._before = before
+        self.has_locked = _Answer()
+        self.has_written = _Answer()
+        self.has_ended = _Answer()
+
+    async def may_lock(self) -> None:
+        """Wait until the turn before has its locks; raises `Overtaken` if it stumbled before."""
+        if self._before and not await self._before.has_locked.known():
+            raise Overtaken
+
+    async def may_write(self) -> None:
+        """Wait until the turn before is written; raises `Overtaken` if it stumbled."""
+        if self._before and not await self._before.has_written.known():
+            raise Overtaken
+
+    async def begin_anew(self) -> None:
+        """Say that all locks are lost, and wait for the end of the turn before; raises `ComesAgain` if it failed.
+
+        From then on nothing of this turn overlaps with any other.
+        """
+        self.has_locked.tell(False)
+        self.has_written.tell(False)
+        if self._before and not await self._before.has_ended.known():
+            raise ComesAgain
+        self._before = None
+
+    def end(self) -> None:
+        """Say that everything of this turn is settled."""
+        self._tell_all(True)
+
+    def fail(self) -> None:
+        """Say that this batch comes again, and with it everything after it."""
+        self._tell_all(False)
+
+    def _tell_all(self, answer: bool) -> None:
+        self._before = None
+        for each in (self.has_locked, self.has_written, self.has_ended):
+            each.tell(answer)
+
+
+class _Answer:
+    """True or False, told once and asked for by anybody."""
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def tell(self, answer: bool) -> None:
+        if not self._future.done():
+            self._future.set_result(answer)
+
+    async def known(self) -> bool:
+        return await asyncio.shield(self._future)
