@@ -1,4 +1,4 @@
-"""Answers to offers: an agent accepts a ticket of a push queue, or declines it. `If-Match` is the lease of the offer."""
+"""Answers to offers: an agent accepts a ticket of a push queue or declines it. `If-Match` is the lease of the offer."""
 
 from router.api.access import PERSONS
 from router.api.desk import hold_of

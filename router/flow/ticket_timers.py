@@ -46,8 +46,11 @@ class Expired:
 class RelaxChunk(Protocol):
     """A chunk of waiting tickets that nobody else changes, and the store's clock."""
 
-    waiting: Sequence[Waiting]
-    now: datetime
+    @property
+    def waiting(self) -> Sequence[Waiting]: ...
+
+    @property
+    def now(self) -> datetime: ...
 
     async def record(self, relaxed: Sequence[Relaxed], policy_version: str) -> Sequence[Turned]: ...
 
