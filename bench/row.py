@@ -1,5 +1,6 @@
 """What every benchmark is given and what it gives back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -14,16 +15,22 @@ class Services:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One comparison: `ratio` says how many times better ours is, whichever direction is better for the unit."""
+    """One comparison: `ratio` says how many times better ours is, whichever direction is better for the unit.
+
+    `p99_ms` is the 99th percentile of how long ours took, where that is measured.
+    """
 
     name: str
     ours: float
     reference: float
     ratio: float
     unit: str
+    p99_ms: float | None = None
 
 
-def faster(name: str, ours: list[float], reference: list[float], unit: str) -> Row:
+def faster(
+    name: str, ours: Sequence[float], reference: Sequence[float], unit: str, *, p99_ms: float | None = None
+) -> Row:
     """Compare rates, where more is better, by their medians."""
     return Row(
         name=name,
@@ -31,4 +38,5 @@ def faster(name: str, ours: list[float], reference: list[float], unit: str) -> R
         reference=round(median(reference), 1),
         ratio=round(median(ours) / median(reference), 2),
         unit=unit,
+        p99_ms=p99_ms and round(p99_ms, 1),
     )
