@@ -7,7 +7,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import typer  # noqa: E402
 
-from router.command import integrate, operate, serve  # noqa: E402
+from router.command import agents, integrate, operate, serve, teams  # noqa: E402
 
 cli = typer.Typer(
     name="frontdesk",
@@ -17,7 +17,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (serve, integrate, operate):
+for part in (serve, integrate, operate, agents, teams):
     cli.add_typer(part.commands)
 
 

@@ -1,18 +1,15 @@
 """Commands for operators: tokens, unprocessable payloads, customers, the intake switch, the policy file."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from router.app import INTAKE, Deployment, deployment, load_policy, publishing
-from router.command.running import give_up, run, settings
+from router.app import INTAKE, Deployment, load_policy, publishing
+from router.command.running import give_up, with_deployment
+from router.command.terminal import print_table, printable
 from router.domain.agent import Role
 from router.domain.customer import CustomerId
 from router.domain.errors import Invalid, NotFound
@@ -31,7 +28,6 @@ commands.add_typer(customer, name="customer")
 commands.add_typer(intake_switch, name="switch")
 commands.add_typer(policy, name="policy")
 
-T = TypeVar("T")
 _LARGEST = 2**63 - 1
 Id = Annotated[
     int, typer.Argument(metavar="ID", min=1, max=_LARGEST, help="As `frontdesk unprocessable list` shows it.")
@@ -61,7 +57,7 @@ def create(  # noqa: PLR0917 - typer reads options from parameters
             typer.echo(f"frontdesk: {agent} is in no team, and will see no ticket: give --team", err=True)
         return secret
 
-    typer.echo(_with_deployment(work))
+    typer.echo(with_deployment(work))
 
 
 @token.command("list")
@@ -69,15 +65,15 @@ def list_tokens() -> None:
     """Every token ever made; the secrets are kept nowhere."""
     rows = [
         (t.name, t.role, t.agent or "", _day(t.created_at), _day(t.expires_at), _day(t.revoked_at))
-        for t in _with_deployment(lambda shared: shared.tokens.list())
+        for t in with_deployment(lambda shared: shared.tokens.list())
     ]
-    _print_table(("name", "role", "agent", "made", "expires", "revoked"), rows)
+    print_table(("name", "role", "agent", "made", "expires", "revoked"), rows)
 
 
 @token.command()
 def revoke(name: Annotated[str, typer.Argument(help="As `frontdesk token list` shows it.")]) -> None:
     """End a token; every process refuses it within five seconds."""
-    _with_deployment(lambda shared: shared.tokens.revoke(name))
+    with_deployment(lambda shared: shared.tokens.revoke(name))
     typer.echo(f"revoked {name}")
 
 
@@ -88,21 +84,21 @@ def list_unprocessable(
     everything: Annotated[bool, typer.Option("--all", help="Those that were replayed, too.")] = False,
 ) -> None:
     """The newest ones, with the stage that refused them and why."""
-    kept = _with_deployment(lambda shared: shared.unprocessable.newest(limit, before=before, pending=not everything))
+    kept = with_deployment(lambda shared: shared.unprocessable.newest(limit, before=before, pending=not everything))
     rows = [(str(k.id), f"{k.at:%m-%d %H:%M}", k.format, k.account or "", k.stage, k.detail) for k in kept]
-    _print_table(("id", "when", "format", "account", "stage", "why"), rows)
+    print_table(("id", "when", "format", "account", "stage", "why"), rows)
 
 
 @unprocessable.command()
 def show(id: Id, raw: Annotated[bool, typer.Option(help="Only the bytes, as they came.")] = False) -> None:  # noqa: A002
     """One payload: why it was refused, and its bytes."""
-    found = _with_deployment(lambda shared: shared.unprocessable.payload(id))
+    found = with_deployment(lambda shared: shared.unprocessable.payload(id))
     if found is None:
         give_up(NotFound(f"There is no unprocessable payload {id}."))
     kept, delivery = found
     if not raw:
         for field in ("id", "at", "format", "account", "stage", "reason", "detail", "size", "replayed_at"):
-            typer.echo(f"{field:12} {_printable(str(getattr(kept, field)))}")
+            typer.echo(f"{field:12} {printable(str(getattr(kept, field)))}")
         typer.echo()
     typer.get_binary_stream("stdout").write(delivery.body)
 
@@ -117,20 +113,20 @@ def replay(ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=
                 await replay_one(id_, shared.unprocessable, publisher)
                 typer.echo(f"replayed {id_}")
 
-    _with_deployment(work)
+    with_deployment(work)
 
 
 @customer.command()
 def block(customer_id: CustomerArgument) -> None:
     """Keep what this customer writes, but make no tickets of it."""
-    _with_deployment(lambda shared: shared.customers.set_blocked(CustomerId(customer_id), blocked=True))
+    with_deployment(lambda shared: shared.customers.set_blocked(CustomerId(customer_id), blocked=True))
     typer.echo(f"blocked {customer_id}")
 
 
 @customer.command()
 def unblock(customer_id: CustomerArgument) -> None:
     """Make tickets again of what this customer writes."""
-    _with_deployment(lambda shared: shared.customers.set_blocked(CustomerId(customer_id), blocked=False))
+    with_deployment(lambda shared: shared.customers.set_blocked(CustomerId(customer_id), blocked=False))
     typer.echo(f"unblocked {customer_id}")
 
 
@@ -146,7 +142,7 @@ def set_tier(
         _check_known("TIER", [tier] if tier is not None else [], known, kind="tier")
         await shared.customers.set_tier(CustomerId(customer_id), tier)
 
-    _with_deployment(work)
+    with_deployment(work)
     typer.echo(f"{customer_id} is in tier {tier}" if tier else f"{customer_id} is in the tier that its addresses tell")
 
 
@@ -158,28 +154,28 @@ def erase(
     """Remove this customer's words, addresses, raw bytes and attachments for good; ids and times stay."""
     if not yes:
         typer.confirm(f"Erase customer {customer_id}? This cannot be undone", abort=True)
-    erased = _with_deployment(lambda shared: shared.customers.erase(CustomerId(customer_id)))
+    erased = with_deployment(lambda shared: shared.customers.erase(CustomerId(customer_id)))
     typer.echo(f"erased {erased.handles} handles and the words of {erased.messages} messages")
 
 
 @intake_switch.command()
 def off() -> None:
     """Stop intake within seconds, in every process."""
-    _with_deployment(lambda shared: shared.operations.turn(INTAKE, on=False))
+    with_deployment(lambda shared: shared.operations.turn(INTAKE, on=False))
     typer.echo("intake is off: messages stay in the broker")
 
 
 @intake_switch.command()
 def on() -> None:
     """Let intake go on."""
-    _with_deployment(lambda shared: shared.operations.turn(INTAKE, on=True))
+    with_deployment(lambda shared: shared.operations.turn(INTAKE, on=True))
     typer.echo("intake is on")
 
 
 @intake_switch.command()
 def status() -> None:
     """Whether intake is on."""
-    is_on = _with_deployment(lambda shared: shared.operations.is_on(INTAKE))
+    is_on = with_deployment(lambda shared: shared.operations.is_on(INTAKE))
     typer.echo(f"intake is {'on' if is_on else 'off'}")
 
 
@@ -199,30 +195,10 @@ def check(
     typer.echo(f"version {parsed.version}: {len(parsed.queues)} queues, {len(parsed.routes)} routes")
 
 
-def _with_deployment(work: Callable[[Deployment], Awaitable[T]]) -> T:
-    async def connected() -> T:
-        async with deployment(settings(), name="command") as shared:
-            return await work(shared)
-
-    return run(connected())
-
-
 def _check_known(argument: str, names: Iterable[str], known: Collection[str], *, kind: str) -> None:
     for name in names:
         if name not in known:
             raise Invalid(argument, f"'{name}' is not a {kind} of the policy, which has {', '.join(known) or 'none'}")
-
-
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(_printable(cell)) for cell in row))
-    Console().print(table)
-
-
-def _printable(text: str) -> str:
-    """Senders choose some of what is shown: nothing of it may steer the terminal, or turn the reading direction."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _day(moment: object) -> str:

@@ -3,12 +3,13 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NoReturn, TypeVar
 
 import typer
 import uvloop
 
+from router.app import Deployment, deployment
 from router.command import logs
 from router.domain.errors import FrontdeskError
 from router.settings import Settings, load_settings
@@ -25,6 +26,16 @@ def settings() -> Settings:
         give_up(exc)
     logs.configure(level=loaded.log_level, format=loaded.log_format)
     return loaded
+
+
+def with_deployment(work: Callable[[Deployment], Awaitable[T]]) -> T:
+    """Connect to the deployment that the settings name and do the work there."""
+
+    async def connected() -> T:
+        async with deployment(settings(), name="command") as shared:
+            return await work(shared)
+
+    return run(connected())
 
 
 def run(work: Coroutine[Any, Any, T], *, interrupted: int = INTERRUPTED) -> T:

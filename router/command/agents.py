@@ -1,0 +1,206 @@
+"""`frontdesk agent`: who answers, with which skills, and how much at once. Leaves teams to `frontdesk team`."""
+
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, TypeVar
+
+import typer
+
+from router.app import Deployment, load_policy, managed_agents
+from router.command.running import with_deployment
+from router.command.terminal import print_table, printable
+from router.domain.errors import Invalid
+from router.domain.profile import Profile
+from router.domain.skills import Skills
+from router.flow.agents import AgentCard, Agents, Editor, Wanted
+from router.flow.presence import PresenceCard
+from router.flow.reading import Viewer
+
+commands = typer.Typer()
+agent = typer.Typer(help="Who answers: skills, and how much one carries.", no_args_is_help=True)
+commands.add_typer(agent, name="agent")
+
+T = TypeVar("T")
+EVERYBODY = Viewer()
+OPERATOR = Editor(actor="cli")
+PAGE = 200
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+
+AgentName = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")]
+Skill = Annotated[list[str] | None, typer.Option(metavar="NAME[:LEVEL]", help="A skill; level 1 to 5, 3 unless said.")]
+Language = Annotated[list[str] | None, typer.Option(metavar="CODE", help="A language by its ISO 639 code.")]
+Limit = Annotated[str | None, typer.Option(metavar="N|policy", help="What all tickets in hand may weigh.")]
+Weight = Annotated[list[str] | None, typer.Option(metavar="CHANNEL=N|policy", help="What a ticket of it weighs.")]
+Most = Annotated[list[str] | None, typer.Option(metavar="CHANNEL=N|policy", help="How many tickets of it at most.")]
+
+
+@agent.command()
+def create(  # noqa: PLR0917 - typer reads options from parameters
+    name: AgentName,
+    team: Annotated[list[str] | None, typer.Option(help="A team of the policy; may be repeated.")] = None,
+    skill: Skill = None,
+    language: Language = None,
+    limit: Limit = None,
+    weight: Weight = None,
+    most: Most = None,
+) -> None:
+    """Make an agent; `frontdesk token create` lets them in."""
+
+    async def work(agents: Agents) -> None:
+        profile = _skilled(Profile(name=name, teams=frozenset(team or ())), skill or (), language or ())
+        await agents.create(OPERATOR, _loaded(profile, limit, weight or (), most or ()))
+
+    with_agents(work)
+    typer.echo(f"created {name}")
+
+
+@agent.command()
+def change(  # noqa: PLR0917 - typer reads options from parameters
+    name: AgentName,
+    skill: Skill = None,
+    language: Language = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="NAME|language:CODE", help="A skill or language to take away.")
+    ] = None,
+    limit: Limit = None,
+    weight: Weight = None,
+    most: Most = None,
+) -> None:
+    """Change what is named and leave the rest; the next ticket is given by it."""
+
+    def changed(profile: Profile) -> Profile:
+        profile = _skilled(profile, skill or (), language or (), dropped=drop or ())
+        return _loaded(profile, limit, weight or (), most or ())
+
+    with_agents(lambda agents: agents.change(OPERATOR, name, changed))
+    typer.echo(f"changed {name}")
+
+
+@agent.command()
+def show(name: AgentName) -> None:
+    """One agent: teams, skills, capacity, presence, and what they hold."""
+    card = with_agents(lambda agents: agents.show(EVERYBODY, name))
+    for field, value in _lines(card):
+        typer.echo(f"{field:10} {printable(value)}".rstrip())
+
+
+@agent.command("list")
+def list_agents(
+    team: Annotated[str | None, typer.Option(help="Only those of this team.")] = None,
+    retired: Annotated[bool, typer.Option("--retired", help="Those who are retired, too.")] = False,
+) -> None:
+    """Every agent, by name."""
+    cards = with_agents(lambda agents: _every_card(agents, Wanted(team=team, with_retired=retired, limit=PAGE)))
+    rows = [(c.name, ", ".join(c.teams), _skills(c), _counts(c.held), _presence_of(c)) for c in cards]
+    print_table(("name", "teams", "skills", "holds", "presence"), rows)
+
+
+@agent.command()
+def retire(name: AgentName) -> None:
+    """Let an agent go, once they hold no ticket: their tokens end, the name stays in the history."""
+    with_agents(lambda agents: agents.change(OPERATOR, name, lambda profile: replace(profile, is_retired=True)))
+    typer.echo(f"retired {name}")
+
+
+@agent.command()
+def reinstate(name: AgentName) -> None:
+    """Take a retired agent back, with the teams and skills they had; they need a new token."""
+    with_agents(lambda agents: agents.change(OPERATOR, name, lambda profile: replace(profile, is_retired=False)))
+    typer.echo(f"reinstated {name}")
+
+
+def with_agents(work: Callable[[Agents], Awaitable[T]]) -> T:
+    """Do something with the agents of the deployment that the settings name."""
+
+    async def managed(shared: Deployment) -> T:
+        return await work(managed_agents(shared, load_policy(shared)))
+
+    return with_deployment(managed)
+
+
+def presence_words(presence: PresenceCard | None) -> str:
+    """What an agent declared, and whether they are there at all."""
+    if presence is None:
+        return "never here"
+    reason = f" ({presence.reason})" if presence.reason else ""
+    return f"{presence.status}{reason}" if presence.is_live else f"gone since {presence.seen_at:%m-%d %H:%M}"
+
+
+def _skilled(
+    profile: Profile, skills: Collection[str], languages: Collection[str], *, dropped: Collection[str] = ()
+) -> Profile:
+    given = Skills.parse([*skills, *(f"language:{code}" for code in languages)])
+    levels = {**profile.skills.levels, **given.levels}
+    spoken = profile.skills.languages | given.languages
+    for word in dropped:
+        if word not in {*levels, *(f"language:{code}" for code in spoken)}:
+            raise Invalid("--drop", f"'{word}' is no skill or language of {profile.name}")
+    kept = Skills(
+        levels={name: level for name, level in levels.items() if name not in dropped},
+        languages=spoken - {word.removeprefix("language:") for word in dropped if word.startswith("language:")},
+    )
+    return replace(profile, skills=kept)
+
+
+def _loaded(profile: Profile, limit: str | None, weights: Sequence[str], most: Sequence[str]) -> Profile:
+    return replace(
+        profile,
+        limit=profile.limit if limit is None else _number("--limit", limit),
+        weights=_merged("--weight", profile.weights, weights),
+        most=_merged("--most", profile.most, most),
+    )
+
+
+def _merged(option: str, kept: Mapping[str, int], given: Sequence[str]) -> Mapping[str, int]:
+    numbers: dict[str, int | None] = dict(kept)
+    for text in given:
+        channel, equals, number = text.partition("=")
+        if not equals:
+            raise Invalid(option, f"'{text}' names no number: write chat=2, or chat=policy for what the policy says")
+        numbers[channel] = _number(option, number)
+    return {channel: number for channel, number in numbers.items() if number is not None}
+
+
+def _number(option: str, text: str) -> int | None:
+    if text == "policy":
+        return None
+    if not _NUMBER.fullmatch(text):
+        raise Invalid(option, f"'{text}' is neither a number nor the word policy")
+    return int(text)
+
+
+async def _every_card(agents: Agents, wanted: Wanted) -> Sequence[AgentCard]:
+    cards: list[AgentCard] = []
+    while page := await agents.list(EVERYBODY, wanted):
+        cards += page
+        wanted = replace(wanted, after=page[-1].name)
+    return cards
+
+
+def _lines(card: AgentCard) -> Iterator[tuple[str, str]]:
+    yield "name", card.name
+    yield "teams", ", ".join(card.teams)
+    yield "skills", _skills(card)
+    yield "limit", "the policy's" if card.limit is None else str(card.limit)
+    yield "weights", _counts(card.weights) or "the policy's"
+    yield "most", _counts(card.most) or "the policy's"
+    yield "holds", _counts(card.held) or "nothing"
+    yield "presence", _presence_of(card)
+    yield "made", f"{card.created_at:%Y-%m-%d}"
+
+
+def _skills(card: AgentCard) -> str:
+    skills = (f"{name}:{level}" for name, level in card.skills.items())
+    return ", ".join((*skills, *(f"language:{code}" for code in card.languages)))
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{channel}={number}" for channel, number in sorted(numbers.items()))
+
+
+def _presence_of(card: AgentCard) -> str:
+    if card.retired_at:
+        return f"retired {card.retired_at:%Y-%m-%d}"
+    words = presence_words(card.presence)
+    return f"{words}, draining" if card.is_draining else words

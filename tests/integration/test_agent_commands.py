@@ -1,0 +1,149 @@
+"""`frontdesk agent` and `frontdesk team` as an operator types them, on a PostgreSQL and the shipped policy."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from router.metrics import Metrics
+from router.postgres.database import Database, connected
+from router.settings import Settings
+from tests import command_line
+from tests.builders import a_ticket, an_agent
+
+TEAMS = "frontline, specialists, key-accounts"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with connected(database_url, Metrics(CollectorRegistry()), size=2, name="test") as database:
+        yield database
+
+
+class Operator:
+    """Types commands and reads what they say."""
+
+    def __init__(self, database_url: str) -> None:
+        self._settings = Settings(database_url=database_url)
+
+    def does(self, *arguments: str) -> str:
+        ended = command_line.frontdesk(*arguments, settings=self._settings)
+        assert ended.status == 0, ended.err
+        assert max(map(len, ended.out.splitlines())) <= command_line.COLUMNS, ended.out
+        return ended.out
+
+    def fails(self, *arguments: str) -> str:
+        ended = command_line.frontdesk(*arguments, settings=self._settings)
+        assert (ended.status, ended.out) == (1, "")
+        return ended.err.removeprefix("frontdesk: ").removesuffix("\n")
+
+    def shows(self, name: str) -> dict[str, str]:
+        lines = (line.partition(" ") for line in self.does("agent", "show", name).splitlines())
+        return {field: value.strip() for field, _, value in lines}
+
+
+@pytest.fixture
+def operator(database_url: str) -> Operator:
+    return Operator(database_url)
+
+
+def test_an_agent_is_made_changed_and_shown(operator: Operator):
+    made = operator.does(
+        *("agent", "create", "Ada", "--team", "frontline", "--skill", "german:4", "--skill", "vip", "--language", "de"),
+        *("--limit", "8", "--weight", "chat=3", "--most", "chat=2"),
+    )
+    assert made == "created Ada\n"
+    changes = ("--skill", "legal:1", "--drop", "vip", "--drop", "language:de", "--limit", "policy", "--most", "sms=0")
+    assert operator.does("agent", "change", "Ada", *changes, "--weight", "chat=policy") == "changed Ada\n"
+    shown = operator.shows("Ada")
+    assert shown.pop("made")
+    assert shown == {
+        "name": "Ada",
+        "teams": "frontline",
+        "skills": "german:4, legal:1",
+        "limit": "the policy's",
+        "weights": "the policy's",
+        "most": "chat=2, sms=0",
+        "holds": "nothing",
+        "presence": "never here",
+    }
+
+
+REFUSED = [
+    (["create", "Ada", "--team", "frontlin"], f"teams: holds 'frontlin': choose of {TEAMS}"),
+    (["create", "Ada", "--skill", "german:9"], "skills: holds 'german:9': a level is 1 to 5, as in german:4"),
+    (["change", "Grace", "--limit", "many"], "--limit: 'many' is neither a number nor the word policy"),
+    (["change", "Grace", "--limit", "9999"], "limit: is 9999: use 0 to 1000"),
+    (
+        ["change", "Grace", "--weight", "chat"],
+        "--weight: 'chat' names no number: write chat=2, or chat=policy for what the policy says",
+    ),
+    (
+        ["change", "Grace", "--most", "pigeon=1"],
+        "most: names 'pigeon', which is no channel: use email, chat, sms, social",
+    ),
+    (["change", "Grace", "--drop", "vip"], "--drop: 'vip' is no skill or language of Grace"),
+    (["change", "Nobody", "--limit", "1"], "There is no agent Nobody."),
+    (["show", "Nobody"], "There is no agent Nobody."),
+    (["create", "Grace"], "There is an agent named Grace already; names are not used twice."),
+]
+
+
+async def test_what_cannot_be_is_one_line_that_says_what_can(database: Database, operator: Operator):
+    await an_agent(database, "Grace")
+    assert [operator.fails("agent", *arguments) for arguments, _ in REFUSED] == [line for _, line in REFUSED]
+
+
+async def test_who_is_retired_is_listed_on_request_only(database: Database, operator: Operator):
+    grace = await an_agent(database, "Grace", skills=["german"])
+    await an_agent(database, "Ada", teams=["specialists", "key-accounts"])
+    await a_ticket(database, held_by=grace)
+    assert operator.fails("agent", "retire", "Grace") == "Grace still holds 1 ticket: give them back first."
+    await database.execute("test", "update ticket set state = 'resolved', assigned_to = null")
+    assert operator.does("agent", "retire", "Grace") == "retired Grace\n"
+    assert words(operator.does("agent", "list")) == [
+        ["name", "teams", "skills", "holds", "presence"],
+        ["Ada", "key-accounts,", "specialists", "never", "here"],
+    ]
+    assert "retired" in operator.does("agent", "list", "--retired")
+    assert operator.fails("token", "create", "phone", "--role", "agent", "--agent", "Grace").startswith("Grace is ret")
+    assert operator.does("agent", "reinstate", "Grace") == "reinstated Grace\n"
+    assert operator.does("agent", "list", "--team", "frontline").count("Grace") == 1
+
+
+async def test_teams_gain_and_lose_members(database: Database, operator: Operator):
+    await an_agent(database, "Grace")
+    await an_agent(database, "Ada", teams=[])
+    added = operator.does("team", "add", "specialists", "Grace", "Ada")
+    assert added == "added Grace to specialists\nadded Ada to specialists\n"
+    assert operator.does("team", "remove", "frontline", "Grace") == "removed Grace from frontline\n"
+    assert [line[0] for line in words(operator.does("team", "show", "specialists"))] == ["agent", "Ada", "Grace"]
+    listed = {line[0]: line[-1] for line in words(operator.does("team", "list"))}
+    assert listed == {"team": "agents", "frontline": "0", "specialists": "2", "key-accounts": "0"}
+    assert operator.fails("team", "add", "night", "Ada") == f"There is no team night: choose one of {TEAMS}."
+    assert operator.fails("team", "show", "night") == f"There is no team night: choose one of {TEAMS}."
+    assert operator.fails("team", "remove", "frontline", "Ada") == "Ada is not in team frontline."
+
+
+async def test_a_token_gives_teams_and_skills_with_their_levels(database: Database, operator: Operator):
+    made = ("token", "create", "ada", "--role", "agent", "--agent", "Ada", "--team", "frontline")
+    assert operator.does(*made, "--skill", "german:5", "--skill", "vip").startswith("fd_")
+    assert operator.shows("Ada")["skills"] == "german:5, vip:3"
+    operator.does("token", "create", "phone", "--role", "lead", "--agent", "Ada")
+    assert operator.shows("Ada")["skills"] == "german:5, vip:3"
+
+
+async def test_the_command_line_is_named_in_the_trail(database: Database, operator: Operator):
+    operator.does("agent", "create", "Ada", "--team", "frontline")
+    rows: list[Any] = await database.fetch("test", "select actor, action, subject from audit order by id")
+    assert [tuple(row) for row in rows] == [
+        ("cli", "team.join", "team:frontline"),
+        ("cli", "agent.create", "agent:Ada"),
+    ]
+
+
+def words(table: str) -> list[list[str]]:
+    """The words of each line of a table, without the rule below its head."""
+    lines = [line.split() for line in table.splitlines()]
+    return [line for line in lines if line and not line[0].startswith("─")]
