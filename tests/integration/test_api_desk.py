@@ -13,7 +13,14 @@ WRITES: list[tuple[str, dict[str, Any]]] = [
     ("reply", {"text": "Hello."}),
     ("note", {"text": "Hello."}),
     ("transfer", {"queue": "expert"}),
+    ("transfer", {"agent": "Grace"}),
+    ("snooze", {}),
     ("resolve", {}),
+]
+NOT_NOW: list[tuple[str, dict[str, Any], int]] = [
+    ("finish", {}, 409),
+    ("abandon", {}, 403),
+    ("merge", {"into": 4_000_000}, 422),
 ]
 BAD_BODIES: list[tuple[str, dict[str, Any], str]] = [
     ("reply", {}, "text"),
@@ -31,7 +38,23 @@ BAD_BODIES: list[tuple[str, dict[str, Any], str]] = [
     ("note", {"text": "Hello.", "colour": "red"}, "colour"),
     ("transfer", {"queue": "nowhere"}, "queue"),
     ("transfer", {"queue": "expert", "note": ""}, "note"),
+    ("transfer", {}, "queue"),
+    ("transfer", {"queue": "general", "agent": "Grace"}, "queue"),
+    ("transfer", {"agent": "Nobody"}, "agent"),
+    ("snooze", {"until": "tomorrow"}, "until"),
+    ("snooze", {"until": 0}, "until"),
+    ("snooze", {"until": "0"}, "until"),
+    ("snooze", {"until": "2030-01-01"}, "until"),
+    ("snooze", {"until": "2030-01-01T00:00:00"}, "until"),
+    ("snooze", {"until": "2001-01-01T00:00:00Z"}, "until"),
+    ("snooze", {"until": "9999-12-31T23:59:59-23:00"}, "until"),
+    ("snooze", {"read_up_to": "now"}, "read_up_to"),
     ("resolve", {"why": "done"}, "why"),
+    ("finish", {"why": "done"}, "why"),
+    ("abandon", {"why": "left"}, "why"),
+    ("merge", {}, "into"),
+    ("merge", {"into": "1"}, "into"),
+    ("merge", {"into": True}, "into"),
 ]
 
 
@@ -60,11 +83,20 @@ async def test_holder_writes_under_the_lease(grace: Caller, held: Lease, write: 
     assert answer.status in {201, 204}
 
 
+@pytest.mark.parametrize(("write", "body", "status"), NOT_NOW)
+async def test_what_the_ticket_does_not_allow_is_answered_by_why(
+    grace: Caller, held: Lease, write: str, body: dict[str, Any], status: int
+):
+    answer = await grace.post(f"/v1/tickets/{held.ticket_id}/{write}", lease=held, json=body)
+    assert answer.status == status
+    assert answer.json["detail"].endswith(".")
+
+
 async def statuses(caller: Caller, ticket_id: int, lease: Lease | None) -> dict[str, int]:
     """How each write is answered."""
     return {
         write: (await caller.post(f"/v1/tickets/{ticket_id}/{write}", lease=lease, json=body)).status
-        for write, body in WRITES
+        for write, body in (*WRITES, *((write, body) for write, body, _ in NOT_NOW))
     }
 
 
