@@ -3,6 +3,7 @@
 Any number of processes may run these timers. Leaves offering what then waits to `offers`, giving it out to `claims`.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -143,7 +144,12 @@ class TicketTimers:
 
 
 async def _in_chunks(name: str, chunk: Chunk) -> None:
+    """Rest after each whole chunk for as long as it took: what became due at once leaves others their share."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
     while turned := await chunk():
         log.info("timer turned tickets", timer=name, tickets=turned)
         if turned < CHUNK:
             return
+        await asyncio.sleep(clock() - began)
+        began = clock()
