@@ -34,7 +34,7 @@ routes:
   - {name: complex, when: {complexity: complex}, queue: expert, target: 8h}
   - {name: chats, when: {channel: chat}, queue: chats, target: 1m}
   - {name: returning, when: {returning: true}, queue: general, target: 1h}
-  - {name: rest, queue: general, target: 4h}
+  - {name: rest, queue: general, target: 4h, relax: [{after: 1h, target: 1h}]}
 triage:
   bias: -1
   languages: [en, de]

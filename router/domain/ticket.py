@@ -39,7 +39,7 @@ ARROWS: dict[TicketState, frozenset[TicketState]] = {
             TicketState.ABANDONED,
         }
     ),
-    TicketState.WRAP_UP: frozenset({TicketState.RESOLVED}),
+    TicketState.WRAP_UP: frozenset({TicketState.RESOLVED, TicketState.ASSIGNED}),
     TicketState.SNOOZED: frozenset({TicketState.QUEUED, TicketState.ASSIGNED}),
     TicketState.RESOLVED: frozenset({TicketState.QUEUED}),
     TicketState.ABANDONED: frozenset(),
@@ -67,7 +67,10 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """One piece of work. A wait runs from `enqueued_at`; it should be answered by `due_at`."""
+    """One piece of work. A wait runs from `enqueued_at`; it should be answered by `due_at`.
+
+    `relax_at` is the time of the next step of its route's relaxation, of which it has taken `relaxed` in this wait.
+    """
 
     id: TicketId
     customer_id: CustomerId
@@ -85,6 +88,8 @@ class Ticket:
     preferred_until: datetime | None = None
     reopened_count: int = 0
     resolved_at: datetime | None = None
+    relax_at: datetime | None = None
+    relaxed: int = 0
 
     @property
     def is_open(self) -> bool:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from channels.message import Automatic, InboundMessage
 from router.decide.classify import classify
 from router.decide.identify import identify
 from router.decide.route import route
 from router.decide.thread import FollowUp, Thread, find_thread, follow_up, joins
+from router.decide.transfer import relaxed_after
 from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import AgentId, Customer
 from router.domain.mail_token import read_token
@@ -65,7 +66,7 @@ def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
     ticket = world.ticket_of(conversation)
     match follow_up(ticket, policy, world.now):
         case FollowUp.CONTINUES if ticket:
-            return _continue(matter, ticket, Outcome.CONTINUED, world)
+            return _continue(matter, ticket, Outcome.CONTINUED, policy, world)
         case FollowUp.REOPENS if ticket:
             return _reopen(matter, ticket, policy, world)
         case _:
@@ -116,14 +117,23 @@ def _set_aside(arrival: Arrival, thread: Thread, otherwise: Outcome, world: Worl
     return _received(arrival, outcome, ticket, message_id, world)
 
 
-def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, world: World) -> Outcome:
-    """Add the message to an open ticket, which keeps its place."""
-    return _record(matter, ticket.heard(world.now), "receive", outcome, world)
+def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy, world: World) -> Outcome:
+    """Add the message to an open ticket, which keeps its place; one that had been put aside waits anew."""
+    heard = ticket.heard(world.now)
+    match ticket.state:
+        case TicketState.SNOOZED:
+            woken = _waiting(heard, ticket.preferred_agent_id, policy, world)
+            return _record(matter.decided(reason="woken"), woken, "queue", outcome, world)
+        case TicketState.WRAP_UP:  # whoever has just ended the contact still has it
+            return _record(matter, replace(heard, state=TicketState.ASSIGNED), "receive", outcome, world)
+        case _:
+            return _record(matter, heard, "receive", outcome, world)
 
 
 def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Outcome:
     """Begin a new wait for a ticket that had ended, in its own queue and with its own target."""
-    reopened = _reopened(ticket, matter.customer, policy, world)
+    waiting = _waiting(ticket.heard(world.now), matter.customer.last_agent_id, policy, world)
+    reopened = replace(waiting, reopened_count=ticket.reopened_count + 1, resolved_at=None)
     owner = world.customer(matter.conversation.customer_id)
     world.put_customer(replace(owner, reopened_count=owner.reopened_count + 1))
     world.add_contact(owner.id, matter.arrival.message.channel, reopened)
@@ -144,7 +154,7 @@ def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
     )
     if joined:
         world.add_contact(owner_id, matter.arrival.message.channel, joined)
-        return _continue(matter.decided(reason="joined", route=routing.route), joined, Outcome.JOINED, world)
+        return _continue(matter.decided(reason="joined", route=routing.route), joined, Outcome.JOINED, policy, world)
     ticket = _new_ticket(matter, triage, routing, policy, world)
     world.add_contact(owner_id, matter.arrival.message.channel, ticket)
     decided = matter.decided(
@@ -218,41 +228,35 @@ def _tier(message: InboundMessage, customer: Customer, policy: Policy) -> str | 
 
 def _new_ticket(matter: _Matter, triage: Triage, routing: Routing, policy: Policy, world: World) -> Ticket:
     message = matter.arrival.message
-    agent_id, until = _wish(matter.customer, routing.queue, policy, world)
-    return Ticket(
+    ticket = Ticket(
         id=world.ids.ticket(),
         customer_id=matter.conversation.customer_id,
         channel=message.channel,
         subject=message.subject,
-        state=TicketState.QUEUED,
+        state=TicketState.NEW,
         triage=triage,
         routing=routing,
         enqueued_at=world.now,
-        due_at=world.now + routing.target,
-        preferred_agent_id=agent_id,
-        preferred_until=until,
+        due_at=world.now,
         last_customer_at=world.now,
         created_at=world.now,
     )
+    return _waiting(ticket, matter.customer.last_agent_id, policy, world)
 
 
-def _reopened(ticket: Ticket, customer: Customer, policy: Policy, world: World) -> Ticket:
-    agent_id, until = _wish(customer, ticket.routing.queue, policy, world)
+def _waiting(ticket: Ticket, wished: AgentId | None, policy: Policy, world: World) -> Ticket:
+    """The ticket at the beginning of a wait: first for the agent wished for, where its queue knows such a wish."""
+    routing, now = ticket.routing, world.now
+    queue = policy.queues.get(routing.queue)
+    sticky_for = queue.sticky_for if queue and wished else timedelta(0)
+    first_step = relaxed_after(routing.route, routing.queue, policy)
     return replace(
-        ticket.heard(world.now),
+        ticket,
         state=TicketState.QUEUED,
-        enqueued_at=world.now,
-        due_at=world.now + ticket.routing.target,
-        preferred_agent_id=agent_id,
-        preferred_until=until,
-        reopened_count=ticket.reopened_count + 1,
-        resolved_at=None,
+        enqueued_at=now,
+        due_at=now + routing.target,
+        relax_at=now + first_step if first_step else None,
+        relaxed=0,
+        preferred_agent_id=wished if sticky_for else None,
+        preferred_until=now + sticky_for if sticky_for else None,
     )
-
-
-def _wish(customer: Customer, queue: str, policy: Policy, world: World) -> tuple[AgentId | None, datetime | None]:
-    """The agent of the last contact and until when to wait for them, where the queue's policy knows such a wish."""
-    known = policy.queues.get(queue)
-    if known and known.sticky_for and customer.last_agent_id:
-        return customer.last_agent_id, world.now + known.sticky_for
-    return None, None

@@ -93,6 +93,8 @@ def _ticket(ticket: Ticket, group_id: int) -> Row:
         "created_at": ticket.created_at,
         "resolved_at": ticket.resolved_at,
         "assigned_to": ticket.assigned_to,
+        "relax_at": ticket.relax_at,
+        "relaxed": ticket.relaxed,
     }
 
 

@@ -107,6 +107,8 @@ def ticket(row: asyncpg.Record) -> Ticket:
         preferred_until=row["preferred_until"],
         reopened_count=row["reopened_count"],
         resolved_at=row["resolved_at"],
+        relax_at=row["relax_at"],
+        relaxed=row["relaxed"],
     )
 
 

@@ -66,7 +66,7 @@ for no key update
 select
   id, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability, language,
   skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at, reopened_count,
-  created_at, resolved_at, assigned_to
+  created_at, resolved_at, assigned_to, relax_at, relaxed
 from ticket
 where id = any (array(
   select found.id
@@ -139,29 +139,31 @@ handles as (
   set verified = true
   where excluded.verified and handle.customer_id = excluded.customer_id
 ),
--- new tickets, and what a message changes about known ones: a new wait, or only the time of the customer's last word.
+-- new tickets, and what a message changes about known ones: a new wait, the end of wrap-up, or only the time of the
+-- customer's last word.
 -- The holder is given only because the row to insert is checked before it conflicts; intake changes no holder.
 tickets as (
   insert into ticket (
     id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
     reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
-    reopened_count, created_at, resolved_at, assigned_to
+    reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed
   )
   select
     id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
     reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
-    reopened_count, created_at, resolved_at, assigned_to
+    reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed
   from json_to_recordset($4::json) as new (
     id bigint, customer_id bigint, channel text, subject text, state text, queue text, team text, group_id bigint,
     route text, policy_version text, complexity text, probability real, reasons jsonb, language text, skills text[],
     target_s integer, enqueued_at timestamptz, due_at timestamptz, preferred_agent_id bigint,
     preferred_until timestamptz, last_customer_at timestamptz, reopened_count integer, created_at timestamptz,
-    resolved_at timestamptz, assigned_to bigint)
+    resolved_at timestamptz, assigned_to bigint, relax_at timestamptz, relaxed smallint)
   on conflict (id) do update
   set state = excluded.state, enqueued_at = excluded.enqueued_at, due_at = excluded.due_at,
     preferred_agent_id = excluded.preferred_agent_id, preferred_until = excluded.preferred_until,
     last_customer_at = excluded.last_customer_at, reopened_count = excluded.reopened_count,
-    resolved_at = excluded.resolved_at
+    resolved_at = excluded.resolved_at, relax_at = excluded.relax_at, relaxed = excluded.relaxed,
+    state_until = case when excluded.state = ticket.state then ticket.state_until end
 ),
 -- new conversations, and what a message changes about known ones; those that end come first, to make room for new ones
 conversations as (

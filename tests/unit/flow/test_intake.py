@@ -144,6 +144,47 @@ def test_a_returning_customer_waits_with_a_wish_for_the_last_agent():
     assert (ticket.preferred_agent_id, ticket.preferred_until) == (7, ticket.enqueued_at + timedelta(minutes=10))
 
 
+def changed(store: MemoryIntake, **fields: object) -> MemoryIntake:
+    """The store after something else has happened to its only ticket."""
+    [ticket] = store.tickets.values()
+    store.tickets[ticket.id] = replace(ticket, **fields)
+    return store
+
+
+def test_an_answer_wakes_a_ticket_that_was_put_aside_for_whoever_did_so():
+    store = changed(take_in([MAIL]), state=TicketState.SNOOZED, preferred_agent_id=7, relaxed=2)
+    store.now += timedelta(days=3)
+    take_in([reply()], store=store)
+    [ticket] = store.tickets.values()
+    assert (ticket.state, ticket.due_at) == (TicketState.QUEUED, ticket.enqueued_at + timedelta(hours=4))
+    assert (ticket.preferred_agent_id, ticket.preferred_until) == (7, ticket.enqueued_at + timedelta(minutes=10))
+    assert (ticket.relaxed, ticket.relax_at) == (0, ticket.enqueued_at + timedelta(hours=1))
+    assert (store.events[-1].kind, store.events[-1].data["reason"]) == ("queue", "woken")
+
+
+def test_an_answer_in_wrap_up_goes_to_the_agent_who_still_has_the_ticket():
+    store = changed(take_in([MAIL]), state=TicketState.WRAP_UP, assigned_to=7)
+    take_in([reply()], store=store)
+    [ticket] = store.tickets.values()
+    assert (ticket.state, ticket.assigned_to) == (TicketState.ASSIGNED, 7)
+
+
+@pytest.mark.parametrize("state", [TicketState.QUEUED, TicketState.OFFERED, TicketState.ASSIGNED])
+def test_an_answer_leaves_everything_else_where_it_is(state: TicketState):
+    store = changed(take_in([MAIL]), state=state, relaxed=1)
+    [before] = store.tickets.values()
+    take_in([reply()], store=store)
+    [after] = store.tickets.values()
+    assert after == replace(before, last_customer_at=after.last_customer_at)
+
+
+def test_a_wait_is_relaxed_by_the_first_step_of_its_route():
+    [ticket] = take_in([MAIL]).tickets.values()
+    assert ticket.relax_at == ticket.enqueued_at + timedelta(hours=1)
+    [other] = take_in([a_message(channel=Channel.CHAT)]).tickets.values()
+    assert other.relax_at is None
+
+
 def test_another_channel_joins_the_open_ticket_of_the_same_team():
     sms = a_message(a_phone(), channel=Channel.SMS, also=(an_email(verified=True),))
     store = take_in([MAIL, sms])
