@@ -51,7 +51,7 @@ class Metrics:
         )
         self.queued = Counter(
             "router_tickets_queued_total",
-            "Waits begun: tickets new, reopened or transferred into a queue.",
+            "Waits begun, by why: tickets new, reopened, transferred, reassigned or woken.",
             ["queue", "channel", "reason"],
             registry=registry,
         )

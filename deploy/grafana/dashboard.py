@@ -132,7 +132,7 @@ QUEUES = Row(
         ),
         Panel(
             title="Waits begun",
-            description="Tickets queued per second: new, reopened or transferred.",
+            description="Waits begun per second: tickets new, reopened, transferred, reassigned or woken.",
             queries={"{{queue}} {{reason}}": rate("router_tickets_queued_total", by="queue, reason")},
             unit="cps",
         ),
@@ -143,9 +143,12 @@ QUEUES = Row(
             unit="cps",
         ),
         Panel(
-            title="Resolved",
-            description="Tickets resolved per second.",
-            queries={"{{queue}}": rate("router_tickets_resolved_total", by="queue")},
+            title="Ended",
+            description="Tickets resolved per second, and those whose customer left before.",
+            queries={
+                "{{queue}}": rate("router_tickets_resolved_total", by="queue"),
+                "{{queue}} abandoned": rate("router_tickets_abandoned_total", by="queue"),
+            },
             unit="cps",
         ),
     ),

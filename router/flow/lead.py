@@ -38,6 +38,15 @@ class Misroute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """A ticket that an agent holds no more; `was` is the state in which they did."""
+
+    ticket_id: TicketId
+    queue: str
+    was: TicketState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closable:
     """Waiting tickets to be closed: those of `queue` that have waited since before `before`."""
 
@@ -65,7 +74,7 @@ class LeadWork(Moves, Protocol):
     async def set_draining(self, agent_id: AgentId, by: Actor, *, is_draining: bool) -> None:
         """Write it, with who did it; one who drains is offered nothing any more."""
 
-    async def requeue(self, agent_id: AgentId, by: Actor) -> Sequence[TicketId]:
+    async def requeue(self, agent_id: AgentId, by: Actor) -> Sequence[Released]:
         """Let everything that the agent is offered or assigned wait again, each at the place it had."""
 
     async def misroute(self, ticket: TicketNow) -> Misroute | None:
@@ -119,6 +128,7 @@ class Lead:
             why = {"reason": "reassigned", "holder": ticket.assigned_to, "was": ticket.place.as_data()}
             await work.begin_wait(ticket, wait, by, kind="reassign", **why)
         queue = wait.requirement.queue
+        self._count_offer(ticket.queue, ticket.state)
         self._metrics.queued.labels(queue, ticket.channel, "reassigned").inc()
         _log("ticket queued", by, ticket_id=ticket_id, reason="reassigned", queue=queue)
 
@@ -136,6 +146,7 @@ class Lead:
             if queue not in self._policy().queues:
                 raise Conflict(f"Queue {queue}, where ticket {ticket_id} was, is there no more: reassign the ticket.")
             await work.put_back(ticket, misroute, by)
+        self._count_offer(ticket.queue, ticket.state)
         _log("ticket queued", by, ticket_id=ticket_id, reason="undone", queue=queue)
 
     async def drain(self, by: Actor, name: str, *, is_draining: bool) -> None:
@@ -148,8 +159,9 @@ class Lead:
         """Let everything of an agent wait again at the place it had; returns how many tickets that were."""
         async with self._store.work() as work:
             released = await work.requeue(await _agent(work, by, name), by)
-        for ticket_id in released:
-            _log("ticket queued", by, ticket_id=ticket_id, reason="requeued")
+        for ticket in released:
+            self._count_offer(ticket.queue, ticket.was)
+            _log("ticket queued", by, ticket_id=ticket.ticket_id, reason="requeued", queue=ticket.queue)
         return len(released)
 
     async def close(self, by: Actor, queue: str, *, why: str, older_than: timedelta | None = None) -> int:
@@ -177,6 +189,10 @@ class Lead:
             raise _no_ticket(ticket_id)
         policy = self._policy()
         return explain(stuck, await self._store.standings(stuck, policy.assignment), policy)
+
+    def _count_offer(self, queue: str, was: TicketState) -> None:
+        if was is TicketState.OFFERED:
+            self._metrics.offers.labels(queue, "withdrawn").inc()
 
     async def _close_some(self, by: Actor, closable: Closable) -> int:
         async with self._store.work() as work:

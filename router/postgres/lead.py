@@ -12,7 +12,7 @@ import asyncpg
 from router.decide.eligibility import Standing
 from router.domain.customer import AgentId, Customer, CustomerId
 from router.domain.ticket import TicketId, TicketState
-from router.flow.lead import Closable, Ended, Misroute
+from router.flow.lead import Closable, Ended, Misroute, Released
 from router.flow.moves import Actor, Place, Teams, TicketNow
 from router.flow.reading import Viewer
 from router.flow.why import Stuck
@@ -76,12 +76,12 @@ class PostgresLeadWork(PostgresMoves):
         if is_draining:
             await withdraw_offers(self._connection, agent_id, actor=str(by))
 
-    async def requeue(self, agent_id: AgentId, by: Actor) -> list[TicketId]:
+    async def requeue(self, agent_id: AgentId, by: Actor) -> list[Released]:
         released = await self._connection.fetch(SQL["requeue"], agent_id, listed(by.teams), str(by))
         if released:
             await self._connection.execute(SQL["hint"])
             await stream.hint(self._connection)
-        return [row["id"] for row in released]
+        return [Released(ticket_id=row["id"], queue=row["queue"], was=TicketState(row["was"])) for row in released]
 
     async def misroute(self, ticket: TicketNow) -> Misroute | None:
         row = await self._connection.fetchrow(SQL["misroute"], ticket.id)

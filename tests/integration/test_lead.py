@@ -258,6 +258,7 @@ async def test_requeued_tickets_wait_again_at_their_places(api: Api, grace: Agen
     assert (kind, state, actor, data["reason"]) == ("release", "queued", f"lead:{lead.agent.id}", "requeued")
     with pytest.raises(Conflict):
         await api.desk.resolve(first)
+    assert api.counted("router_offers_total", queue="general", outcome="withdrawn") == 1
 
 
 async def test_lead_requeues_the_tickets_of_own_teams_alone(api: Api, lead: Actor):

@@ -25,7 +25,7 @@ returning name
 -- Everything that the agent is offered or assigned waits again, each at its place: the wait is the one it was in.
 -- The agent's row is locked, so nothing is given to them meanwhile; tickets are locked in id order, as everywhere.
 with held as materialized (
-  select id
+  select id, state
   from ticket
   where assigned_to = $1
     and state in ('offered', 'assigned')
@@ -39,7 +39,7 @@ with held as materialized (
     preferred_agent_id = null, preferred_until = null
   from held
   where ticket.id = held.id
-  returning ticket.id, ticket.queue, ticket.lease_epoch
+  returning ticket.id, ticket.queue, ticket.lease_epoch, held.state as was
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
@@ -47,7 +47,7 @@ with held as materialized (
     jsonb_build_object('reason', 'requeued', 'agent', $1::bigint, 'queue', queue, 'lease_epoch', lease_epoch)
   from released
 )
-select id
+select id, queue, was
 from released
 order by id
 
