@@ -89,13 +89,13 @@ class PostgresAgentWork:
 
     async def record(self, before: Profile, after: Profile, *, actor: str) -> None:
         """Write what differs; the lock on the groups comes last, as everywhere."""
+        changes = after.changes_from(before)
+        if changes or self._is_new:
+            await self._write(after, changes, actor=actor)
         for team in sorted(before.teams - after.teams):
             await self._leave(team, before.name, actor=actor)
         if joined := sorted(after.teams - before.teams):
             await self._join(joined, before.name, actor=actor)
-        changes = after.changes_from(before)
-        if changes or self._is_new:
-            await self._write(after, changes, actor=actor)
         if changes or before.teams != after.teams:
             await groups.regroup(self._connection, self.agent_id)
 
