@@ -193,6 +193,29 @@ WAITS = Row(
     ),
 )
 
+OFFERS = Row(
+    "Offers",
+    (
+        Panel(
+            title="Offers by outcome",
+            description="Offers of push queues that ended, per second: accepted, declined, expired, withdrawn.",
+            queries={"{{queue}} {{outcome}}": rate("router_offers_total", by="queue, outcome")},
+            unit="cps",
+            width=12,
+        ),
+        Panel(
+            title="Time to accept",
+            description="From the offer of a ticket to its acceptance, for those accepted in the last 15 minutes.",
+            queries={
+                f"p{share * 100:g}": percentile(share, "router_offer_accept_seconds", over="15m")
+                for share in (0.5, 0.9, 0.99)
+            },
+            unit="s",
+            width=12,
+        ),
+    ),
+)
+
 INTAKE = Row(
     "Intake",
     (
@@ -321,7 +344,7 @@ MACHINERY = Row(
     ),
 )
 
-ROWS = (NOW, QUEUES, WAITS, INTAKE, MACHINERY)
+ROWS = (NOW, QUEUES, WAITS, OFFERS, INTAKE, MACHINERY)
 
 
 def dashboard() -> dict[str, Any]:

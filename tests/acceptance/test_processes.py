@@ -19,12 +19,11 @@ from tests.command_line import DEADLINE_S, FRONTDESK, environment
 from tests.server import free_port
 
 
-async def test_timers_start_without_the_broker_and_without_listening_for_hints(settings: Settings):
+async def test_timers_start_without_the_broker(settings: Settings):
     without_broker = settings.model_copy(update={"amqp_url": None})
     async with deployed(without_broker, frozenset({ProcessRole.TIMERS})) as frontdesk:
         await frontdesk.is_ready()
-        assert {task.get_name() for task in asyncio.all_tasks()} >= {"gauges", "maintenance"}
-        assert "hints" not in {task.get_name() for task in asyncio.all_tasks()}
+        assert {task.get_name() for task in asyncio.all_tasks()} >= {"gauges", "maintenance", "offers", "relaxation"}
 
 
 def test_a_process_that_uses_no_broker_starts_while_there_is_none(database_url: str):
