@@ -205,7 +205,7 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
             claims = Claims(PostgresClaims(database), metrics, policy=policy.current)
             loops.start("claims", claims.run())
             loops.start("wake", _wake(claims, shared.hints.subscribe("frontdesk_queued")))
-            presences = Presences(PostgresPresence(database), policy.current)
+            presences = Presences(PostgresPresence(database), policy.current, metrics)
             loops.start("presence", every(LOOK_EVERY_S, "presence", presences.renew_staying, metrics))
             streams = Streams(
                 store=PostgresStream(database),
@@ -251,7 +251,7 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
 
 def managed_agents(shared: Deployment, policy: LivePolicy) -> Agents:
     """The agents of the deployment, as leads, admins and operators manage them."""
-    return Agents(PostgresAgents(shared.database), policy.current)
+    return Agents(PostgresAgents(shared.database), policy.current, shared.metrics)
 
 
 def make_receiver(shared: Deployment, policy: LivePolicy, secret: bytes, *, isolate: Isolate) -> Receiver:

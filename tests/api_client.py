@@ -132,7 +132,7 @@ async def running_api(
         desk = Desk(store=PostgresDesk(database), policy=lambda: policy, mail=mail, metrics=metrics)
         lead = Lead(store=PostgresLead(database), policy=lambda: policy, metrics=metrics)
         claims = Claims(PostgresClaims(database), metrics, policy=lambda: policy)
-        presences = Presences(PostgresPresence(database), lambda: policy)
+        presences = Presences(PostgresPresence(database), lambda: policy, metrics)
         streams = Streams(
             store=PostgresStream(database),
             staying=presences.staying,
@@ -143,7 +143,7 @@ async def running_api(
         )
         app = server.build(
             principals=Tokens(database),
-            agents=Agents(PostgresAgents(database), lambda: policy),
+            agents=Agents(PostgresAgents(database), lambda: policy, metrics),
             audit=PostgresAudit(database),
             myself=Myself(PostgresAgents(database), lambda: policy),
             presences=presences,

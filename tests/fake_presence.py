@@ -3,9 +3,12 @@
 from collections.abc import Collection
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from router.domain.agent import Agent, Status
 from router.domain.customer import AgentId
 from router.flow.presence import Declared, Presences
+from router.metrics import Metrics
 from tests.assignment import a_policy
 
 
@@ -34,5 +37,5 @@ class Welcoming:
 
 def people() -> dict[str, Any]:
     """What `server.build` is given where nobody manages agents."""
-    presences = Presences(FakePresence(), a_policy())
+    presences = Presences(FakePresence(), a_policy(), Metrics(CollectorRegistry()))
     return {"agents": None, "audit": None, "myself": Welcoming(), "presences": presences}

@@ -9,8 +9,9 @@ from typing import Protocol
 from router.domain.agent import Agent, Principal, Role
 from router.domain.errors import Invalid, NotFound, Refused
 from router.domain.profile import Profile
-from router.flow.presence import PresenceCard
+from router.flow.presence import PresenceCard, Withdrawn, report_withdrawn
 from router.flow.reading import Viewer
+from router.metrics import Metrics
 from router.policy.model import Policy
 
 
@@ -90,8 +91,8 @@ class AgentWork(Protocol):
     async def profile(self, name: str) -> Profile | None:
         """What is kept about the agent, whom nobody else changes or gives anything until the end."""
 
-    async def record(self, before: Profile, after: Profile, *, actor: str) -> None:
-        """Write what differs, the groups that follow from it, and who did it.
+    async def record(self, before: Profile, after: Profile, *, actor: str) -> Sequence[Withdrawn]:
+        """Write what differs, the groups that follow from it, and who did it; returns what is offered no more.
 
         Raises `Conflict` where the agent holds tickets of a team that is to be left, or any and is to be retired.
         """
@@ -117,9 +118,10 @@ class AgentStore(Protocol):
 class Agents:
     """What leads and admins do with agents and teams. An agent or team that is not theirs is `NotFound`."""
 
-    def __init__(self, store: AgentStore, policy: Callable[[], Policy]) -> None:
+    def __init__(self, store: AgentStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
         self._store = store
         self._policy = policy
+        self._metrics = metrics
 
     async def list(self, viewer: Viewer, wanted: Wanted) -> Sequence[AgentCard]:
         return await self._store.cards(viewer, wanted, grace=self._grace)
@@ -153,7 +155,8 @@ class Agents:
             if before is None or not _is_visible(before, editor.viewer):
                 raise no_agent(name, editor.viewer)
             after = self._changed(editor, before, change)
-            await work.record(before, after, actor=editor.actor)
+            withdrawn = await work.record(before, after, actor=editor.actor)
+        report_withdrawn(withdrawn, self._metrics)
         return after
 
     async def join(self, editor: Editor, team: str, name: str) -> None:

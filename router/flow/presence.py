@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from router.domain.agent import Agent, Status
 from router.domain.customer import AgentId
 from router.domain.errors import Invalid
 from router.domain.ticket import TicketId
+from router.metrics import Metrics
 from router.policy.model import Policy
 
 log = structlog.get_logger(__name__)
@@ -34,11 +35,19 @@ class PresenceCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """A ticket that was offered to an agent, and waits again at its place."""
+
+    ticket_id: TicketId
+    queue: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What an agent's word came to: `withdrawn` are the tickets that were offered to them, and wait again."""
+    """What an agent's word came to."""
 
     presence: PresenceCard
-    withdrawn: Collection[TicketId]
+    withdrawn: Sequence[Withdrawn]
 
 
 class PresenceStore(Protocol):
@@ -59,10 +68,15 @@ class Presences:
     """
 
     def __init__(
-        self, store: PresenceStore, policy: Callable[[], Policy], clock: Callable[[], float] = time.monotonic
+        self,
+        store: PresenceStore,
+        policy: Callable[[], Policy],
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._policy = policy
+        self._metrics = metrics
         self._clock = clock
         self._written: dict[AgentId, float] = {}
         self._staying: Counter[AgentId] = Counter()
@@ -89,8 +103,7 @@ class Presences:
         """Set the agent's status; raises `Invalid` for a reason that the policy does not have for it."""
         self._check_reason(status, reason)
         declared = await self._store.declare(agent.id, status, reason, actor=f"agent:{agent.id}")
-        for ticket_id in declared.withdrawn:
-            log.info("ticket queued", ticket_id=ticket_id, agent_id=agent.id, reason="not_available")
+        report_withdrawn(declared.withdrawn, self._metrics)
         return declared.presence
 
     async def _renew(self, agent_ids: Collection[AgentId]) -> None:
@@ -113,3 +126,10 @@ class Presences:
         if reason is not None and reason not in known:
             choice = f"choose one of {', '.join(known)}, or leave it out" if known else "leave it out"
             raise Invalid("reason", f"'{reason}' is none that the policy has for {status}: {choice}")
+
+
+def report_withdrawn(withdrawn: Sequence[Withdrawn], metrics: Metrics) -> None:
+    """Log and count offers that have ended because the agent is not available any more."""
+    for ticket in withdrawn:
+        metrics.offers.labels(ticket.queue, "withdrawn").inc()
+        log.info("ticket queued", ticket_id=ticket.ticket_id, queue=ticket.queue, reason="not_available")

@@ -15,7 +15,7 @@ from router.domain.errors import Conflict
 from router.domain.profile import Profile
 from router.domain.skills import Skills
 from router.flow.agents import AgentCard, Member, Wanted
-from router.flow.presence import PresenceCard
+from router.flow.presence import PresenceCard, Withdrawn
 from router.flow.reading import Viewer
 from router.postgres import audit, groups
 from router.postgres.database import Connection, Database
@@ -70,6 +70,7 @@ class PostgresAgentWork:
         self._connection = connection
         self.agent_id = AgentId(0)
         self._is_new = False
+        self._withdrawn: list[Withdrawn] = []
 
     async def make(self, name: str) -> Profile:
         if await self._connection.fetchval(SQL["insert_agent"], name) is None:
@@ -87,7 +88,7 @@ class PostgresAgentWork:
         teams = await self._connection.fetch(SQL["teams"], self.agent_id)
         return _profile(row, frozenset(team["team"] for team in teams))
 
-    async def record(self, before: Profile, after: Profile, *, actor: str) -> None:
+    async def record(self, before: Profile, after: Profile, *, actor: str) -> Sequence[Withdrawn]:
         """Write what differs; the lock on the groups comes last, as everywhere."""
         changes = after.changes_from(before)
         if changes or self._is_new:
@@ -98,6 +99,7 @@ class PostgresAgentWork:
             await self._join(joined, before.name, actor=actor)
         if changes or before.teams != after.teams:
             await groups.regroup(self._connection, self.agent_id)
+        return self._withdrawn
 
     async def _join(self, teams: Sequence[str], name: str, *, actor: str) -> None:
         await self._connection.execute(SQL["join_teams"], self.agent_id, teams)
@@ -105,7 +107,7 @@ class PostgresAgentWork:
             await self._note("team.join", f"team:{team}", {"agent": name}, actor=actor)
 
     async def _leave(self, team: str, name: str, *, actor: str) -> None:
-        await withdraw_offers(self._connection, self.agent_id, team=team, actor=actor)
+        self._withdrawn += await withdraw_offers(self._connection, self.agent_id, team=team, actor=actor)
         try:
             await self._connection.execute(SQL["leave_team"], self.agent_id, team)
         except asyncpg.ForeignKeyViolationError as exc:
@@ -124,7 +126,7 @@ class PostgresAgentWork:
         await self._note(self._action(after, changes), f"agent:{after.name}", changes, actor=actor)
 
     async def _retire(self, name: str, *, actor: str) -> None:
-        await withdraw_offers(self._connection, self.agent_id, actor=actor)
+        self._withdrawn += await withdraw_offers(self._connection, self.agent_id, actor=actor)
         if held := await self._connection.fetchval(SQL["count_held"], self.agent_id):
             raise Conflict(f"{name} still holds {held} {'ticket' if held == 1 else 'tickets'}: give them back first.")
         await self._connection.execute(SQL["end_tokens"], self.agent_id)

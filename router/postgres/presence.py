@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping
 
 from router.domain.agent import Status
 from router.domain.customer import AgentId
-from router.domain.ticket import TicketId
-from router.flow.presence import Declared, PresenceCard
+from router.flow.presence import Declared, PresenceCard, Withdrawn
 from router.postgres import audit
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
@@ -36,12 +35,12 @@ class PostgresPresence:
 
 async def withdraw_offers(
     connection: Connection, agent_id: AgentId, *, team: str | None = None, actor: str
-) -> list[TicketId]:
+) -> list[Withdrawn]:
     """Let what is offered to the agent wait again at its place, of all teams or of one; the agent's row is locked."""
-    withdrawn = [row["id"] for row in await connection.fetch(SQL["withdraw_offers"], agent_id, team, actor)]
-    if withdrawn:
+    rows = await connection.fetch(SQL["withdraw_offers"], agent_id, team, actor)
+    if rows:
         await connection.execute(SQL["hint"])
-    return withdrawn
+    return [Withdrawn(ticket_id=row["id"], queue=row["queue"]) for row in rows]
 
 
 async def _declare(

@@ -204,6 +204,7 @@ async def test_who_leaves_a_team_is_offered_nothing_of_it(api: Api, admin: Calle
     assert (await admin.delete("/v1/teams/frontline/members/Grace")).status == 204
     page = (await admin.get(f"/v1/tickets/{ticket.ticket_id}")).json
     assert page["ticket"]["state"] == "queued"
+    assert api.counted("router_offers_total", queue="general", outcome="withdrawn") == 1
 
 
 async def test_teams_are_those_of_the_policy_and_what_it_left_behind(api: Api, admin: Caller, grace: Agent):

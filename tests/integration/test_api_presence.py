@@ -9,6 +9,7 @@ import pytest
 
 from router.domain.agent import Agent, Lease, Role, Status
 from router.domain.customer import AgentId
+from router.flow.presence import Withdrawn
 from router.postgres.presence import PostgresPresence
 from tests.api_client import POLICY, Answered, Api, Caller, running_api
 from tests.builders import a_ticket, an_agent
@@ -182,6 +183,7 @@ async def test_who_is_not_available_gives_offers_back_to_their_place_and_keeps_w
     [event] = (await admin.get(f"/v1/tickets/{offered.ticket_id}/history")).json["events"]
     assert (event["kind"], event["state"], event["actor"]) == ("release", "queued", f"agent:{grace.id}")
     assert (event["data"]["reason"], event["data"]["lease_epoch"]) == ("not_available", 1)
+    assert api.counted("router_offers_total", queue="general", outcome="withdrawn") == 1
 
 
 async def test_an_available_agent_keeps_their_offers(api: Api, grace: Agent, caller: Caller):
@@ -246,7 +248,7 @@ async def test_a_declaration_waits_for_whoever_gives_the_agent_something(api: Ap
         declaring = asyncio.create_task(store.declare(grace.id, Status.AWAY, None, actor="agent:1"))
         await until_blocked(api)
         await connection.execute(offer, grace.id, ticket.ticket_id)
-    assert (await declaring).withdrawn == [ticket.ticket_id]
+    assert (await declaring).withdrawn == [Withdrawn(ticket_id=ticket.ticket_id, queue="general")]
 
 
 async def until_blocked(api: Api) -> None:

@@ -64,7 +64,7 @@ with offered as materialized (
       lease_epoch)
   from withdrawn
 )
-select id
+select id, queue
 from withdrawn
 
 -- name: hint

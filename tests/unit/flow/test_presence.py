@@ -1,11 +1,14 @@
 """How often signs of life are written: at most every third of the grace time, and all who stay in one statement."""
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Agent, Status
 from router.domain.customer import AgentId
 from router.domain.errors import Invalid, StoreUnavailable
 from router.flow.presence import Presences
+from router.metrics import Metrics
+from router.policy.model import Policy
 from router.policy.parse import parse_policy
 from tests.fake_presence import FakePresence
 
@@ -34,7 +37,10 @@ class Process:
         self.clock = Clock()
         self.store = FakePresence()
         self.grace = "90s"
-        self.presences = Presences(self.store, lambda: parse_policy(POLICY.format(grace=self.grace)), self.clock)
+        self.presences = Presences(self.store, self.policy, Metrics(CollectorRegistry()), self.clock)
+
+    def policy(self) -> Policy:
+        return parse_policy(POLICY.format(grace=self.grace))
 
     async def seen_after(self, seconds: float, agent_id: AgentId = ADA) -> int:
         """Let a request come so much later; returns how many writes there have been."""
