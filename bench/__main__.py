@@ -11,12 +11,14 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import claims, intake
+from bench import backlog, claims, intake
 from bench.row import Row, Services
 
 BENCHMARKS: dict[str, Callable[[Services], Awaitable[list[Row]]]] = {
     "intake": intake.run,
     "claims": claims.run,
+    "claim_vs_per_request_1m": backlog.against_requests,
+    "claim_1m_vs_1k": backlog.against_a_thousand,
 }
 LATEST = Path(__file__).parent / "latest.json"
 
@@ -31,9 +33,10 @@ async def main(names: list[str]) -> None:
 
 
 def table(rows: list[Row]) -> Table:
-    shown = Table("benchmark", "ours", "reference", "ratio", "unit")
+    shown = Table("benchmark", "ours", "reference", "ratio", "unit", "p99 ms")
     for row in rows:
-        shown.add_row(row.name, f"{row.ours:,}", f"{row.reference:,}", f"{row.ratio:.2f}x", row.unit)
+        p99_ms = "" if row.p99_ms is None else f"{row.p99_ms:,}"
+        shown.add_row(row.name, f"{row.ours:,}", f"{row.reference:,}", f"{row.ratio:.2f}x", row.unit, p99_ms)
     return shown
 
 

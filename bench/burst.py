@@ -1,21 +1,24 @@
-"""Bursts of claims: every agent takes as many tickets as one can hold; then all are freed, which is not measured."""
+"""Bursts of claims: every agent takes tickets until full; then all are freed, which is not measured."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from statistics import quantiles
+from functools import partial
+from statistics import median, quantiles
 
 from bench import floor
+from bench.row import Row, faster
 from router.domain.customer import AgentId
 from router.flow.claims import Assignment
 
 Claim = Callable[[AgentId], Awaitable[Assignment | None]]
+AfterClaim = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How many bursts there are, how many tickets each agent takes in one, and the statement that frees them all."""
+    """How many bursts there are, how many tickets an agent takes in one at most, and the statement that frees all."""
 
     bursts: int = 5
     tickets_at_once: int = 10
@@ -36,28 +39,53 @@ class Run:
         return cuts[49] * 1000, cuts[98] * 1000
 
 
-async def measure(url: str, claim: Claim, plan: Plan) -> Run:
-    """Run the bursts, after one that prepares the statements of every connection."""
+async def bursts(url: str, claim: Claim, plan: Plan, *, after_each: AfterClaim | None = None) -> Run:
+    """Run the bursts, after one that prepares the statements of every connection.
+
+    What comes `after_each` claim is no part of how long it took, but of the burst's time. Raises `RuntimeError` if
+    agents found nothing although tickets wait and there is room.
+    """
     agents = await floor.agents(url)
+    work = partial(_work, claim, plan.tickets_at_once, after_each)
     latencies: list[float] = []
     took = 0.0
-    await _burst(url, agents, claim, plan, [])
-    for _ in range(plan.bursts):
-        took += await _burst(url, agents, claim, plan, latencies)
+    for number in range(plan.bursts + 1):
+        measured: list[float] = []
+        started = time.perf_counter()
+        await asyncio.gather(*(work(measured, agent) for agent in agents))
+        if number:
+            took += time.perf_counter() - started
+            latencies += measured
+        await floor.run(url, plan.free)
+    if len(latencies) < 0.9 * len(agents) * plan.tickets_at_once * plan.bursts:
+        raise RuntimeError("agents found nothing among so many")
     return Run(len(latencies) / took, latencies)
 
 
-async def _burst(url: str, agents: list[AgentId], claim: Claim, plan: Plan, latencies: list[float]) -> float:
-    started = time.perf_counter()
-    await asyncio.gather(*(_work(agent, claim, plan.tickets_at_once, latencies) for agent in agents))
-    took = time.perf_counter() - started
-    await floor.run(url, plan.free)
-    return took
-
-
-async def _work(agent: AgentId, claim: Claim, tickets: int, latencies: list[float]) -> None:
+async def _work(
+    claim: Claim, tickets: int, after_each: AfterClaim | None, latencies: list[float], agent: AgentId
+) -> None:
     for _ in range(tickets):
         asked = time.perf_counter()
         if await claim(agent) is None:
-            raise RuntimeError("an agent found nothing among so many")
+            return
         latencies.append(time.perf_counter() - asked)
+        if after_each:
+            await after_each()
+
+
+def compared(name: str, ours: list[Run], reference: list[Run]) -> Row:
+    """Compare by the medians of the rates, and say how long claims of ours took."""
+    p99_ms = percentiles_ms(ours)[1]
+    return faster(name, [run.rate for run in ours], [run.rate for run in reference], "claims/s", p99_ms=p99_ms)
+
+
+def percentiles_ms(runs: list[Run]) -> tuple[float, float]:
+    """The median and the 99th percentile: the medians of the runs' own."""
+    p50s, p99s = zip(*(run.percentiles_ms for run in runs), strict=True)
+    return median(p50s), median(p99s)
+
+
+def show(name: str, runs: list[Run]) -> None:
+    p50, p99 = percentiles_ms(runs)
+    print(f"{name}: {median(run.rate for run in runs):,.0f} claims/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")

@@ -7,12 +7,11 @@ on equally filled tables. `bench.serving` says what each side does.
 """
 
 from datetime import timedelta
-from statistics import median
 
-from bench import burst, serving
-from bench.burst import Plan, Run
+from bench import serving
+from bench.burst import Plan, Run, bursts, compared, show
 from bench.floor import MANY_GROUPS, ONE_GROUP, Shape, floor, refill
-from bench.row import Row, Services, faster
+from bench.row import Row, Services
 from bench.serving import Side
 from router.domain.capacity import Capacity
 
@@ -21,7 +20,7 @@ ROUNDS = 3
 CARRIED = Capacity(limit=10, weights={}, most={})
 """As many as an agent takes in a burst, so that everybody is full in its end."""
 
-LONG = timedelta(seconds=5)
+NO_WAIT = timedelta(0)
 SHAPES = {"": ONE_GROUP, "_240": MANY_GROUPS}
 
 
@@ -49,21 +48,4 @@ async def _compare(services: Services, suffix: str, shape: Shape) -> list[Row]:
 async def measure(url: str, side: Side, capacity: Capacity, plan: Plan) -> Run:
     """Measure one side."""
     async with side(url, capacity) as answering:
-        return await burst.measure(url, lambda agent: answering.next(agent, LONG), plan)
-
-
-def compared(name: str, ours: list[Run], reference: list[Run]) -> Row:
-    """Compare by the medians of the rates, and say how long claims of ours took."""
-    p99_ms = percentiles_ms(ours)[1]
-    return faster(name, [run.rate for run in ours], [run.rate for run in reference], "claims/s", p99_ms=p99_ms)
-
-
-def percentiles_ms(runs: list[Run]) -> tuple[float, float]:
-    """The median and the 99th percentile: the medians of the runs' own."""
-    p50s, p99s = zip(*(run.percentiles_ms for run in runs), strict=True)
-    return median(p50s), median(p99s)
-
-
-def show(name: str, runs: list[Run]) -> None:
-    p50, p99 = percentiles_ms(runs)
-    print(f"{name}: {median(run.rate for run in runs):,.0f} claims/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+        return await bursts(url, lambda agent: answering.next(agent, NO_WAIT), plan)

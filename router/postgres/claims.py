@@ -50,7 +50,7 @@ class PostgresRound:
             unseen=[_assignment(row) for row in found if row["id"] is not None],
             withheld={row["agent_id"]: row["withheld"] for row in others if row["withheld"]},
             asking=[
-                Asking(row["agent_id"], row["groups"] or (), capacity_of(row), Counter(row["held"] or ()))
+                Asking(row["agent_id"], row["groups"], capacity_of(row), Counter(row["held"]))
                 for row in others
                 if not row["withheld"]
             ],

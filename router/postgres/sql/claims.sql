@@ -7,29 +7,7 @@ for no key update
 
 -- name: roll
 -- How each agent stands: what they may be given, can carry and hold, and the oldest ticket assigned and never seen.
--- MATERIALIZED: the tickets that agents hold are read once.
-with held as materialized (
-  select id, lease_epoch, queue, channel, state, is_seen, enqueued_at, due_at, assigned_to, assigned_at
-  from ticket
-  where assigned_to = any ((select $1::text::bigint[])::bigint[])
-), counted as (
-  select assigned_to, array_agg(channel) as channels
-  from held
-  group by assigned_to
-), unseen as (
-  select distinct on (assigned_to)
-    assigned_to, id, lease_epoch, queue, channel,
-    extract(epoch from assigned_at - enqueued_at)::float8 as waited_s, assigned_at <= due_at as met_target
-  from held
-  where state = 'assigned'
-    and not is_seen
-  order by assigned_to, assigned_at, id
-), eligible as (
-  select agent_id, array_agg(group_id) as groups
-  from agent_group
-  where agent_id = any ((select $1::text::bigint[])::bigint[])
-  group by agent_id
-)
+-- The array of agents is a subquery, to be read once and not for each row.
 select
   agent.id as agent_id, agent.capacity, agent.weights, agent.most,
   case
@@ -37,20 +15,28 @@ select
     when agent.is_draining then 'draining'
     when presence.status <> 'available' then presence.status
   end as withheld,
-  eligible.groups,
-  counted.channels as held,
+  array(select group_id from agent_group where agent_group.agent_id = agent.id) as groups,
+  array(select channel from ticket where ticket.assigned_to = agent.id) as held,
   unseen.id, unseen.lease_epoch, unseen.queue, unseen.channel, unseen.waited_s, unseen.met_target
 from agent
 left join presence on presence.agent_id = agent.id
-left join eligible on eligible.agent_id = agent.id
-left join counted on counted.assigned_to = agent.id
-left join unseen on unseen.assigned_to = agent.id
+left join lateral (
+  select
+    id, lease_epoch, queue, channel, extract(epoch from assigned_at - enqueued_at)::float8 as waited_s,
+    assigned_at <= due_at as met_target
+  from ticket
+  where ticket.assigned_to = agent.id
+    and ticket.state = 'assigned'
+    and not ticket.is_seen
+  order by assigned_at, id
+  limit 1
+) as unseen on true
 where agent.id = any ((select $1::text::bigint[])::bigint[])
 
 -- name: heads
 -- The tickets due first of each group, as many as asked for, and of each channel the first reserved for each agent.
 -- Reads no more of the index of a group, however many wait; takes no locks: most of what is read goes to nobody.
--- The arrays are subqueries, to be read once and not for each row.
+-- The arrays are subqueries here, too.
 select group_id, reserved_for, channel, id
 from (
   select asked.group_id, null::bigint as reserved_for, skill_group.channel, head.id, head.due_at
