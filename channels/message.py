@@ -26,13 +26,17 @@ class HandleKind(StrEnum):
 
 
 class Automatic(StrEnum):
-    """Why a message was not written by a person; such a message never opens or reopens a ticket."""
+    """Why a message was not written by a person; such a message never opens or reopens a ticket.
+
+    `LEFT` is a channel's word that the customer has gone.
+    """
 
     AUTO_REPLY = "auto_reply"
     OUT_OF_OFFICE = "out_of_office"
     BOUNCE = "bounce"
     MAILING_LIST = "mailing_list"
     OWN_NOTIFICATION = "own_notification"
+    LEFT = "left"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

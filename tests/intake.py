@@ -29,7 +29,7 @@ teams:
 queues:
   general: {team: frontline, reopen: 1h, sticky_for: 10m}
   expert: {team: specialists, reopen: never}
-  chats: {team: frontline, reopen: always}
+  chats: {team: frontline, reopen: always, abandon: true}
 routes:
   - {name: complex, when: {complexity: complex}, queue: expert, target: 8h}
   - {name: chats, when: {channel: chat}, queue: chats, target: 1m}

@@ -1,7 +1,7 @@
-"""`chat.webchat`, the JSON that our own chat widget sends for each thing a visitor says."""
+"""`chat.webchat`, the JSON that our own chat widget sends for each thing a visitor says, and when one leaves."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
@@ -17,7 +17,7 @@ from channels.canonical import (
     read_attachments,
 )
 from channels.errors import Malformed
-from channels.message import Channel, Handle, InboundMessage, Parsed, ThreadHints
+from channels.message import Automatic, Channel, Handle, InboundMessage, Parsed, ThreadHints
 from channels.text import MAX_TEXT
 
 PROVIDER = "webchat"
@@ -34,9 +34,13 @@ class Visitor(Strict):
 
 
 class WebchatMessage(Strict):
-    """One message of a visitor; `session` is the thread, `page` the address that the widget was open on."""
+    """One message of a visitor, or the word that the visitor has left.
+
+    `session` is the thread, `page` the address that the widget was open on.
+    """
 
     id: MessageId
+    event: Literal["message", "left"] = "message"
     session: Annotated[OneLine, Field(min_length=1, max_length=512)]
     visitor: Visitor
     sent_at: Instant
@@ -59,7 +63,8 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
 def _message(given: WebchatMessage, account: str) -> InboundMessage:
     if not account:
         raise Malformed("account", "is missing, and the delivery names none")
-    if not given.text.strip() and not given.attachments:
+    has_left = given.event == "left"
+    if not has_left and not given.text.strip() and not given.attachments:
         raise Malformed("text", "is empty and there is no attachment")
     sent_at: datetime = given.sent_at
     visitor = given.visitor
@@ -75,6 +80,7 @@ def _message(given: WebchatMessage, account: str) -> InboundMessage:
         thread=ThreadHints(key=given.session),
         attachments=read_attachments(given.attachments),
         attributes={"page": given.page} if given.page else {},
+        automatic=Automatic.LEFT if has_left else None,
     )
 
 

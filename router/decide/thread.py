@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from channels.message import Channel, InboundMessage
+from channels.message import Automatic, Channel, InboundMessage
 from router.domain.conversation import Conversation
 from router.domain.customer import CustomerId
-from router.domain.ticket import Ticket
+from router.domain.ticket import Ticket, TicketState
 from router.domain.triage import Routing
 from router.policy.model import Policy, Threading
 
@@ -124,3 +124,13 @@ def joins(
         and now - ticket.last_customer_at <= within
     )
     return max(fitting, key=lambda ticket: (ticket.last_customer_at, ticket.id), default=None)
+
+
+def is_abandoned(message: InboundMessage, ticket: Ticket, policy: Policy) -> bool:
+    """Whether the message ends the ticket: its customer has left while it waits on the channel where it began.
+
+    A ticket that somebody holds is theirs to end. The queue must allow it: who left may still want an answer.
+    """
+    queue = policy.queues.get(ticket.routing.queue)
+    has_left = message.automatic is Automatic.LEFT and message.channel == ticket.channel
+    return has_left and ticket.state is TicketState.QUEUED and queue is not None and queue.abandon

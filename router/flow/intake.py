@@ -8,10 +8,10 @@ from channels.message import Automatic, InboundMessage
 from router.decide.classify import classify
 from router.decide.identify import identify
 from router.decide.route import route
-from router.decide.thread import FollowUp, Thread, find_thread, follow_up, joins
+from router.decide.thread import FollowUp, Thread, find_thread, follow_up, is_abandoned, joins
 from router.decide.transfer import relaxed_after
 from router.domain.conversation import Conversation, ConversationId
-from router.domain.customer import AgentId, Customer
+from router.domain.customer import AgentId, ContactOutcome, Customer
 from router.domain.mail_token import read_token
 from router.domain.ticket import Ticket, TicketState
 from router.domain.triage import Facts, Query, Routing, Triage
@@ -51,10 +51,10 @@ def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
     found = world.candidates(message, arrival.tokened, identity.customer_id)
     thread = find_thread(message, identity.customer_id, found, policy.threading, world.now)
     if message.automatic or policy.is_own(message.sender.value):
-        return _set_aside(arrival, thread, Outcome.HELD, world)
+        return _set_aside(arrival, thread, Outcome.HELD, policy, world)
     known = world.customer(identity.customer_id) if identity.customer_id else None
     if policy.blocks(message.sender.value) or (known and known.is_blocked):
-        return _set_aside(arrival, Thread(), Outcome.BLOCKED, world)
+        return _set_aside(arrival, Thread(), Outcome.BLOCKED, policy, world)
 
     customer = world.welcome(message, identity)
     conversation = thread.conversation or world.begin_conversation(message, customer.id)
@@ -104,7 +104,7 @@ def _again(arrival: Arrival, earlier: Received, world: World) -> Outcome:
     return Outcome.CONFLICT
 
 
-def _set_aside(arrival: Arrival, thread: Thread, otherwise: Outcome, world: World) -> Outcome:
+def _set_aside(arrival: Arrival, thread: Thread, otherwise: Outcome, policy: Policy, world: World) -> Outcome:
     """Keep a message that no agent has to answer: beside what it answers, if that is known."""
     conversation = thread.conversation
     ticket = world.ticket_of(conversation) if conversation else None
@@ -113,8 +113,20 @@ def _set_aside(arrival: Arrival, thread: Thread, otherwise: Outcome, world: Worl
     message_id = world.put_message(arrival.message, arrival.delivery, customer_id, conversation, ticket)
     if ticket:
         automatic = arrival.message.automatic or Automatic.OWN_NOTIFICATION
-        world.put_ticket(ticket, "receive", {"message": message_id, "automatic": automatic.value})
+        because = {"message": message_id, "automatic": automatic.value}
+        if is_abandoned(arrival.message, ticket, policy):
+            _abandon(ticket, because, world)
+        else:
+            world.put_ticket(ticket, "receive", because)
     return _received(arrival, outcome, ticket, message_id, world)
+
+
+def _abandon(ticket: Ticket, because: Mapping[str, object], world: World) -> None:
+    """End a ticket that nobody waits for any more; the customer's digest says so."""
+    owner = world.customer(ticket.customer_id)
+    world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.ABANDONED))
+    ended = replace(ticket, state=TicketState.ABANDONED)
+    world.put_ticket(ended, "abandon", {"reason": "left", "queue": ticket.routing.queue, **because})
 
 
 def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy, world: World) -> Outcome:

@@ -230,6 +230,9 @@ class Receiver:
             if event.kind == "queue":
                 ticket = world.changes.tickets[event.ticket_id]
                 metrics.queued.labels(ticket.routing.queue, ticket.channel, event.data["reason"]).inc()
+            elif event.kind == "abandon":
+                ticket = world.changes.tickets[event.ticket_id]
+                metrics.abandoned.labels(ticket.routing.queue, ticket.channel).inc()
 
 
 class _TooLarge(Exception):

@@ -11,7 +11,7 @@ import pytest
 
 from channels import formats
 from channels.errors import Malformed
-from channels.message import InboundMessage, MessageKey
+from channels.message import Automatic, InboundMessage, MessageKey
 from channels.sms import twilio
 from channels.social import whatsapp
 
@@ -241,6 +241,12 @@ def test_a_visitor_of_the_web_chat_brings_further_handles():
     assert message.sender.key == "user:webchat:v-5"
     assert [handle.key for handle in message.also] == ["email:ada@example.com", "phone:+4915112345678"]
     assert message.attributes == {"page": "https://shop.example/shipping"}
+
+
+def test_a_visitor_of_our_chat_who_leaves_says_so_without_a_text():
+    left = json.loads(sample("chat.webchat/question.json")) | {"event": "left", "text": "", "id": "w-2"}
+    message = one("chat.webchat", json.dumps(left).encode())
+    assert (message.automatic, message.thread.key, message.text) == (Automatic.LEFT, "s-9", "")
 
 
 def test_a_web_chat_message_without_words_is_malformed():

@@ -178,6 +178,37 @@ def test_an_answer_leaves_everything_else_where_it_is(state: TicketState):
     assert after == replace(before, last_customer_at=after.last_customer_at)
 
 
+CHAT = a_message(a_user("v1"), channel=Channel.CHAT, key="s1")
+LEFT = a_message(a_user("v1"), channel=Channel.CHAT, key="s1", text="", automatic=Automatic.LEFT)
+
+
+def test_a_visitor_who_leaves_while_nobody_has_answered_abandons_the_ticket():
+    store = take_in([CHAT], [LEFT])
+    [ticket], [customer] = store.tickets.values(), store.customers.values()
+    assert ticket.state is TicketState.ABANDONED
+    assert [contact.outcome for contact in customer.contacts] == ["abandoned"]
+    assert (store.events[-1].kind, store.events[-1].data["reason"]) == ("abandon", "left")
+
+
+def test_whoever_leaves_and_comes_back_begins_a_new_ticket():
+    store = take_in([CHAT], [LEFT], [a_message(a_user("v1"), channel=Channel.CHAT, key="s1")])
+    assert [ticket.state for ticket in store.tickets.values()] == [TicketState.ABANDONED, TicketState.QUEUED]
+
+
+@pytest.mark.parametrize("state", [TicketState.OFFERED, TicketState.ASSIGNED, TicketState.SNOOZED])
+def test_a_visitor_who_leaves_an_agent_leaves_the_end_to_the_agent(state: TicketState):
+    store = changed(take_in([CHAT]), state=state)
+    take_in([LEFT], store=store)
+    [ticket] = store.tickets.values()
+    assert (ticket.state, store.events[-1].kind) == (state, "receive")
+
+
+def test_where_the_queue_does_not_allow_it_nothing_is_abandoned():
+    store = take_in([a_message(a_user("v1"), channel=Channel.CHAT, key="s1", text="My lawyer will sue")], [LEFT])
+    [ticket] = store.tickets.values()
+    assert (ticket.routing.queue, ticket.state) == ("expert", TicketState.QUEUED)
+
+
 def test_a_wait_is_relaxed_by_the_first_step_of_its_route():
     [ticket] = take_in([MAIL]).tickets.values()
     assert ticket.relax_at == ticket.enqueued_at + timedelta(hours=1)
