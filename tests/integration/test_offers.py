@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,11 +15,13 @@ from router.domain.agent import Agent, Lease
 from router.domain.customer import AgentId
 from router.domain.errors import Conflict, NotFound
 from router.domain.ticket import TicketId
+from router.flow.claims import Claims
 from router.flow.hold import Hold
 from router.flow.offers import Dispatcher, Offers
 from router.metrics import Metrics
 from router.policy.model import Assignment
 from router.policy.parse import parse_policy
+from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from router.postgres.offers import PostgresDispatch, PostgresDispatchRound, PostgresOffers
 from tests.staff import hire
@@ -39,6 +42,7 @@ triage: {bias: -1}
 """)
 LIVE = a_requirement(queue="live", team="frontline", channel="chat")
 DEADLINE_S = 60
+METRICS = Metrics(CollectorRegistry())
 
 
 @pytest.fixture
@@ -305,21 +309,46 @@ async def test_an_agent_who_changed_meanwhile_is_offered_nothing(database: Datab
     assert await offered(database) == {}
 
 
-async def test_dispatchers_at_once_offer_nothing_twice_and_fill_nobody_beyond_capacity(
+async def test_dispatchers_and_claims_at_once_give_nothing_twice_and_fill_nobody_beyond_capacity(
     database_url: str, database: Database, offers: Offers
 ):
-    await queue_tickets(database, LIVE, count=400)
-    await queue_tickets(database, a_requirement(queue="even", team="frontline"), count=400)
+    for queue in ("live", "even", "asked"):
+        await queue_tickets(database, replace(LIVE, queue=queue), count=400)
     agents = await hire(database, 60, limit=5)
-    metrics = Metrics(CollectorRegistry())
-    async with AsyncExitStack() as stack, asyncio.timeout(DEADLINE_S):
-        processes = [
-            await stack.enter_async_context(connected(database_url, metrics, size=2, name="test")) for _ in range(4)
-        ]
-        await asyncio.gather(*map(dispatch, processes))
-        assert Counter((await offered(database)).values()) == {agent.id: 5 for agent in agents}
-        await asyncio.gather(*(answer(database, offers, agent) for agent in agents), *map(dispatch, processes))
-    assert await most_held_at_once(database) <= 5
+    async with processes(database_url, 4) as side_by_side, asyncio.timeout(DEADLINE_S):
+        lanes = [Claims(PostgresClaims(process), METRICS, policy=lambda: POLICY) for process in side_by_side[:2]]
+        serving = [asyncio.create_task(lane.run()) for lane in lanes]
+        for _ in range(2):
+            await asyncio.gather(
+                *map(dispatch, side_by_side),
+                *(ask(database, lanes[agent.id % 2], agent) for agent in agents),
+                *(answer(database, offers, agent) for agent in agents),
+            )
+        for lane in serving:
+            lane.cancel()
+        await asyncio.wait(serving)
+        await asyncio.gather(*map(dispatch, side_by_side))
+    given = await database.fetch("test", "select assigned_to from ticket where assigned_to is not null")
+    assert Counter(row["assigned_to"] for row in given) == {agent.id: 5 for agent in agents}
+    assert await most_held_at_once(database) == 5
+    kinds = await database.fetch("test", "select distinct kind from ticket_event")
+    assert {row["kind"] for row in kinds} == {"offer", "accept", "decline"}
+
+
+@asynccontextmanager
+async def processes(url: str, count: int) -> AsyncIterator[list[Database]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(connected(url, METRICS, size=2, name="test")) for _ in range(count)]
+
+
+async def ask(database: Database, lane: Claims, agent: Agent) -> None:
+    """Ask twice for the next ticket, having read the one before."""
+    for _ in range(2):
+        if assignment := await lane.next(agent.id, timedelta(0)):
+            await database.execute("test", SEE, assignment.lease.ticket_id)
+
+
+SEE = "update ticket set is_seen = true where id = $1"
 
 
 async def answer(database: Database, offers: Offers, agent: Agent) -> None:
@@ -332,17 +361,17 @@ async def answer(database: Database, offers: Offers, agent: Agent) -> None:
 
 async def most_held_at_once(database: Database) -> int:
     """How many tickets some agent held at once, replayed from the history; fails where two hold one."""
-    held: Counter[int] = Counter()
     holder: dict[int, int] = {}
+    held: Counter[int] = Counter()
     most = 0
-    for row in await database.fetch("test", "select ticket_id, kind, data from ticket_event order by id"):
-        agent, ticket_id = json.loads(row["data"]).get("agent"), row["ticket_id"]
-        if row["kind"] == "offer":
-            assert ticket_id not in holder
-            holder[ticket_id] = agent
-            held[agent] += 1
-            most = max(most, held[agent])
-        elif row["kind"] == "decline":
-            assert holder.pop(ticket_id) == agent
-            held[agent] -= 1
+    for row in await database.fetch("test", "select ticket_id, kind, actor, data from ticket_event order by id"):
+        before = holder.pop(row["ticket_id"], None)
+        held.subtract([before] if before else [])
+        if row["kind"] == "decline":
+            continue
+        agent = json.loads(row["data"])["agent"] if row["kind"] == "offer" else int(row["actor"].split(":")[1])
+        assert before in (None, agent)
+        holder[row["ticket_id"]] = agent
+        held[agent] += 1
+        most = max(most, held[agent])
     return most
