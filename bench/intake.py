@@ -17,7 +17,9 @@ from statistics import median
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
+import aiormq
 import asyncpg
+from aiormq.channel import Channel
 from prometheus_client import CollectorRegistry
 
 from bench.row import Row, Services, faster
@@ -25,6 +27,7 @@ from bench.traffic import messages
 from router.flow.bus import Exchange, Publication
 from router.metrics import Metrics
 from router.postgres.migrate import migrate
+from router.rabbit.properties import properties_of
 from router.rabbit.publisher import RabbitPublisher, rabbit_publisher
 
 ROUNDS = 2
@@ -92,9 +95,9 @@ async def _round(services: Services, publisher: RabbitPublisher) -> Round:
     return Round(
         drained,
         reference,
-        await _pace(services, publisher, OURS, drained.rate / 2),
-        await _pace(services, publisher, REFERENCE, reference.rate / 2),
-        await _pace(services, publisher, OURS, reference.rate / 2),
+        await _pace(services, OURS, drained.rate / 2),
+        await _pace(services, REFERENCE, reference.rate / 2),
+        await _pace(services, OURS, reference.rate / 2),
     )
 
 
@@ -122,11 +125,11 @@ async def _drain(services: Services, publisher: RabbitPublisher, side: Side) -> 
         return await _work(services, database_url, side, side.messages)
 
 
-async def _pace(services: Services, publisher: RabbitPublisher, side: Side, rate: float) -> Report:
+async def _pace(services: Services, side: Side, rate: float) -> Report:
     """Let the worker run at `rate` messages a second, published on time whether it keeps up or not."""
     count = int(rate * PACED_S)
     async with _database(services.database_url) as database_url:
-        publishing = asyncio.ensure_future(_publish_paced(publisher, messages(count, start=1_000_000), rate))
+        publishing = asyncio.ensure_future(_publish_paced(services, messages(count, start=1_000_000), rate))
         report = await _work(services, database_url, side, count)
         await publishing
         return report
@@ -142,13 +145,24 @@ async def _publish(publisher: RabbitPublisher, bodies: Iterable[bytes]) -> None:
     await asyncio.gather(*map(one, bodies))
 
 
-async def _publish_paced(publisher: RabbitPublisher, bodies: Iterable[bytes], rate: float) -> None:
+async def _publish_paced(services: Services, bodies: Iterable[bytes], rate: float) -> None:
+    """Without confirms and tasks: who makes the load should not be much of it."""
     await asyncio.sleep(WORKER_STARTS_S)
+    connection = await aiormq.connect(services.amqp_url or "")
+    amqp_channel = await connection.channel(publisher_confirms=False)
+    assert isinstance(amqp_channel, Channel)  # its type says more than the interface's
     begun = time.monotonic()
-    async with asyncio.TaskGroup() as tasks:
-        for number, body in enumerate(bodies):
-            await asyncio.sleep(begun + number / rate - time.monotonic())
-            tasks.create_task(publisher.publish(_publication(body)))
+    for number, body in enumerate(bodies):
+        await asyncio.sleep(begun + number / rate - time.monotonic())
+        publication = _publication(body)
+        await amqp_channel.basic_publish(
+            body,
+            exchange=publication.exchange,
+            routing_key=publication.routing_key,
+            properties=properties_of(publication),
+            wait=False,
+        )
+    await connection.close()
 
 
 def _publication(body: bytes) -> Publication:

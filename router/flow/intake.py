@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from channels.message import Automatic, InboundMessage
 from router.decide.classify import classify
@@ -134,7 +135,7 @@ def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy,
     heard = ticket.heard(world.now)
     match ticket.state:
         case TicketState.SNOOZED:
-            woken = _waiting(heard, ticket.preferred_agent_id, policy, world)
+            woken = replace(heard, **_wait(ticket.routing, ticket.preferred_agent_id, policy, world))
             return _record(matter.decided(reason="woken"), woken, "queue", outcome, world)
         case TicketState.WRAP_UP:  # whoever has just ended the contact still has it
             return _record(matter, replace(heard, state=TicketState.ASSIGNED), "receive", outcome, world)
@@ -144,8 +145,9 @@ def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy,
 
 def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Outcome:
     """Begin a new wait for a ticket that had ended, in its own queue and with its own target."""
-    waiting = _waiting(ticket.heard(world.now), matter.customer.last_agent_id, policy, world)
-    reopened = replace(waiting, reopened_count=ticket.reopened_count + 1, resolved_at=None)
+    wait = _wait(ticket.routing, matter.customer.last_agent_id, policy, world)
+    heard = ticket.heard(world.now)
+    reopened = replace(heard, reopened_count=ticket.reopened_count + 1, resolved_at=None, **wait)
     owner = world.customer(matter.conversation.customer_id)
     world.put_customer(replace(owner, reopened_count=owner.reopened_count + 1))
     world.add_contact(owner.id, matter.arrival.message.channel, reopened)
@@ -240,35 +242,30 @@ def _tier(message: InboundMessage, customer: Customer, policy: Policy) -> str | 
 
 def _new_ticket(matter: _Matter, triage: Triage, routing: Routing, policy: Policy, world: World) -> Ticket:
     message = matter.arrival.message
-    ticket = Ticket(
+    return Ticket(
         id=world.ids.ticket(),
         customer_id=matter.conversation.customer_id,
         channel=message.channel,
         subject=message.subject,
-        state=TicketState.NEW,
         triage=triage,
         routing=routing,
-        enqueued_at=world.now,
-        due_at=world.now,
         last_customer_at=world.now,
         created_at=world.now,
+        **_wait(routing, matter.customer.last_agent_id, policy, world),
     )
-    return _waiting(ticket, matter.customer.last_agent_id, policy, world)
 
 
-def _waiting(ticket: Ticket, wished: AgentId | None, policy: Policy, world: World) -> Ticket:
-    """The ticket at the beginning of a wait: first for the agent wished for, where its queue knows such a wish."""
-    routing, now = ticket.routing, world.now
-    queue = policy.queues.get(routing.queue)
+def _wait(routing: Routing, wished: AgentId | None, policy: Policy, world: World) -> dict[str, Any]:
+    """A ticket at the beginning of a wait: first for the agent wished for, where its queue knows such a wish."""
+    now, queue = world.now, policy.queues.get(routing.queue)
     sticky_for = queue.sticky_for if queue and wished else timedelta(0)
     first_step = relaxed_after(routing.route, routing.queue, policy)
-    return replace(
-        ticket,
-        state=TicketState.QUEUED,
-        enqueued_at=now,
-        due_at=now + routing.target,
-        relax_at=now + first_step if first_step else None,
-        relaxed=0,
-        preferred_agent_id=wished if sticky_for else None,
-        preferred_until=now + sticky_for if sticky_for else None,
-    )
+    return {
+        "state": TicketState.QUEUED,
+        "enqueued_at": now,
+        "due_at": now + routing.target,
+        "relax_at": now + first_step if first_step else None,
+        "relaxed": 0,
+        "preferred_agent_id": wished if sticky_for else None,
+        "preferred_until": now + sticky_for if sticky_for else None,
+    }
