@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from router.domain.agent import Status
 from router.domain.customer import AgentId
 from router.flow.presence import Declared, PresenceCard, Withdrawn
-from router.postgres import audit
+from router.postgres import audit, stream
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
 
@@ -40,6 +40,7 @@ async def withdraw_offers(
     rows = await connection.fetch(SQL["withdraw_offers"], agent_id, team, actor)
     if rows:
         await connection.execute(SQL["hint"])
+        await stream.hint(connection)
     return [Withdrawn(ticket_id=row["id"], queue=row["queue"]) for row in rows]
 
 

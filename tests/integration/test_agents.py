@@ -9,13 +9,21 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Role
 from router.domain.errors import Conflict, Invalid, NotFound
+from router.domain.profile import Profile
 from router.domain.ticket import Requirement
+from router.flow import agents as flow
+from router.flow.agents import Editor
+from router.flow.reading import Viewer
 from router.metrics import Metrics
+from router.policy.parse import parse_policy
 from router.postgres import groups
+from router.postgres.agents import PostgresAgents
 from router.postgres.database import Database, connected
 from router.postgres.tokens import Tokens
 from tests.agents import Agents
 from tests.tickets import a_requirement, queue_ticket
+
+TEAMS = [f"team-{number}" for number in range(8)]
 
 
 @pytest.fixture
@@ -32,6 +40,15 @@ def agents(database: Database) -> Agents:
 @pytest.fixture
 def tokens(database: Database) -> Tokens:
     return Tokens(database)
+
+
+def agents_of(database: Database) -> flow.Agents:
+    """The agents as leads manage them, under a policy with `TEAMS`."""
+    teams = ", ".join(f"{team}: {{takes: any}}" for team in TEAMS)
+    queues = ", ".join(f"{team}: {{team: {team}}}" for team in TEAMS)
+    route = f"{{name: all, queue: {TEAMS[0]}, target: 1h}}"
+    policy = parse_policy(f"teams: {{{teams}}}\nqueues: {{{queues}}}\nroutes: [{route}]\ntriage: {{bias: 0}}")
+    return flow.Agents(PostgresAgents(database), lambda: policy, Metrics(CollectorRegistry()))
 
 
 async def ensure(database: Database, *requirements: Requirement) -> dict[Requirement, int]:
@@ -156,6 +173,48 @@ async def test_a_revoked_token_is_nobody_at_once_here_and_within_two_seconds_els
     assert await here.principal_of(secret) is None
     now += 2.0
     assert await elsewhere.principal_of(secret) is None
+
+
+async def test_a_changed_agent_is_known_within_two_seconds_where_the_token_is_remembered(
+    database: Database, agents: Agents
+):
+    now = 1000.0
+    elsewhere = Tokens(database, clock=lambda: now)
+    secret = await elsewhere.create("ada", Role.AGENT, agent_name="ada", teams=["simple"])
+    await elsewhere.principal_of(secret)
+    ada = await agents.save("ada", teams=["complex"], skills=["german:2"])
+    now += 2.0
+    principal = await elsewhere.principal_of(secret)
+    assert principal is not None
+    assert principal.agent == ada
+    assert ada.skills == {"german", "german:1", "german:2"}
+
+
+async def test_a_requirement_with_a_level_is_for_those_who_reach_it(database: Database, agents: Agents):
+    for level in (2, 3, 4):
+        await agents.save(f"level {level}", teams=["simple"], skills=[f"german:{level}", "language:de"])
+    await agents.save("unlevelled", teams=["simple"], skills=["german"])
+    await ensure(database, a_requirement(skills=("german:3", "language:de")), a_requirement(skills=("german:3",)))
+    assert await eligible(database) == {
+        *((f"level {level}", skills) for level in (3, 4) for skills in (("german:3", "language:de"), ("german:3",))),
+        ("unlevelled", ("german:3",)),
+    }
+
+
+async def test_a_retired_agent_gets_no_token(database: Database, tokens: Tokens, agents: Agents):
+    await agents.save("ada", teams=["simple"], skills=[])
+    await database.execute("test", "update agent set retired_at = now()")
+    with pytest.raises(Conflict, match="ada is retired"):
+        await tokens.create("ada", Role.AGENT, agent_name="ada")
+
+
+async def test_agents_changed_by_many_at_once_end_with_all_their_teams(database: Database):
+    managed = [agents_of(database) for _ in range(4)]
+    await managed[0].create(Editor(actor="cli"), Profile(name="ada"))
+    await asyncio.gather(*(each.join(Editor(actor="cli"), team, "ada") for each in managed for team in TEAMS))
+    assert (await managed[0].show(Viewer(), "ada")).teams == sorted(TEAMS)
+    [(count,)] = await database.fetch("test", "select count(*) from audit where action = 'team.join'")
+    assert count == len(TEAMS)
 
 
 async def test_tokens_are_listed_with_what_became_of_them(tokens: Tokens):

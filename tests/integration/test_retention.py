@@ -122,7 +122,10 @@ async def test_each_table_has_its_own_retention(database: Database):
             NOW - days * DAY,
             b"%d" % days,
         )
-    assert (await maintain(database, Retention())).pruned == {"attempt": 3, "unprocessable": 1}
+    for days in (729, 731):
+        audit = "insert into audit (at, actor, action, subject) values ($1, 'cli', 'agent.create', 'agent:Ada')"
+        await database.execute("test", audit, NOW - days * DAY)
+    assert (await maintain(database, Retention())).pruned == {"attempt": 3, "unprocessable": 1, "audit": 1}
 
 
 async def test_unfetched_replies_go_and_waiting_messages_never(database: Database):
