@@ -187,13 +187,16 @@ class Desk:
         async with self._store.work() as work:
             held, customer = await _with_customer(work, hold)
             target = await _merge_target(work, hold, held, into)
+            is_woken = target.state is TicketState.SNOOZED
             await work.remember(customer.with_merged(held.id, into))
             await work.merge(held, target, hold.actor)
-            if target.state is TicketState.SNOOZED:
+            if is_woken:
                 after = relaxed_after(target.route, target.queue, self._policy())
                 wait = NewWait(requirement=target.place.requirement, relaxed_after=after)
                 await work.begin_wait(target, wait, hold.actor, reason="woken")
         self._metrics.resolved.labels(held.queue, held.channel).inc()
+        if is_woken:
+            self._metrics.queued.labels(target.queue, target.channel, "woken").inc()
         _log("ticket merged", hold, into=into)
 
 

@@ -286,6 +286,7 @@ async def test_merging_into_a_snoozed_ticket_wakes_it(api: Api, grace: Agent):
     assert ticket["enqueued_at"] > NOON
     states = [state for _, state, _, _ in await history(api, asleep)]
     assert illegal_changes(["queued", "assigned", *states]) == []
+    assert api.counted("router_tickets_queued_total", queue="general", channel="email", reason="woken") == 1
 
 
 async def test_what_cannot_take_over_a_ticket(api: Api, grace: Agent):
