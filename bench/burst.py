@@ -42,8 +42,7 @@ class Run:
 async def bursts(url: str, claim: Claim, plan: Plan, *, after_each: AfterClaim | None = None) -> Run:
     """Run the bursts, after one that prepares the statements of every connection.
 
-    What comes `after_each` claim is no part of how long it took, but of the burst's time. Raises `RuntimeError` if
-    agents found nothing although tickets wait and there is room.
+    What comes `after_each` claim is no part of how long it took, but of the burst's time. Raises what `run_of` does.
     """
     agents = await floor.agents(url)
     work = partial(_work, claim, plan.tickets_at_once, after_each)
@@ -57,7 +56,12 @@ async def bursts(url: str, claim: Claim, plan: Plan, *, after_each: AfterClaim |
             took += time.perf_counter() - started
             latencies += measured
         await floor.run(url, plan.free)
-    if len(latencies) < 0.9 * len(agents) * plan.tickets_at_once * plan.bursts:
+    return run_of(latencies, took, plan)
+
+
+def run_of(latencies: list[float], took: float, plan: Plan) -> Run:
+    """Sum bursts up; raise `RuntimeError` if agents found nothing although tickets wait and there is room."""
+    if len(latencies) < 0.9 * floor.AGENTS * plan.tickets_at_once * plan.bursts:
         raise RuntimeError("agents found nothing among so many")
     return Run(len(latencies) / took, latencies)
 

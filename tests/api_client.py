@@ -122,16 +122,21 @@ class Api:
 
 @asynccontextmanager
 async def running_api(
-    database_url: str, publisher: Publisher | None = None, *, policy_text: str = POLICY
+    database_url: str,
+    publisher: Publisher | None = None,
+    *,
+    policy_text: str = POLICY,
+    claims: Claims | None = None,
+    connections: int = 6,
 ) -> AsyncIterator[Api]:
     metrics = Metrics(CollectorRegistry())
     policy = parse_policy(policy_text)
-    async with connected(database_url, metrics, size=6, name="test") as database:
+    async with connected(database_url, metrics, size=connections, name="test") as database:
         reading = PostgresReading(database)
         mail = MailIdentity(secret=SECRET, domain="mail.acme.example")
         desk = Desk(store=PostgresDesk(database), policy=lambda: policy, mail=mail, metrics=metrics)
         lead = Lead(store=PostgresLead(database), policy=lambda: policy, metrics=metrics)
-        claims = Claims(PostgresClaims(database), metrics, policy=lambda: policy)
+        own_claims = Claims(PostgresClaims(database), metrics, policy=lambda: policy)
         presences = Presences(PostgresPresence(database), lambda: policy, metrics)
         streams = Streams(
             store=PostgresStream(database),
@@ -152,7 +157,7 @@ async def running_api(
             lead=lead,
             offers=Offers(store=PostgresOffers(database), metrics=metrics),
             picking=Picking(store=PostgresPicking(database), policy=lambda: policy, metrics=metrics),
-            claims=claims,
+            claims=claims or own_claims,
             streams=streams,
             publisher=publisher or PostgresPublisher(database, metrics),
             policy=lambda: policy,
@@ -160,7 +165,7 @@ async def running_api(
             checks=[database.problems],
             max_in_flight=100,
         )
-        serving = [asyncio.create_task(loop.run()) for loop in (claims, streams)]
+        serving = [asyncio.create_task(loop.run()) for loop in (own_claims, streams)]
         async with TestClient(TestServer(app)) as client:
             yield Api(database, metrics, client, desk, lead, reading)
         for loop in serving:
