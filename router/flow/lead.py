@@ -92,8 +92,6 @@ class LeadWork(Moves, Protocol):
     ) -> Sequence[Ended]:
         """Resolve what these customers have waiting there, but for what somebody is writing to."""
 
-    async def remember_all(self, customers: Sequence[Customer]) -> None: ...
-
 
 class LeadStore(Protocol):
     """Opens transactions for a lead's tools."""
@@ -202,7 +200,7 @@ class Lead:
             for one in ended:
                 known = customers[one.customer_id]
                 customers[one.customer_id] = known.with_outcome(one.ticket_id, ContactOutcome.RESOLVED)
-            await work.remember_all(list(customers.values()))
+            await work.remember(*customers.values())
         for one in ended:
             self._metrics.resolved.labels(closable.queue, one.channel).inc()
         return len(ended)

@@ -137,5 +137,5 @@ class Moves(Directory, Protocol):
         self, ticket: TicketNow, state: TicketState, by: Actor, *, kind: str = "resolve", **why: object
     ) -> None: ...
 
-    async def remember(self, customer: Customer) -> None:
-        """Write the digest of a customer, whose row is locked."""
+    async def remember(self, *customers: Customer) -> None:
+        """Write the digests of customers whose rows are locked."""

@@ -102,8 +102,10 @@ def _summary(stuck: Stuck, answers: Sequence[Answer], mode: QueueMode) -> str:
             return _waiting(stuck, [answer.agent for answer in answers if answer.why_not is None], mode)
         case TicketState.OFFERED:
             return f"It is offered to {stuck.holder}, who has not answered yet."
-        case TicketState.ASSIGNED | TicketState.WRAP_UP:
-            return f"It is {stuck.state} and held by {stuck.holder}."
+        case TicketState.ASSIGNED:
+            return f"It is assigned to {stuck.holder}."
+        case TicketState.WRAP_UP:
+            return f"{stuck.holder} has it in wrap-up."
         case TicketState.SNOOZED:
             return "It sleeps until the customer writes" + (", or until its date." if stuck.state_until else ".")
         case _:

@@ -117,10 +117,6 @@ class PostgresLeadWork(PostgresMoves):
         )  # fmt: skip
         return [Ended(**row) for row in ended]
 
-    async def remember_all(self, customers: Sequence[Customer]) -> None:
-        for customer in customers:
-            await self.remember(customer)
-
 
 def _misroute(row: asyncpg.Record, ticket: TicketNow) -> Misroute:
     was: dict[str, Any] = json.loads(row["was"])

@@ -81,9 +81,12 @@ class PostgresMoves:
         await self._guarded(SQL["end_ticket"], *guard(ticket), state)
         await self.event(ticket, kind, state, by, queue=ticket.queue, **why)
 
-    async def remember(self, customer: Customer) -> None:
-        contacts = [contact.encode() for contact in customer.contacts]
-        await self._connection.execute(SQL["update_customer"], customer.id, contacts, customer.last_agent_id)
+    async def remember(self, *customers: Customer) -> None:
+        digests = [
+            (customer.id, [contact.encode() for contact in customer.contacts], customer.last_agent_id)
+            for customer in customers
+        ]
+        await self._connection.executemany(SQL["update_customer"], digests)
 
     async def event(self, ticket: TicketNow, kind: str, state: TicketState, by: Actor, **data: object) -> None:
         """Append a line to the ticket's history."""

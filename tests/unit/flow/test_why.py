@@ -88,8 +88,8 @@ def test_each_agent_has_an_answer_and_the_sentence_names_those_who_can():
             "It waits in queue general, reserved for one agent, and nobody of team frontline can take it now.",
         ),
         ({"state": TicketState.OFFERED, "holder": "Ada"}, "It is offered to Ada, who has not answered yet."),
-        ({"state": TicketState.ASSIGNED, "holder": "Ada"}, "It is assigned and held by Ada."),
-        ({"state": TicketState.WRAP_UP, "holder": "Ada"}, "It is wrap_up and held by Ada."),
+        ({"state": TicketState.ASSIGNED, "holder": "Ada"}, "It is assigned to Ada."),
+        ({"state": TicketState.WRAP_UP, "holder": "Ada"}, "Ada has it in wrap-up."),
         ({"state": TicketState.SNOOZED}, "It sleeps until the customer writes."),
         (
             {"state": TicketState.SNOOZED, "state_until": NOON},
