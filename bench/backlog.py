@@ -28,7 +28,7 @@ CARRIED = Capacity(limit=18, weights={"chat": 5}, most={"chat": 2})
 CHANCES = Chances(hangs_up=0.01, breaks=0.0003, loses=0.001)
 """In a burst of 2,000 claims, 20 clients hang up, 6 agents are lost, and every other time a connection breaks."""
 
-BACK_AND_FORTH = Plan(bursts=30, tickets_at_once=2, free=REQUEUE_ALL)
+BACK_AND_FORTH = Plan(bursts=15, tickets_at_once=2, free=REQUEUE_ALL)
 """So few tickets that a thousand are enough."""
 
 
@@ -54,7 +54,7 @@ async def against_a_thousand(services: Services) -> list[Row]:
         floor(services.database_url, MANY_GROUPS, waiting=MANY) as many,
         floor(services.database_url, MANY_GROUPS, waiting=FEW) as few,
     ):
-        for _ in range(ROUNDS):
+        for _ in range(2 * ROUNDS):
             for waiting, url in ((MANY, many), (FEW, few)):
                 runs[waiting].append(await measure(url, serving.lane, CARRIED, BACK_AND_FORTH))
                 await tidy(url)

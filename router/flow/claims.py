@@ -16,7 +16,7 @@ from router.decide.offer import Asking, Head, Match, deeper, depths, offer
 from router.domain.agent import Lease
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
-from router.domain.errors import Conflict, FrontdeskError
+from router.domain.errors import FrontdeskError, Refused
 from router.domain.ticket import TicketId
 from router.metrics import Metrics
 from router.policy.model import Policy, QueueMode
@@ -126,7 +126,7 @@ class Claims:
 
         None may come up to a second late. Asking again is safe: until the ticket is seen, the answer is the same, and
         a caller who went away loses nothing. Two callers of one agent get one answer; the later one says how long.
-        An agent without room waits like one for whom nothing is there. Raises `Conflict` for an agent who is not to be
+        An agent without room waits like one for whom nothing is there. Raises `Refused` for an agent who is not to be
         given anything new, and `StoreUnavailable`.
         """
         if self._has_ended:
@@ -260,10 +260,10 @@ class Claims:
 
 
 _WITHHELD = {
-    "draining": "You are being drained: finish what you hold, nothing new comes until your lead ends it.",
+    "draining": "You are draining: finish what you hold, nothing new comes until a lead or an admin ends it.",
     "retired": "You are retired: nothing is given to you any more.",
 }
 
 
-def _refusal(standing: str) -> Conflict:
-    return Conflict(_WITHHELD.get(standing, f"Your status is {standing}: set it to available to be given tickets."))
+def _refusal(standing: str) -> Refused:
+    return Refused(_WITHHELD.get(standing, f"Your status is {standing}: set it to available to be given tickets."))

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Status
 from router.domain.capacity import Capacity
-from router.domain.errors import Conflict, StoreUnavailable
+from router.domain.errors import Refused, StoreUnavailable
 from router.flow.claims import Claims
 from router.metrics import Metrics
 from router.policy.model import Policy
@@ -255,7 +255,7 @@ async def test_who_is_not_available_is_told_at_once(status: Status, sentence: st
     await store.queue(a_requirement())
     await store.declare(ada, status)
     async with serving(store) as claims:
-        with pytest.raises(Conflict) as caught:
+        with pytest.raises(Refused) as caught:
             await claims.next(ada, LONG)
     assert str(caught.value) == sentence
 
@@ -265,7 +265,7 @@ async def test_who_is_drained_is_told_at_once():
     ada = await store.agent()
     await store.drain(ada)
     async with serving(store) as claims:
-        with pytest.raises(Conflict, match="drained"):
+        with pytest.raises(Refused, match="draining"):
             await claims.next(ada, LONG)
 
 
@@ -276,7 +276,7 @@ async def test_who_becomes_unavailable_while_waiting_is_told():
         asking, other = await parked(claims, store, ada), await parked(claims, store, grace)
         await store.declare(ada, Status.AWAY)
         claims.wake()
-        with pytest.raises(Conflict, match="away"):
+        with pytest.raises(Refused, match="away"):
             await asking
         assert not other.done()
 
