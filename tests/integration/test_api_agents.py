@@ -14,6 +14,7 @@ from tests.api_client import Api, Caller, running_api
 from tests.builders import a_ticket, an_agent
 
 TEAMS = "frontline, specialists"
+GRACE_TIME = timedelta(seconds=90)
 
 
 @pytest.fixture
@@ -329,10 +330,22 @@ async def test_a_leads_new_agent_is_in_a_team_of_the_leads(api: Api, lead: Calle
 async def test_row_level_security_alone_hides_other_teams(api: Api, grace: Agent, alan: Agent):
     agents = PostgresAgents(api.database)
     unconditioned = Viewer(agent_id=grace.id, teams=None)
-    grace_time = {"grace": timedelta(seconds=90)}
-    assert [card.name for card in await agents.cards(unconditioned, Wanted(), **grace_time)] == ["Grace"]
-    assert (await agents.members(unconditioned, **grace_time)).keys() == {"frontline"}
-    assert await agents.card(unconditioned, "Alan", **grace_time) is None
+    assert [card.name for card in await agents.cards(unconditioned, Wanted(), grace=GRACE_TIME)] == ["Grace"]
+    assert (await agents.members(unconditioned, grace=GRACE_TIME)).keys() == {"frontline"}
+    assert await agents.card(unconditioned, "Alan", grace=GRACE_TIME) is None
+
+
+async def test_the_statements_alone_hide_other_teams(api: Api, grace: Agent, alan: Agent):
+    both = await an_agent(api.database, "Both", teams=["frontline", "specialists"])
+    await a_ticket(api.database, held_by=both, team="specialists", queue="expert")
+    agents = PostgresAgents(api.database)
+    unbound = Viewer(teams=frozenset({"frontline"}))
+    cards = await agents.cards(unbound, Wanted(), grace=GRACE_TIME)
+    assert [(card.name, card.teams, card.held) for card in cards] == [
+        ("Both", ["frontline"], {}),
+        ("Grace", ["frontline"], {}),
+    ]
+    assert (await agents.members(unbound, grace=GRACE_TIME)).keys() == {"frontline"}
 
 
 @pytest.mark.parametrize("role", [Role.AGENT, Role.INTEGRATION])

@@ -132,6 +132,15 @@ async def test_anothers_trail_is_as_empty_as_nobodys(lead: Caller, subject: str)
 
 @pytest.mark.usefixtures("busy")
 async def test_row_level_security_alone_hides_the_trail_of_others(api: Api, lena: Agent):
-    unconditioned = Viewer(agent_id=lena.id, teams=None)
-    found = await PostgresAudit(api.database).changes(unconditioned, subject=None, before=None, limit=100)
-    assert {line.subject for line in found} == {"agent:Both", "agent:Lena", "team:frontline"}
+    assert await subjects_for(api, Viewer(agent_id=lena.id)) == {"agent:Both", "agent:Lena", "team:frontline"}
+
+
+@pytest.mark.usefixtures("busy")
+async def test_the_statement_alone_hides_the_trail_of_others(api: Api):
+    unbound = Viewer(teams=frozenset({"frontline"}))
+    assert await subjects_for(api, unbound) == {"agent:Both", "agent:Lena", "team:frontline"}
+
+
+async def subjects_for(api: Api, viewer: Viewer) -> set[str]:
+    found = await PostgresAudit(api.database).changes(viewer, subject=None, before=None, limit=100)
+    return {line.subject for line in found}
