@@ -72,6 +72,7 @@ log = structlog.get_logger(__name__)
 
 MAIL_SECRET = "mail token"  # noqa: S105 - the name of the secret
 INTAKE = "intake"
+QUEUED = "frontdesk_queued"
 ALONE_S = DEADLINE_S / 2
 
 
@@ -195,16 +196,12 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
             loops.start(
                 "maintenance", every(MAINTAIN_EVERY_S, "maintenance", partial(maintain, database, retention), metrics)
             )
-            dispatcher = Dispatcher(store=PostgresDispatch(database), policy=policy.current)
-            queued = shared.hints.subscribe("frontdesk_queued")
-            loops.start("offers", every(EVERY_S, "offers", dispatcher.offer_all, metrics, hint=queued))
-            timers = TicketTimers(store=PostgresTimers(database), policy=policy.current, metrics=metrics)
-            for name, loop in timers.loops().items():
+            for name, loop in _ticket_loops(shared, policy).items():
                 loops.start(name, loop)
         if ProcessRole.API in roles:
             claims = Claims(PostgresClaims(database), metrics, policy=policy.current)
             loops.start("claims", claims.run())
-            loops.start("wake", _wake(claims, shared.hints.subscribe("frontdesk_queued")))
+            loops.start("wake", _wake(claims, shared.hints.subscribe(QUEUED)))
             presences = Presences(PostgresPresence(database), policy.current, metrics)
             loops.start("presence", every(LOOK_EVERY_S, "presence", presences.renew_staying, metrics))
             streams = Streams(
@@ -247,6 +244,17 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
         settle_memory()
         log.info("running", roles="+".join(sorted(roles)), host=settings.http_host, port=port)
         yield Running(address=f"http://{settings.http_host}:{port}", deployment=shared, policy=policy)
+
+
+def _ticket_loops(shared: Deployment, policy: LivePolicy) -> dict[str, Coroutine[Any, Any, None]]:
+    """What is offered, and what time does to tickets."""
+    dispatcher = Dispatcher(store=PostgresDispatch(shared.database), policy=policy.current)
+    queued = shared.hints.subscribe(QUEUED)
+    timers = TicketTimers(store=PostgresTimers(shared.database), policy=policy.current, metrics=shared.metrics)
+    return {
+        "offers": every(EVERY_S, "offers", dispatcher.offer_all, shared.metrics, hint=queued),
+        **timers.loops(),
+    }
 
 
 def managed_agents(shared: Deployment, policy: LivePolicy) -> Agents:
