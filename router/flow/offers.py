@@ -3,7 +3,7 @@
 Leaves who is offered what to `decide.dispatch`, and the end of offers that nobody answers to `ticket_timers`.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from router.domain.errors import Conflict, NotFound
 from router.domain.ticket import TicketState
 from router.flow.hold import Hold
 from router.metrics import Metrics
-from router.policy.model import Assignment, Policy, QueueMode
+from router.policy.model import Assignment, OfferRule, Policy, QueueMode
 
 log = structlog.get_logger(__name__)
 
@@ -71,19 +71,25 @@ class Dispatcher:
         rules = {queue.name: queue.offer for queue in policy.queues.values() if queue.mode is QueueMode.PUSH}
         if not rules:
             return 0
-        grace = policy.assignment.grace
         async with self._store.round(policy.assignment) as dispatch_round:
-            line = await dispatch_round.line(rules.keys())
-            candidates = await dispatch_round.candidates(line) if line else []
-            planned = dispatch(candidates, line, rules, Moment(now=await dispatch_round.now(), grace=grace))
-            if not planned:
-                return 0
-            await dispatch_round.lock({offer.agent_id for offer in planned})
-            locked = await dispatch_round.candidates([offer.waiting for offer in planned])
-            confirmed = confirm(planned, locked, Moment(now=await dispatch_round.now(), grace=grace))
-            offered = await dispatch_round.offer(confirmed, policy.version)
-        log.info("tickets offered", offered=len(offered), waiting=len(line))
+            offered = await _offer(dispatch_round, rules, policy)
+        if offered:
+            log.info("tickets offered", tickets=len(offered))
         return len(offered)
+
+
+async def _offer(dispatch_round: DispatchRound, rules: Mapping[str, OfferRule], policy: Policy) -> Sequence[Lease]:
+    async def moment() -> Moment:
+        return Moment(now=await dispatch_round.now(), grace=policy.assignment.grace)
+
+    if not (line := await dispatch_round.line(rules.keys())):
+        return []
+    planned = dispatch(await dispatch_round.candidates(line), line, rules, await moment())
+    if not planned:
+        return []
+    await dispatch_round.lock({offer.agent_id for offer in planned})
+    locked = await dispatch_round.candidates([offer.waiting for offer in planned])
+    return await dispatch_round.offer(confirm(planned, locked, await moment()), policy.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
