@@ -100,8 +100,8 @@ class LeadStore(Protocol):
 
     async def stuck(self, viewer: Viewer, ticket_id: TicketId) -> Stuck | None: ...
 
-    async def standings(self, stuck: Stuck, rules: Assignment) -> Sequence[Standing]:
-        """How every agent of the ticket's team stands to it, by name, and whoever it is reserved for."""
+    async def standings(self, viewer: Viewer, stuck: Stuck, rules: Assignment) -> Sequence[Standing]:
+        """How every agent of the ticket's team stands to it, by name, and whom it is reserved for if they are theirs."""
 
 
 class Lead:
@@ -186,7 +186,7 @@ class Lead:
         if stuck is None:
             raise _no_ticket(ticket_id)
         policy = self._policy()
-        return explain(stuck, await self._store.standings(stuck, policy.assignment), policy)
+        return explain(stuck, await self._store.standings(viewer, stuck, policy.assignment), policy)
 
     def _count_offer(self, queue: str, was: TicketState) -> None:
         if was is TicketState.OFFERED:

@@ -44,8 +44,8 @@ class PostgresLead:
             row = await connection.fetchrow(SQL["stuck"], ticket_id, listed(viewer.teams))
         return None if row is None else _stuck(row)
 
-    async def standings(self, stuck: Stuck, rules: Assignment) -> Sequence[Standing]:
-        async with self._database.transaction("lead", read_only=True) as connection:
+    async def standings(self, viewer: Viewer, stuck: Stuck, rules: Assignment) -> Sequence[Standing]:
+        async with eyes(self._database, viewer) as connection:
             return await standings(
                 connection,
                 stuck.id,
@@ -53,6 +53,7 @@ class PostgresLead:
                 enqueued_at=stuck.place.enqueued_at,
                 usual=rules.capacity,
                 also=stuck.reserved_for,
+                teams=viewer.teams,
             )
 
 

@@ -12,7 +12,9 @@ from router.domain.agent import Agent, Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
+from router.flow.moves import Teams
 from router.postgres.database import Connection
+from router.postgres.moves import listed
 from router.postgres.statements import load
 
 SQL = load("standings")
@@ -27,9 +29,13 @@ async def standings(
     usual: Capacity,
     also: AgentId | None = None,
     only: AgentId | None = None,
+    teams: Teams = None,
 ) -> Sequence[Standing]:
-    """Return everybody of the team by name, and `also` this agent; or `only` that one. `usual` is the policy's word."""
-    rows = await connection.fetch(SQL["standings"], ticket_id, enqueued_at, team, also, only)
+    """Return everybody of the team by name, and `also` this agent if they are in one of `teams`; or `only` that one.
+
+    `usual` is the policy's word.
+    """
+    rows = await connection.fetch(SQL["standings"], ticket_id, enqueued_at, team, also, only, listed(teams))
     return [_standing(row, usual) for row in rows]
 
 

@@ -96,7 +96,8 @@ where ($2::text is null or agent.name = $2)
   and ($3::text is null or exists (
     select from agent_team
     where agent_team.agent_id = agent.id
-      and agent_team.team = $3))
+      and agent_team.team = $3
+      and ($1::text[] is null or agent_team.team = any ($1))))
   and ($4 or agent.retired_at is null)
   and ($5::text is null or agent.name > $5)
 order by agent.name

@@ -1,10 +1,11 @@
 -- name: standings
--- How agents stand to a ticket: everybody in its team, and whoever it is reserved for; or one of them alone.
+-- How agents stand to a ticket: everybody in its team, and whoever it is reserved for if they are in one of these teams
+-- (null: any); or one of them alone.
 select
   agent.id, agent.name, agent.skills, agent.retired_at is not null as is_retired, agent.is_draining, agent.capacity,
   agent.weights, agent.most, presence.status, presence.reason, presence.since, presence.seen_at,
   array(select team from agent_team where agent_team.agent_id = agent.id) as teams,
-  array(select ticket.channel from ticket where ticket.assigned_to = agent.id) as held,
+  channels_held_by(agent.id) as held,
   (
     select refusal.kind
     from refusal
@@ -18,6 +19,12 @@ where agent.id = any (array(
   from agent_team
   where team = $3
   union
-  select $4::bigint))
+  select id
+  from agent
+  where id = $4
+    and ($6::text[] is null or exists (
+      select from agent_team
+      where agent_team.agent_id = agent.id
+        and team = any ($6)))))
   and ($5::bigint is null or agent.id = $5)
 order by agent.name
