@@ -1,0 +1,87 @@
+"""Where the simulation's tickets stand in line, and its agents as they are at a moment. Leaves events to `clock`."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from typing import TypeAlias
+
+from bench.simulation.center import Arrival, Member
+from router.decide import dispatch, offer, relax
+from router.domain.agent import Agent, Presence, Status
+from router.domain.customer import AgentId
+from router.domain.ticket import Requirement, TicketId
+from router.policy.model import OfferRule, Policy
+
+Place: TypeAlias = tuple[datetime | timedelta, ...]
+Order: TypeAlias = Callable[[relax.Waiting], Place]
+"""By what tickets are sorted where they wait; the least comes first."""
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One that has come; `entry` is its place in the line of its group while it waits in one."""
+
+    arrival: Arrival
+    waiting: relax.Waiting
+    refused_by: frozenset[AgentId] = frozenset()
+    entry: "Entry | None" = None
+
+
+Entry: TypeAlias = tuple[Place, TicketId, Ticket]
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Tickets that ask for the same. `rule` is there in push queues."""
+
+    number: int
+    asked: Requirement
+    rule: OfferRule | None
+    line: list[Entry] = field(default_factory=list)
+
+    def add(self, ticket: Ticket, order: Order) -> None:
+        ticket.entry = (order(ticket.waiting), ticket.waiting.id, ticket)
+        heappush(self.line, ticket.entry)
+
+    def front(self) -> Entry | None:
+        """The first; what was taken or has moved since it came into the line is forgotten here."""
+        while self.line and self.line[0] is not self.line[0][2].entry:
+            heappop(self.line)
+        return self.line[0] if self.line else None
+
+
+class Answerer:
+    """A member of staff in the course of the days."""
+
+    def __init__(self, agent_id: AgentId, member: Member, policy: Policy) -> None:
+        profile = member.profile
+        self.id = agent_id
+        self.shifts = member.shifts()
+        self.ends_at = LONG_AGO
+        self.idle_since = LONG_AGO
+        self.groups: dict[int, Group] = {}
+        self.held: Counter[str] = Counter()
+        self._numbers: list[int] = []
+        # made once, as it is asked at every event: what it refers to changes
+        self.asking = offer.Asking(agent_id, self._numbers, profile.capacity(policy.assignment.capacity), self.held)
+        self._person = Agent(id=agent_id, name=profile.name, teams=profile.teams, skills=profile.skills.words())
+
+    def meet(self, group: Group) -> None:
+        """Be given tickets of this group from now on, if they may be."""
+        if self._person.may_take(group.asked):
+            self.groups[group.number] = group
+            self._numbers.append(group.number)
+
+    def candidate(self, now: datetime) -> dispatch.Candidate:
+        return dispatch.Candidate(
+            agent_id=self.id,
+            groups=frozenset(self.groups),
+            presence=Presence(status=Status.AVAILABLE, reason=None, since=now, seen_at=now),
+            idle_since=self.idle_since,
+            capacity=self.asking.capacity,
+            held=self.held,
+        )
