@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -37,10 +38,15 @@ async def template(server_url: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     """A migrated, empty database of the test's own."""
-    name = f"frontdesk_test_{uuid4().hex[:12]}"
-    await _administer(server_url, f"create database {name} template {template}")
-    yield _with_path(server_url, name)
-    await _administer(server_url, f"drop database {name} with (force)")
+    async with _copy(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def module_database_url(server_url: str, template: str) -> AsyncIterator[str]:
+    """A migrated, empty database that the tests of one module share."""
+    async with _copy(server_url, template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -102,6 +108,14 @@ async def _forget_queues(url: str) -> None:
             await amqp_channel.queue_delete(broker_queue)
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def _copy(server_url: str, template: str) -> AsyncIterator[str]:
+    name = f"frontdesk_test_{uuid4().hex[:12]}"
+    await _administer(server_url, f"create database {name} template {template}")
+    yield _with_path(server_url, name)
+    await _administer(server_url, f"drop database {name} with (force)")
 
 
 async def _administer(url: str, statement: str) -> None:

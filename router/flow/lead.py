@@ -101,7 +101,7 @@ class LeadStore(Protocol):
     async def stuck(self, viewer: Viewer, ticket_id: TicketId) -> Stuck | None: ...
 
     async def standings(self, viewer: Viewer, stuck: Stuck, rules: Assignment) -> Sequence[Standing]:
-        """How every agent of the ticket's team stands to it, by name, and whom it is reserved for if they are theirs."""
+        """How every agent of the ticket's team stands to it, by name, and whom it is reserved for if one of theirs."""
 
 
 class Lead:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
@@ -56,8 +57,21 @@ async def an_app(
     checks: Sequence[Check] = (),
     max_in_flight: int = 10,
 ) -> AsyncIterator["TestClient[Any, Any]"]:
+    app = bare_app(publisher, metrics=metrics, checks=checks, max_in_flight=max_in_flight)
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+def bare_app(
+    publisher: Publisher | None = None,
+    *,
+    metrics: Metrics | None = None,
+    checks: Sequence[Check] = (),
+    max_in_flight: int = 10,
+) -> web.Application:
+    """The whole API, not served yet."""
     metrics = metrics or Metrics(CollectorRegistry())
-    app = server.build(
+    return server.build(
         principals=KnownTokens(),
         **people(),
         reading=None,
@@ -73,5 +87,3 @@ async def an_app(
         checks=checks,
         max_in_flight=max_in_flight,
     )
-    async with TestClient(TestServer(app)) as client:
-        yield client

@@ -1,0 +1,267 @@
+"""The matrix at play: everybody with their token asks one request about every subject, on a real API and database."""
+
+import re
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+from router.api.stream import MEDIA_TYPE
+from router.domain.agent import Role
+from router.domain.customer import Contact
+from router.postgres.tokens import Tokens
+from tests.api_client import Api, running_api
+from tests.builders import ADA, NOON, a_customer, a_ticket, a_token, an_agent
+from tests.security.props import Customer, Props, Team, a_case
+from tests.security.rules import OTHER, OWN, STRANGER, Rule
+
+POLICY = """
+assignment: {capacity: {limit: 1000}}
+teams:
+  frontline: {takes: any}
+  specialists: {takes: any}
+queues:
+  general: {team: frontline, cherry_pick: true, abandon: true}
+  general-closing: {team: frontline}
+  general-inherited: {team: frontline, cherry_pick: true}
+  expert: {team: specialists, cherry_pick: true, abandon: true}
+  expert-closing: {team: specialists}
+  expert-inherited: {team: specialists, cherry_pick: true}
+routes:
+  - {name: rest, queue: general, target: 4h}
+triage: {bias: -1}
+"""
+# long enough to be found in an answer, and to be nothing else there
+_NUMBERS = """
+alter sequence customer_ids restart with 3000000001;
+alter sequence conversation_ids restart with 4000000001;
+alter sequence message_ids restart with 5000000001;
+alter sequence ticket_ids restart with 7000000001
+"""
+_AWAY = """
+insert into presence (agent_id, status, reason, since, seen_at, idle_since) values ($1, 'away', $2, now(), now(), now())
+"""
+_STATE = """
+select md5(string_agg(line, chr(10) order by line)) as digest
+from (
+  select agent::text from agent union all select agent_team::text from agent_team
+  union all select audit::text from audit union all select token::text from token
+  union all select customer::text from customer union all select conversation::text from conversation
+  union all select ticket::text from ticket union all select ticket_event::text from ticket_event
+  union all select message::text from message union all select outbox::text from outbox
+) as kept (line)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Somebody who asks, under `column` of the rules; a person works in `team`, where `team.person` is themselves."""
+
+    name: str
+    column: str
+    secret: str | None = None
+    team: Team | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back, with the names of the request in place of what was written for them, and the planted words in it.
+
+    `strange` are those words that are none of the asker's business.
+    """
+
+    status: int
+    text: str
+    words: Collection[str]
+    strange: Collection[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One square of the matrix: who asks about whose subject, and what was written for each name."""
+
+    rule: Rule
+    asker: Asker
+    subject: str
+    values: Mapping[str, str]
+
+    @property
+    def expected(self) -> int:
+        return self.rule.status(self.asker.column, self.subject)
+
+    def named(self, text: str) -> str:
+        """The text with the names of the request in place of what was written for them."""
+        for name, value in sorted(self.values.items(), key=lambda item: -len(item[1])):
+            text = re.sub(rf"(?<![\w-]){re.escape(value)}(?![\w-])", f"${name}", text)
+        return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """The answers by (asker, subject), and whether anything changed that was refused."""
+
+    answers: Mapping[tuple[str, str], Answer]
+    is_unharmed: bool
+
+    @property
+    def statuses(self) -> dict[tuple[str, str], int]:
+        return {square: answer.status for square, answer in self.answers.items()}
+
+    @property
+    def leaks(self) -> dict[tuple[str, str], Collection[str]]:
+        return {square: answer.strange for square, answer in self.answers.items() if answer.strange}
+
+    def texts(self, subject: str, askers: Iterable[Asker]) -> dict[str, str]:
+        return {asker.name: self.answers[asker.name, subject].text for asker in askers}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Two teams full of words, a customer and an agent who belong to both, and everybody who may ask."""
+
+    api: Api
+    teams: Sequence[Team]
+    shared: Customer
+    askers: Sequence[Asker]
+
+    @property
+    def persons(self) -> list[Asker]:
+        return [asker for asker in self.askers if asker.team]
+
+    @property
+    def admin(self) -> Asker:
+        return self.askers[-1]
+
+    async def play(self, rule: Rule, askers: Sequence[Asker]) -> Played:
+        """Make every subject, ask what is to be refused first, and then the rest."""
+        requests = await self._requests(rule, askers)
+        before = await self._state(rule)
+        answers = {self._square(one): await self.ask(one) for one in requests if one.expected >= 400}
+        is_unharmed = await self._state(rule) == before
+        answers |= {self._square(one): await self.ask(one) for one in requests if one.expected < 400}
+        return Played(answers=answers, is_unharmed=is_unharmed)
+
+    async def ask(self, request: Request) -> Answer:
+        target = request.rule.target.substitute(request.values)
+        body = request.rule.body.substitute(request.values)
+        headers = {"Authorization": f"Bearer {request.asker.secret}"} if request.asker.secret else {}
+        if ticket := re.match(r"/v1/tickets/(\d+)/", target):
+            headers["If-Match"] = f'"{ticket[1]}.1"'
+        if body:
+            headers["Content-Type"] = "application/json"
+        client = self.api.client
+        async with client.request(request.rule.method, target, data=body or None, headers=headers) as answer:
+            content = await _content(answer)
+            told = [answer.headers.get(header, "") for header in ("Content-Type", "Content-Disposition", "ETag")]
+            return self._answer(request.asker, answer.status, request.named("\n".join([*told, content])))
+
+    async def _requests(self, rule: Rule, askers: Sequence[Asker]) -> list[Request]:
+        """Whoever may change a subject gets one that nobody else has asked about; all others share theirs."""
+        made: dict[tuple[str, str | None], Mapping[str, str]] = {}
+        requests = []
+        for asker, subject in product(askers, rule.subjects):
+            home, theirs = self._sides(asker, subject)
+            place = (home.name, theirs and theirs.name)
+            if rule.may_change(asker.column) or place not in made:
+                props = Props(self.api.database, shared=self.shared, teams=self.teams, home=home, theirs=theirs)
+                made[place] = await props.make(rule.names)
+            requests.append(Request(rule=rule, asker=asker, subject=subject, values=made[place]))
+        return requests
+
+    def _sides(self, asker: Asker, subject: str) -> tuple[Team, Team | None]:
+        """The asker's team and the subject's; who works in no team is at home wherever the subject is."""
+        home = asker.team or self.teams[0]
+        [other] = [team for team in self.teams if team.name != home.name]
+        theirs = {OWN: home, OTHER: other}.get(subject)
+        return (home if asker.team else theirs or home), theirs
+
+    async def _state(self, rule: Rule) -> str:
+        """A digest of all that a write can change, but for presence, which every request of a person renews."""
+        if rule.is_read:
+            return ""
+        [row] = await self.api.database.fetch("test", _STATE)
+        digest: str = row["digest"]
+        return digest
+
+    def _answer(self, asker: Asker, status: int, text: str) -> Answer:
+        words = {team.name: set(re.findall(rf"{team.name}[\w-]*", text)) for team in self.teams}
+        allowed = set(words) if asker.column == Role.ADMIN else {asker.team and asker.team.name}
+        strange = set().union(*(found for team, found in words.items() if team not in allowed))
+        return Answer(status=status, text=text, words=set().union(*words.values()), strange=strange)
+
+    def _square(self, request: Request) -> tuple[str, str]:
+        return request.asker.name, request.subject
+
+
+@asynccontextmanager
+async def a_matrix(database_url: str) -> AsyncIterator[Matrix]:
+    """A running API with everything planted."""
+    async with running_api(database_url, policy_text=POLICY) as api:
+        for statement in _NUMBERS.split(";"):
+            await api.database.execute("test", statement)
+        teams = [await _a_team(api, "frontline", "general"), await _a_team(api, "specialists", "expert")]
+        shared = Customer(id=await a_customer(api.database, ADA), handle=ADA)
+        await _plant(api, teams, shared)
+        yield Matrix(api=api, teams=teams, shared=shared, askers=await _askers(api, teams))
+
+
+async def _a_team(api: Api, name: str, queue: str) -> Team:
+    return Team(name=name, queue=queue, person=await an_agent(api.database, f"{name}-agent", teams=[name]))
+
+
+async def _plant(api: Api, teams: Sequence[Team], shared: Customer) -> None:
+    """What is there all the time, for requests that name no subject."""
+    both = await an_agent(api.database, "both", teams=[team.name for team in teams])
+    contacts = []
+    for team, other in (teams, reversed(teams)):
+        for state in ("queued", "queued", "queued", "assigned", "wrap_up"):
+            await a_case(api.database, team, state)
+        # the policy has given the queue to the other team since
+        await a_case(api.database, team, queue=f"{other.queue}-inherited")
+        case = await a_case(api.database, team, customer=shared)
+        contacts.append(Contact(at=NOON, channel="email", queue=team.queue, ticket_id=case.ticket_id).encode())
+        place = {"queue": team.queue, "team": team.name, "channel": f"{team.name}-channel"}
+        await a_ticket(api.database, held_by=both, **place)
+        absent = await an_agent(api.database, f"{team.name}-agent-away", teams=[team.name])
+        await api.database.execute("test", _AWAY, absent.id, f"{team.name}-reason")
+    await api.database.execute("test", "update customer set contacts = $1 where id = $2", contacts, shared.id)
+
+
+async def _askers(api: Api, teams: Sequence[Team]) -> list[Asker]:
+    frontline, specialists = teams
+    lead = replace(frontline, person=await an_agent(api.database, "frontline-lead", teams=[frontline.name]))
+    tokens = Tokens(api.database)
+    agent: dict[str, Any] = {"role": Role.AGENT, "agent_name": frontline.person.name}
+    revoked = await tokens.create("revoked", **agent)
+    await tokens.revoke("revoked")
+    expired = await tokens.create("expired", **agent, expires_in=timedelta(0))
+
+    async def person(role: Role, team: Team) -> Asker:
+        secret = await a_token(api.database, role, agent=team.person)
+        return Asker(name=f"{role} of {team.name}", column=role, secret=secret, team=team)
+
+    return [
+        Asker(name="no token", column=STRANGER),
+        Asker(name="revoked token", column=STRANGER, secret=revoked),
+        Asker(name="expired token", column=STRANGER, secret=expired),
+        Asker(name="integration", column=Role.INTEGRATION, secret=await a_token(api.database, Role.INTEGRATION)),
+        await person(Role.AGENT, frontline),
+        await person(Role.AGENT, specialists),
+        await person(Role.LEAD, lead),
+        Asker(name="admin", column=Role.ADMIN, secret=await a_token(api.database, Role.ADMIN)),
+    ]
+
+
+async def _content(answer: Any) -> str:
+    """The body, of a stream its first event."""
+    if answer.content_type != MEDIA_TYPE:
+        return (await answer.read()).decode(errors="replace")
+    lines = [await answer.content.readline()]
+    while not lines[-1].startswith(b"data:"):
+        lines.append(await answer.content.readline())
+    return b"".join(lines).decode()

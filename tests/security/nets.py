@@ -1,0 +1,51 @@
+"""Takes away one of the two nets under what people read, to see that the other one holds alone."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import wraps
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+import router.postgres
+from router.flow.reading import Viewer
+
+
+def without_team_conditions(patch: pytest.MonkeyPatch) -> None:
+    """Let every store's reads be told of no teams, as if its statements had no condition: row-level security is left.
+
+    Whatever takes a `Viewer` is found here by itself. The person stays who they are, and flows still know their teams.
+    """
+    for kind in _stores():
+        for name, method in inspect.getmembers(kind, inspect.isfunction):
+            if "viewer" in inspect.signature(method).parameters:
+                patch.setattr(kind, name, _told_of_no_teams(method))
+
+
+def without_row_level_security(patch: pytest.MonkeyPatch) -> None:
+    """Let everybody read as the owner of the tables: the statements' own conditions are left."""
+    eyes = importlib.import_module("router.postgres.eyes")
+    patch.setattr(eyes, "SQL", MappingProxyType({**eyes.SQL, "become_agent": "select $1::text"}))
+
+
+def _stores() -> Iterator[type]:
+    for module in pkgutil.iter_modules(router.postgres.__path__, "router.postgres."):
+        for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if kind.__module__ == module.name:
+                yield kind
+
+
+def _told_of_no_teams(read: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(read)
+    def told(*arguments: Any, **named: Any) -> Any:
+        return read(*map(_without_teams, arguments), **named)
+
+    return told
+
+
+def _without_teams(argument: object) -> object:
+    return replace(argument, teams=None) if isinstance(argument, Viewer) else argument
