@@ -10,10 +10,9 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
-from typing import Any
 
 import aio_pika
 import uvloop
@@ -25,8 +24,9 @@ from router.command import logs
 from router.decide.language import load_languages
 from router.flow.bus import Delivery
 from router.flow.live_policy import LivePolicy
-from router.flow.parcels import Parcel
-from router.flow.receive import Receiver
+from router.flow.parcels import Opener, ReaderHere
+from router.flow.receive import Opening, Receiver
+from router.local.reader import ReaderProcess
 from router.rabbit.consumer import RabbitConsumer
 from router.rabbit.topology import INTAKE
 from router.settings import load_settings
@@ -45,13 +45,13 @@ class Log:
     messages: int = 0
     ages: list[float] = field(default_factory=list)
 
-    async def through(self, receiver: Receiver, parcels: Sequence[Parcel]) -> None:
+    async def through(self, receiver: Receiver, openings: Sequence[Opening]) -> None:
         self.begun = self.begun or time.time()
-        await receiver.settle(parcels)
+        await receiver.settle(openings)
         self.ended = time.time()
-        self.messages += len(parcels)
+        self.messages += len(openings)
         if self.ended - self.begun > WARM_UP_S:
-            self.ages.extend(self.ended - float(parcel.delivery.trace_id or 0) for parcel in parcels)
+            self.ages.extend(self.ended - float(opening.delivery.trace_id or 0) for opening in openings)
 
     def report(self) -> dict[str, float]:
         cuts = quantiles(self.ages, n=100) if len(self.ages) > 1 else [0.0] * 99
@@ -70,6 +70,9 @@ async def work(kind: str) -> None:
     async with deployment(settings, name=f"bench {kind}") as shared:
         policy = LivePolicy(settings.policy_path.read_text, shared.operations.remember_policy, shared.metrics)
 
+        def languages() -> tuple[str, ...]:
+            return policy.current().triage.languages
+
         async def never(_: Delivery) -> bool:
             return False
 
@@ -77,25 +80,32 @@ async def work(kind: str) -> None:
             return Receiver(
                 store=PlainIntake(shared.database),
                 policy=policy.current,
-                parse=parse,
-                secret=b"bench",
+                reader=ReaderHere(Opener(parse, b"bench", languages)),
                 metrics=shared.metrics,
                 isolate=never,
             )
 
         url = settings.amqp_url or ""
         if kind == "batch":
-            one = make_receiver(shared, policy, b"bench", isolate=never)
+            reader = ReaderProcess(b"bench", languages)
+            await reader.start()
+            one = make_receiver(shared, policy, reader, isolate=never)
             consumer = RabbitConsumer(url, shared.metrics, batch=settings.batch_cap)
-            consuming: Coroutine[Any, Any, None] = consumer.run(lambda parcels: log.through(one, parcels), one.open)
+            consuming = _batches(consumer, one, reader, log)
         else:
+            load_languages()
             consuming = _per_message(url, [plain_receiver() for _ in range(IN_FLIGHT)], log)
-        load_languages()
         settle_memory()
         task: asyncio.Task[None] = asyncio.create_task(consuming)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         await asyncio.wait({task})
     sys.stdout.write(json.dumps(log.report()))
+
+
+async def _batches(consumer: RabbitConsumer, receiver: Receiver, reader: ReaderProcess, log: Log) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(reader.run())
+        tasks.create_task(consumer.run(lambda openings: log.through(receiver, openings), receiver.open))
 
 
 async def _per_message(url: str, receivers: list[Receiver], log: Log) -> None:

@@ -17,7 +17,6 @@ from prometheus_client import CollectorRegistry
 
 from channels.formats import parse
 from router.api.server import build, build_monitoring, serving
-from router.decide.language import load_languages
 from router.domain.errors import Misconfigured, StoreUnavailable
 from router.flow.agents import Agents
 from router.flow.bus import Consumer, Delivery, Publisher
@@ -29,6 +28,7 @@ from router.flow.live_policy import LivePolicy
 from router.flow.me import Myself
 from router.flow.offers import Dispatcher, Offers
 from router.flow.outbox import Relay
+from router.flow.parcels import Opener, Reader, ReaderHere
 from router.flow.picking import Picking
 from router.flow.presence import LOOK_EVERY_S, Presences
 from router.flow.receive import Receiver
@@ -39,6 +39,7 @@ from router.flow.ticket_timers import EVERY_S, TicketTimers
 from router.flow.timers import MAINTAIN_EVERY_S, QueueGauges, every
 from router.local.child import DEADLINE_S, Child
 from router.local.postgres import EmbeddedPostgres, served_elsewhere
+from router.local.reader import ReaderProcess
 from router.metrics import Metrics
 from router.policy.parse import PolicyError
 from router.postgres.agents import PostgresAgents
@@ -180,9 +181,11 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
         loops.start("policy", policy.run())
 
         if ProcessRole.INTAKE in roles:
-            await asyncio.to_thread(load_languages)
+            reader = ReaderProcess(secret, lambda: policy.current().triage.languages)
+            await reader.start()
+            loops.start("reader", reader.run())
             consumer = await _consumer(shared)
-            receiver = make_receiver(shared, policy, secret, isolate=Child().settle)
+            receiver = make_receiver(shared, policy, reader, isolate=Child().settle)
             switch = Switch(partial(operations.is_on, INTAKE))
             loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open)))
             checks.append(lambda: consumer.problems() if switch.is_on else ["intake is switched off"])
@@ -262,13 +265,12 @@ def managed_agents(shared: Deployment, policy: LivePolicy) -> Agents:
     return Agents(PostgresAgents(shared.database), policy.current, shared.metrics)
 
 
-def make_receiver(shared: Deployment, policy: LivePolicy, secret: bytes, *, isolate: Isolate) -> Receiver:
+def make_receiver(shared: Deployment, policy: LivePolicy, reader: Reader, *, isolate: Isolate) -> Receiver:
     """The `take` of intake; `isolate` settles suspects."""
     return Receiver(
         store=PostgresIntake(shared.database),
         policy=policy.current,
-        parse=parse,
-        secret=secret,
+        reader=reader,
         metrics=shared.metrics,
         isolate=isolate,
     )
@@ -290,7 +292,8 @@ async def _settle_alone(settings: Settings, delivery: Delivery) -> None:
     async with deployment(settings, name="isolate") as shared:
         policy = load_policy(shared)
         secret = await shared.operations.secret(MAIL_SECRET)
-        await make_receiver(shared, policy, secret, isolate=_never).take([delivery])
+        reader = ReaderHere(Opener(parse, secret, lambda: policy.current().triage.languages))
+        await make_receiver(shared, policy, reader, isolate=_never).take([delivery])
 
 
 async def _never(_: Delivery) -> bool:

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 from channels.message import InboundMessage
 from router.domain.ticket import TicketState
 from router.flow.bus import Delivery
-from router.flow.receive import IntakeStore, Parse, Receiver
+from router.flow.parcels import Opener, Parse, ReaderHere
+from router.flow.receive import IntakeStore, Receiver
 from router.flow.suspects import Isolate
 from router.metrics import Metrics
 from router.policy.model import Policy
@@ -75,7 +76,8 @@ def a_receiver(
     isolate: Isolate = never_asked,
     metrics: Metrics = METRICS,
 ) -> Receiver:
-    return Receiver(store=store, policy=policy, parse=parse, secret=SECRET, metrics=metrics, isolate=isolate)
+    reader = ReaderHere(Opener(parse, SECRET, lambda: policy().triage.languages))
+    return Receiver(store=store, policy=policy, reader=reader, metrics=metrics, isolate=isolate)
 
 
 def resolve_all(store: MemoryIntake, *, ago: timedelta) -> MemoryIntake:

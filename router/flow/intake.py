@@ -138,6 +138,8 @@ def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy,
             woken = replace(heard, **_wait(ticket.routing, ticket.preferred_agent_id, policy, world))
             return _record(matter.decided(reason="woken"), woken, "queue", outcome, world)
         case TicketState.WRAP_UP:  # whoever has just ended the contact still has it
+            owner = world.customer(ticket.customer_id)
+            world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.OPEN))
             return _record(matter, replace(heard, state=TicketState.ASSIGNED), "receive", outcome, world)
         case _:
             return _record(matter, heard, "receive", outcome, world)

@@ -1,12 +1,15 @@
 """Opens deliveries: bytes to messages, or to what is wrong with them. All of it can be done before a batch begins."""
 
+import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 from channels.errors import Malformed
 from channels.message import InboundMessage, MalformedPart, MessageKey, Parsed
 from router.decide.language import language_of
+from router.domain.conversation import ConversationId
 from router.flow.bus import Delivery
 from router.flow.changes import Unprocessable
 from router.flow.intake import Arrival, tokened_conversation
@@ -15,6 +18,30 @@ Parse = Callable[[str, bytes, str | None], Parsed]
 _PROBLEMS_NAMED = 3
 
 Languages = Callable[[], tuple[str, ...]]
+
+
+class Read(NamedTuple):
+    """A message, the conversation that a mail token of ours leads to, and the language that it is in."""
+
+    message: InboundMessage
+    tokened: ConversationId | None
+    language: str | None
+
+
+class Refusal(NamedTuple):
+    """Why a payload, or a part of it, can never be processed; `key` is that of its first such message, if known."""
+
+    stage: str
+    reason: str
+    detail: str
+    key: MessageKey | None = None
+
+
+class Reading(NamedTuple):
+    """What is in a payload: messages, and what is wrong with the rest. Plain tuples: they cross processes."""
+
+    read: tuple[Read, ...] = ()
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +53,13 @@ class Parcel:
     refused: tuple[Unprocessable, ...] = ()
 
 
+class Reader(Protocol):
+    """Reads payloads, here or elsewhere."""
+
+    def read(self, delivery: Delivery) -> "asyncio.Future[Reading]":
+        """Begin to read; the future fails for nothing: a delivery that stayed unread would be lost."""
+
+
 class Opener:
     """Parses payloads, reads our mail tokens and recognises languages: what needs no knowledge of the world."""
 
@@ -35,35 +69,59 @@ class Opener:
         self._secret = secret
         self._languages = languages
 
-    def open(self, delivery: Delivery) -> Parcel:
-        """Raises nothing: a delivery that stayed unopened would be lost with the next acknowledgement."""
+    def open(self, format: str, body: bytes, account: str | None) -> Reading:  # noqa: A002 - the contract's word
+        """Raises nothing, whatever the payload is."""
         try:
-            return self._open(delivery)
+            parsed = self._parse(format, body, account)
+            return Reading(tuple(map(self._read, parsed.messages)), _partly(parsed.malformed))
         except Malformed as exc:
-            return refused(delivery, "receive", "malformed", str(exc), key=exc.key)
+            return Reading(refusal=Refusal("receive", "malformed", str(exc), exc.key))
         except Exception as exc:  # noqa: BLE001 - whatever it is, this payload alone has caused it
-            return refused(delivery, "receive", "cannot_be_read", f"body: cannot be read ({type(exc).__name__})")
+            return Reading(refusal=unreadable(type(exc).__name__))
 
-    def _open(self, delivery: Delivery) -> Parcel:
-        parsed = self._parse(delivery.format, delivery.body, delivery.account)
-        arrivals = tuple(self._arrivals(parsed, delivery))
-        if not parsed.malformed:
-            return Parcel(delivery=delivery, arrivals=arrivals)
-        first = parsed.malformed[0]
-        partly = refused(delivery, "receive", "malformed", _problems(parsed.malformed), key=first.key)
-        return replace(partly, arrivals=arrivals)
-
-    def _arrivals(self, parsed: Parsed, delivery: Delivery) -> Iterator[Arrival]:
-        for message in parsed.messages:
-            yield Arrival(
-                message=message,
-                delivery=delivery,
-                tokened=tokened_conversation(message, self._secret),
-                language=_hinted(message.language) or self._language_of(message),
-            )
+    def _read(self, message: InboundMessage) -> Read:
+        tokened = tokened_conversation(message, self._secret)
+        return Read(message, tokened, _hinted(message.language) or self._language_of(message))
 
     def _language_of(self, message: InboundMessage) -> str | None:
         return language_of(f"{message.text}\n{message.subject or ''}".strip(), self._languages())
+
+
+class ReaderHere:
+    """Implements `Reader` in this process."""
+
+    def __init__(self, opener: Opener) -> None:
+        self._opener = opener
+
+    def read(self, delivery: Delivery) -> "asyncio.Future[Reading]":
+        done: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
+        done.set_result(self._opener.open(delivery.format, delivery.body, delivery.account))
+        return done
+
+
+def parcel(delivery: Delivery, reading: Reading) -> Parcel:
+    """The delivery with what was read in it."""
+    arrivals = tuple(
+        Arrival(message=message, delivery=delivery, tokened=tokened, language=language)
+        for message, tokened, language in reading.read
+    )
+    if reading.refusal is None:
+        return Parcel(delivery=delivery, arrivals=arrivals)
+    return replace(refused(delivery, reading.refusal), arrivals=arrivals)
+
+
+def refused(delivery: Delivery, refusal: Refusal) -> Parcel:
+    """A delivery that is kept as unprocessable, whole."""
+    return Parcel(delivery=delivery, refused=(Unprocessable(delivery=delivery, **refusal._asdict()),))
+
+
+def unreadable(why: str) -> Refusal:
+    """A payload that its parser stumbled over, or ended by."""
+    return Refusal("receive", "cannot_be_read", f"body: cannot be read ({why})")
+
+
+def _partly(malformed: Sequence[MalformedPart]) -> Refusal | None:
+    return Refusal("receive", "malformed", _problems(malformed), malformed[0].key) if malformed else None
 
 
 def _hinted(language: str | None) -> str | None:
@@ -76,9 +134,3 @@ def _problems(parts: Sequence[MalformedPart]) -> str:
     named = [f"{part.field}: {part.problem}" for part in parts[:_PROBLEMS_NAMED]]
     more = len(parts) - len(named)
     return "; ".join([*named, f"and {more:,} more"] if more else named)
-
-
-def refused(delivery: Delivery, stage: str, reason: str, detail: str, *, key: MessageKey | None = None) -> Parcel:
-    """A delivery that is kept as unprocessable, whole; `key` is that of its (first) message, as far as it is known."""
-    unprocessable = Unprocessable(delivery=delivery, stage=stage, reason=reason, detail=detail, key=key)
-    return Parcel(delivery=delivery, refused=(unprocessable,))

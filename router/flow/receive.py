@@ -4,6 +4,7 @@ A bad payload never holds up a good one: what cannot be parsed is kept with its 
 is halved until the offender stands alone, and an outage is waited out with nothing acknowledged.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from router.domain.errors import Raced, StoreUnavailable
 from router.flow.bus import Delivery
 from router.flow.changes import Changes, Outcome, Unprocessable
 from router.flow.intake import Arrival, take_in
-from router.flow.parcels import Opener, Parcel, Parse, refused
+from router.flow.parcels import Parcel, Reader, Reading, Refusal, parcel, refused
 from router.flow.suspects import Isolate, chunks, fingerprint, hashes_of_redelivered, is_cornered, survives_alone
 from router.flow.turns import ComesAgain, Overtaken, Turn, Turns
 from router.flow.world import Ids, Snapshot, World, mail_references, thread_root
@@ -73,6 +74,17 @@ class IntakeStore(Protocol):
         """Commit that the processing of these begins now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A delivery that is being read, or stays closed."""
+
+    delivery: Delivery
+    reading: "asyncio.Future[Reading] | None"
+
+    async def parcel(self) -> Parcel:
+        return parcel(self.delivery, await self.reading) if self.reading else Parcel(delivery=self.delivery)
+
+
 class Receiver:
     """The `open` and `settle` of a consumer, and the `take` of one that does not open ahead."""
 
@@ -81,18 +93,17 @@ class Receiver:
         *,
         store: IntakeStore,
         policy: Callable[[], Policy],
-        parse: Parse,
-        secret: bytes,
+        reader: Reader,
         metrics: Metrics,
         isolate: Isolate,
     ) -> None:
-        """`secret` signs our mail tokens; `isolate` settles one delivery in a process of its own, or says that it died.
+        """`isolate` settles one delivery in a process of its own, or says that it died.
 
         It raises `StoreUnavailable` where it could not try.
         """
         self._store = store
         self._policy = policy
-        self._opener = Opener(parse, secret, lambda: policy().triage.languages)
+        self._reader = reader
         self._metrics = metrics
         self._turns = Turns()
         self._isolate = isolate
@@ -101,21 +112,21 @@ class Receiver:
         """Return when every delivery is settled and may be acknowledged."""
         await self.settle([self.open(delivery) for delivery in deliveries])
 
-    def open(self, delivery: Delivery) -> Parcel:
-        """Parse while an earlier batch waits for the database.
+    def open(self, delivery: Delivery) -> Opening:
+        """Begin to read while earlier batches wait for the database.
 
         What was delivered before may have killed a process: it stays closed until its attempt is on record.
         """
-        return Parcel(delivery=delivery) if delivery.redelivered else self._opener.open(delivery)
+        return Opening(delivery, None if delivery.redelivered else self._reader.read(delivery))
 
-    async def settle(self, parcels: Sequence[Parcel]) -> None:
-        """Return when everything in the parcels is settled and may be acknowledged.
+    async def settle(self, openings: Sequence[Opening]) -> None:
+        """Return when everything in the deliveries is settled and may be acknowledged.
 
         The next batch may be handed over meanwhile: the two overlap as far as their order allows.
         """
         turn = self._turns.next()
         try:
-            await self._settle_all(parcels, turn)
+            await self._settle_all([await opening.parcel() for opening in openings], turn)
         except BaseException:
             turn.fail()
             raise
@@ -138,8 +149,11 @@ class Receiver:
             return
         hashes = list(hashes_of_redelivered(parcels))
         await self._outlast(lambda: self._store.begin_attempts(hashes))
-        opened = [self._opener.open(parcel.delivery) if parcel.delivery.redelivered else parcel for parcel in parcels]
-        await self._settle(opened, turn)
+        await self._settle([await self._opened(each) for each in parcels], turn)
+
+    async def _opened(self, closed: Parcel) -> Parcel:
+        delivery = closed.delivery
+        return parcel(delivery, await self._reader.read(delivery)) if delivery.redelivered else closed
 
     async def _settle_suspect(self, unopened: Parcel, begun: int, turn: Turn) -> None:
         suspect = unopened.delivery
@@ -188,8 +202,8 @@ class Receiver:
 
     async def _keep(self, opened: Parcel, turn: Turn, stage: str, reason: str, detail: str) -> None:
         key = next((arrival.message.key for arrival in opened.arrivals), None)
-        parcel = refused(opened.delivery, stage, reason, detail, key=key)
-        await self._outlast(lambda: self._record([parcel], turn))
+        kept = refused(opened.delivery, Refusal(stage, reason, detail, key))
+        await self._outlast(lambda: self._record([kept], turn))
 
     async def _outlast(self, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat through outages for as long as they last, and through races a few times."""

@@ -56,11 +56,12 @@ class Child:
 
 def limit() -> None:
     """Bound what this process may use from now on: `MEMORY_BYTES` of addresses, `CPU_S` seconds of a core."""
-    _lower(resource.RLIMIT_AS, MEMORY_BYTES)
-    _lower(resource.RLIMIT_CPU, CPU_S)
+    lower(resource.RLIMIT_AS, MEMORY_BYTES)
+    lower(resource.RLIMIT_CPU, CPU_S)
 
 
-def _lower(kind: int, limit: int) -> None:
+def lower(kind: int, limit: int) -> None:
+    """Bound a resource for this process, unless it is bounded closer already."""
     _, most = resource.getrlimit(kind)
     lowered = limit if most == resource.RLIM_INFINITY else min(limit, most)
     resource.setrlimit(kind, (lowered, lowered))

@@ -41,14 +41,17 @@ def start(command: Sequence[str], *, account: Account | None, folder: Path, log:
             stderr=output,
             pass_fds=[keep],
             start_new_session=True,  # Ctrl-C in the terminal is for us; we stop the server when its clients are done
-            preexec_fn=partial(_end_with, os.getpid()),  # noqa: PLW1509  (two system calls: safe beside threads)
+            preexec_fn=partial(end_with, os.getpid(), signal.SIGINT),  # noqa: PLW1509  (two system calls: safe beside threads)
         )
 
 
-def _end_with(parent: int) -> None:
-    # Runs after the change of account, which would clear the request (prctl(2)).
+def end_with(parent: int, how: signal.Signals) -> None:
+    """Have this process get the signal when its parent dies (Linux); end at once if that has happened already.
+
+    A change of account clears the request (prctl(2)): it comes first.
+    """
     if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, how, 0, 0, 0)
     if os.getppid() != parent:  # it died before we could ask
         os._exit(1)
 

@@ -1,27 +1,31 @@
-"""`python -m tests.faults.planted COMMAND` is `frontdesk COMMAND`, except that some payloads kill their process."""
+"""`python -m tests.faults.planted COMMAND` is `frontdesk COMMAND`, except that some messages kill their process."""
 
 import os
 import signal
 import sys
 from functools import partial
 
-from channels.message import Parsed
 from router import __main__, app
+from router.flow import receive
+from router.flow.changes import Outcome
+from router.flow.intake import Arrival
+from router.flow.world import World
 from router.local.child import Child
+from router.policy.model import Policy
 
 COMMAND = (sys.executable, "-m", "tests.faults.planted")
-POISON = b"the payload that kills its process"
+POISON = b"the message that kills its process"
 
-_parse = app.parse
+_take_in = receive.take_in
 
 
-def parse(format_: str, raw: bytes, account: str | None) -> Parsed:
-    if POISON in raw:
+def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
+    if POISON.decode() in arrival.message.text:
         os.kill(os.getpid(), signal.SIGKILL)
-    return _parse(format_, raw, account)
+    return _take_in(arrival, world, policy)
 
 
 if __name__ == "__main__":
-    app.parse = parse
+    receive.take_in = take_in
     app.Child = partial(Child, (*COMMAND, "isolate"))
     __main__.main()

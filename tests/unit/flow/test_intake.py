@@ -7,6 +7,7 @@ import pytest
 
 from channels.message import Automatic, Channel, Handle, HandleKind, InboundMessage
 from router.domain.conversation import ERASED
+from router.domain.customer import ContactOutcome
 from router.domain.mail_token import make_token
 from router.domain.ticket import TicketState
 from router.flow.changes import Outcome
@@ -164,9 +165,12 @@ def test_an_answer_wakes_a_ticket_that_was_put_aside_for_whoever_did_so():
 
 def test_an_answer_in_wrap_up_goes_to_the_agent_who_still_has_the_ticket():
     store = changed(take_in([MAIL]), state=TicketState.WRAP_UP, assigned_to=7)
+    [customer] = store.customers.values()
+    store.customers[customer.id] = customer.with_outcome(customer.contacts[0].ticket_id, ContactOutcome.RESOLVED)
     take_in([reply()], store=store)
-    [ticket] = store.tickets.values()
+    [ticket], [customer] = store.tickets.values(), store.customers.values()
     assert (ticket.state, ticket.assigned_to) == (TicketState.ASSIGNED, 7)
+    assert [contact.outcome for contact in customer.contacts] == ["open"]
 
 
 @pytest.mark.parametrize("state", [TicketState.QUEUED, TicketState.OFFERED, TicketState.ASSIGNED])

@@ -10,8 +10,10 @@ ROOM = Mailroom()
 
 
 def language_of(message: InboundMessage, *, languages: tuple[str, ...] = ("en", "de")) -> str | None:
-    [arrival] = Opener(ROOM.open, b"sample secret", lambda: languages).open(ROOM.deliver(message)).arrivals
-    return arrival.language
+    delivery = ROOM.deliver(message)
+    opener = Opener(ROOM.open, b"sample secret", lambda: languages)
+    [read] = opener.open(delivery.format, delivery.body, delivery.account).read
+    return read.language
 
 
 @pytest.mark.parametrize(

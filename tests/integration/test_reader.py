@@ -1,0 +1,129 @@
+"""Payloads are read in a process of their own: what one does to its reader is done to no other payload."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from channels.formats import FORMATS, parse
+from router.flow.bus import Delivery
+from router.flow.parcels import Opener, Reading
+from router.local.reader import ReaderProcess
+from tests.faults import planted_reader
+from tests.faults.planted_reader import FLOODS, HANGS, KILLS, KILLS_ONCE, PRINTS
+
+SECRET = b"sample secret"
+LANGUAGES = ("en", "de")
+SAMPLES = Path(__file__).parent.parent / "payloads"
+MAIL = b"From: ada@example.com\r\nMessage-ID: <%s@mail.example>\r\nSubject: Parcel\r\n\r\nWhere is my parcel? %s\n"
+READ_WITHIN_S = 60
+
+
+def a_mail(text: bytes = b"Thank you.", number: int = 1) -> Delivery:
+    return Delivery(body=MAIL % (b"%d" % number, text), format="email.rfc822", account="support@acme.example")
+
+
+@asynccontextmanager
+async def a_reader(**options: float) -> AsyncIterator[ReaderProcess]:
+    reader = ReaderProcess(SECRET, lambda: LANGUAGES, command=planted_reader.COMMAND, **options)
+    await reader.start()
+    running = asyncio.create_task(reader.run())
+    try:
+        async with asyncio.timeout(READ_WITHIN_S):
+            yield reader
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+async def read_all(reader: ReaderProcess, *deliveries: Delivery) -> list[Reading]:
+    return await asyncio.gather(*(reader.read(delivery) for delivery in deliveries))
+
+
+def subjects(readings: list[Reading]) -> list[str | None]:
+    """The subject of each, or why it was refused."""
+    return [
+        reading.refusal.reason if reading.refusal else ",".join(read.message.subject or "" for read in reading.read)
+        for reading in readings
+    ]
+
+
+async def test_every_sample_is_read_as_it_would_be_here():
+    samples = [
+        Delivery(body=path.read_bytes(), format=folder, account="support@acme.example")
+        for folder in FORMATS
+        for path in sorted((SAMPLES / folder).iterdir())
+    ]
+    here = Opener(parse, SECRET, lambda: LANGUAGES)
+    async with a_reader() as reader:
+        readings = await read_all(reader, *samples)
+    assert len(readings) >= len(FORMATS)
+    assert readings == [here.open(sample.format, sample.body, sample.account) for sample in samples]
+
+
+@pytest.mark.parametrize("harm", [KILLS, HANGS, FLOODS])
+async def test_a_payload_that_harms_its_reader_is_unreadable_and_its_neighbours_are_read(harm: bytes):
+    async with a_reader(deadline_s=5.0) as reader:
+        readings = await read_all(reader, *(a_mail(harm if n == 2 else b"", n) for n in range(5)))
+        assert subjects(readings) == ["Parcel", "Parcel", "cannot_be_read", "Parcel", "Parcel"]
+        assert subjects(await read_all(reader, a_mail())) == ["Parcel"]
+
+
+async def test_a_reader_that_ends_by_chance_is_replaced_and_nobody_is_blamed(tmp_path: Path):
+    by_chance = KILLS_ONCE + str(tmp_path / "once").encode()
+    async with a_reader() as reader:
+        readings = await read_all(reader, a_mail(), a_mail(by_chance, 2), a_mail(number=3))
+    assert subjects(readings) == ["Parcel"] * 3
+
+
+async def test_what_a_library_prints_is_not_taken_for_an_answer():
+    async with a_reader() as reader:
+        assert subjects(await read_all(reader, a_mail(PRINTS), a_mail(number=2))) == ["Parcel"] * 2
+
+
+async def test_whoever_asked_and_went_away_holds_nobody_up():
+    async with a_reader() as reader:
+        reader.read(a_mail()).cancel()
+        assert subjects(await read_all(reader, a_mail(number=2))) == ["Parcel"]
+
+
+async def test_a_reader_that_cannot_start_is_no_payloads_fault():
+    reader = ReaderProcess(SECRET, lambda: LANGUAGES, command=(sys.executable, "-c", "raise SystemExit(1)"))
+    with pytest.raises((OSError, EOFError)):
+        await reader.start()
+
+
+PARENT = """
+import asyncio
+from router.local.reader import ReaderProcess
+
+async def main():
+    reader = ReaderProcess(b"sample secret", lambda: ("en",))
+    await reader.start()
+    print(reader._process.pid, flush=True)
+    await asyncio.get_running_loop().create_future()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+async def test_the_reader_ends_with_its_parent_however_that_dies():
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
+    async with asyncio.timeout(READ_WITHIN_S):
+        reader = int(await parent.stdout.readline())
+        watching = os.pidfd_open(reader)
+        parent.kill()
+        await parent.wait()
+        ended = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().add_reader(watching, lambda: ended.done() or ended.set_result(None))
+        await ended
+    asyncio.get_running_loop().remove_reader(watching)
+    os.close(watching)
+    assert parent.returncode == -signal.SIGKILL
