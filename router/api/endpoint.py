@@ -135,7 +135,10 @@ async def read_raw(request: web.Request, _type: object = bytes) -> bytes:
         raise Problem(415, "Unsupported media type", "Send the body uncompressed.", field="Content-Encoding")
     if request.content_type != _JSON:
         raise Problem(415, "Unsupported media type", f"Send the body as {_JSON}.", field="Content-Type")
-    return await request.read()
+    try:
+        return await request.read()
+    except ConnectionResetError as exc:
+        raise Problem(400, "Gone", "The connection ended before the request was read.") from exc
 
 
 async def read_lease(request: web.Request, _type: object = Lease) -> Lease:

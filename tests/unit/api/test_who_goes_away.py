@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from channels.schema import EXAMPLE
 from router.api import server
+from router.api.access import Principals
 from router.domain.agent import Agent, Principal, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.bus import Publication
@@ -34,6 +35,19 @@ class Tokens:
             return Principal(token_id=TokenId(1), role=Role.INTEGRATION)
         agent = Agent(id=AgentId(int(secret.removeprefix("agent "))), name=secret)
         return Principal(token_id=TokenId(2), role=Role.AGENT, agent=agent)
+
+
+class SlowTokens(Tokens):
+    """Knows nobody until told to."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.answer = asyncio.Event()
+
+    async def principal_of(self, secret: str) -> Principal:
+        self.asked.set()
+        await self.answer.wait()
+        return await super().principal_of(secret)
 
 
 class Unreadable:
@@ -68,12 +82,14 @@ def bus() -> Slow:
 
 
 @asynccontextmanager
-async def serving(store: FakeClaims, bus: Slow) -> AsyncIterator[str]:
+async def serving(
+    store: FakeClaims, bus: Slow, tokens: Principals | None = None, metrics: Metrics | None = None
+) -> AsyncIterator[str]:
     """Serve as a process does and yield the address."""
-    metrics = Metrics(CollectorRegistry())
+    metrics = metrics or Metrics(CollectorRegistry())
     claims = Claims(store, metrics, policy=a_policy(), poll_s=0.01)
     app = server.build(
-        principals=Tokens(),
+        principals=tokens or Tokens(),
         **people(),
         reading=Unreadable(),
         desk=None,
@@ -149,3 +165,20 @@ async def test_what_has_begun_is_done_though_its_client_has_gone(store: FakeClai
             pass  # the server has seen the other connection close
         bus.confirm.set()
         await until(lambda: bus.published)
+
+
+async def test_who_goes_before_the_request_was_read_is_no_fault_of_ours(store: FakeClaims, bus: Slow):
+    tokens, metrics = SlowTokens(), Metrics(CollectorRegistry())
+
+    def answered(status: str) -> float | None:
+        labels = {"endpoint": "/v1/messages", "method": "POST", "status": status}
+        return metrics.registry.get_sample_value("router_http_request_seconds_count", labels)
+
+    async with serving(store, bus, tokens, metrics) as address:
+        async with asking(address, "shop", "/v1/messages", json=EXAMPLE):
+            await tokens.asked.wait()
+        async with ClientSession(address) as session, session.get("/health/live"):
+            pass  # the server has seen the other connection close
+        tokens.answer.set()
+        await until(lambda: answered("400") or answered("500"))
+    assert (answered("400"), answered("500"), bus.published) == (1, None, [])
