@@ -8,9 +8,13 @@ from datetime import timedelta
 from itertools import product
 from typing import Any
 
+import asyncpg
+
 from router.api.stream import MEDIA_TYPE
 from router.domain.agent import Role
 from router.domain.customer import Contact
+from router.flow.reading import Viewer
+from router.postgres.eyes import eyes
 from router.postgres.tokens import Tokens
 from tests.api_client import Api, running_api
 from tests.builders import ADA, NOON, a_customer, a_ticket, a_token, an_agent
@@ -39,6 +43,13 @@ alter sequence customer_ids restart with 3000000001;
 alter sequence conversation_ids restart with 4000000001;
 alter sequence message_ids restart with 5000000001;
 alter sequence ticket_ids restart with 7000000001
+"""
+_READABLE = """
+select relname as name, relrowsecurity as is_secured
+from pg_class
+where has_table_privilege('frontdesk_agent', oid, 'select')
+  and relnamespace = 'public'::regnamespace
+order by relname
 """
 _AWAY = """
 insert into presence (agent_id, status, reason, since, seen_at, idle_since) values ($1, 'away', $2, now(), now(), now())
@@ -158,7 +169,21 @@ class Matrix:
         async with client.request(request.rule.method, target, data=body or None, headers=headers) as answer:
             content = await _content(answer)
             told = [answer.headers.get(header, "") for header in ("Content-Type", "Content-Disposition", "ETag")]
-            return self._answer(request.asker, answer.status, request.named("\n".join([*told, content])))
+        text = request.named("\n".join([*told, content]))
+        words = {word for team in self.teams for word in _words(team, text)}
+        return Answer(status=answer.status, text=text, words=words, strange=self.strange_words(request.asker, text))
+
+    async def readable_tables(self) -> dict[str, bool]:
+        """Everything that persons may read, and whether row-level security is on."""
+        rows = await self.api.database.fetch("test", _READABLE)
+        return {row["name"]: row["is_secured"] for row in rows}
+
+    async def rows_for(self, person: Asker, table: str) -> list[str]:
+        """The rows of a table as the database alone shows them to somebody, whatever the statement."""
+        assert person.team, "nobody else reads under row-level security"
+        viewer = Viewer(agent_id=person.team.person.id)
+        async with eyes(self.api.database, viewer) as connection:
+            return [_readable(row) for row in await connection.fetch(f"select * from {table}")]
 
     async def _requests(self, rule: Rule, askers: Sequence[Asker]) -> list[Request]:
         """Whoever may change a subject gets one that nobody else has asked about; all others share theirs."""
@@ -188,11 +213,12 @@ class Matrix:
         digest: str = row["digest"]
         return digest
 
-    def _answer(self, asker: Asker, status: int, text: str) -> Answer:
-        words = {team.name: set(re.findall(rf"{team.name}[\w-]*", text)) for team in self.teams}
-        allowed = set(words) if asker.column == Role.ADMIN else {asker.team and asker.team.name}
-        strange = set().union(*(found for team, found in words.items() if team not in allowed))
-        return Answer(status=status, text=text, words=set().union(*words.values()), strange=strange)
+    def strange_words(self, asker: Asker, text: str) -> set[str]:
+        """The words that are planted for teams which are none of the asker's."""
+        if asker.column == Role.ADMIN:
+            return set()
+        own = asker.team and asker.team.name
+        return {word for team in self.teams if team.name != own for word in _words(team, text)}
 
     def _square(self, request: Request) -> tuple[str, str]:
         return request.asker.name, request.subject
@@ -255,6 +281,14 @@ async def _askers(api: Api, teams: Sequence[Team]) -> list[Asker]:
         await person(Role.LEAD, lead),
         Asker(name="admin", column=Role.ADMIN, secret=await a_token(api.database, Role.ADMIN)),
     ]
+
+
+def _words(team: Team, text: str) -> list[str]:
+    return re.findall(rf"{team.name}[\w-]*", text)
+
+
+def _readable(row: asyncpg.Record) -> str:
+    return " ".join(value.decode() if isinstance(value, bytes) else str(value) for value in row.values())
 
 
 async def _content(answer: Any) -> str:

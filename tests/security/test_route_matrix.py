@@ -1,11 +1,11 @@
 """Every endpoint, everybody, every subject: the rules hold, nothing of another team is told, and nothing is harmed."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 
 from router.domain.agent import Role
-from tests.security.matrix import Matrix, Played, a_matrix
+from tests.security.matrix import Matrix, Played
 from tests.security.nets import without_row_level_security, without_team_conditions
 from tests.security.props import KINDS
 from tests.security.rules import MISSING, OTHER, RULES, WRITE_A_RULE, Rule
@@ -20,12 +20,6 @@ def route_table() -> list[tuple[str, str]]:
 ROUTES = route_table()
 READS = [rule for rule in RULES if rule.is_read and rule.may_ask(Role.LEAD)]
 NETS = {"statements alone": without_row_level_security, "row-level security alone": without_team_conditions}
-
-
-@pytest.fixture(scope="module")
-async def matrix(module_database_url: str) -> AsyncIterator[Matrix]:
-    async with a_matrix(module_database_url) as matrix:
-        yield matrix
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES, ids=map(" ".join, ROUTES))
