@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,9 +13,11 @@ from functools import partial
 from typing import Any
 
 import structlog
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from channels.formats import parse
+from router.api.monitoring import Check
 from router.api.server import build, build_monitoring, serving
 from router.domain.errors import Misconfigured, StoreUnavailable
 from router.flow.agents import Agents
@@ -165,82 +167,31 @@ async def publishing(shared: Deployment) -> AsyncIterator[Publisher]:
 async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIterator[Running]:
     """Run the roles until the context ends.
 
-    One straight line, because each step stands on the ones before it: what is entered last is left first, also when
-    the start fails half-way. A loop that fails ends the whole process: its supervisor starts it anew.
+    What is entered last is left first, also when the start fails half-way. A loop that fails ends the whole process:
+    its supervisor starts it anew.
     """
     async with AsyncExitStack() as stack:
         shared = await stack.enter_async_context(deployment(settings, name="+".join(sorted(roles)), join=False))
-        metrics, database, operations = shared.metrics, shared.database, shared.operations
         policy = load_policy(shared)
-        checks: list[Callable[[], Any]] = [database.problems, policy.problems]
+        checks: list[Check] = [shared.database.problems, policy.problems]
         if roles & _PUBLISHING:
             publisher = await stack.enter_async_context(publishing(shared))
             checks.append(publisher.problems)
-        secret = await operations.secret(MAIL_SECRET)
+        secret = await shared.operations.secret(MAIL_SECRET)
         loops = await stack.enter_async_context(_looping())
         loops.start("policy", policy.run())
 
         if ProcessRole.INTAKE in roles:
-            reader = ReaderProcess(secret, lambda: policy.current().triage.languages)
-            await reader.start()
-            loops.start("reader", reader.run())
-            consumer = await _consumer(shared)
-            receiver = make_receiver(shared, policy, reader, isolate=Child().settle)
-            switch = Switch(partial(operations.is_on, INTAKE))
-            loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open)))
-            checks.append(lambda: consumer.problems() if switch.is_on else ["intake is switched off"])
+            checks.append(await _take_in(shared, policy, secret, loops))
         if ProcessRole.DELIVER in roles:
-            relay = Relay(store=PostgresOutbox(database), publisher=publisher, metrics=metrics)
+            relay = Relay(store=PostgresOutbox(shared.database), publisher=publisher, metrics=shared.metrics)
             loops.start("outbox", relay.run())
         if ProcessRole.TIMERS in roles:
-            gauges = QueueGauges(gauges=operations, policy=policy.current, holder=_holder(), metrics=metrics)
-            loops.start("gauges", gauges.run())
-            retention = _retention(settings)
-            loops.start(
-                "maintenance", every(MAINTAIN_EVERY_S, "maintenance", partial(maintain, database, retention), metrics)
-            )
-            for name, loop in _ticket_loops(shared, policy).items():
-                loops.start(name, loop)
+            _keep_time(shared, policy, loops)
         if ProcessRole.API in roles:
-            claims = Claims(PostgresClaims(database), metrics, policy=policy.current)
-            loops.start("claims", claims.run())
-            loops.start("wake", _wake(claims, shared.hints.subscribe(QUEUED)))
-            presences = Presences(PostgresPresence(database), policy.current, metrics)
-            loops.start("presence", every(LOOK_EVERY_S, "presence", presences.renew_staying, metrics))
-            streams = Streams(
-                store=PostgresStream(database),
-                staying=presences.staying,
-                policy=policy.current,
-                metrics=metrics,
-                hint=shared.hints.subscribe(AGENTS),
-            )
-            loops.start("streams", streams.run())
-            app = build(
-                principals=shared.tokens,
-                agents=managed_agents(shared, policy),
-                audit=PostgresAudit(database),
-                myself=Myself(PostgresAgents(database), policy.current),
-                presences=presences,
-                reading=PostgresReading(database),
-                desk=Desk(
-                    store=PostgresDesk(database),
-                    policy=policy.current,
-                    mail=MailIdentity(secret=secret, domain=settings.mail_domain),
-                    metrics=metrics,
-                ),
-                lead=Lead(store=PostgresLead(database), policy=policy.current, metrics=metrics),
-                picking=Picking(store=PostgresPicking(database), policy=policy.current, metrics=metrics),
-                offers=Offers(store=PostgresOffers(database), metrics=metrics),
-                claims=claims,
-                streams=streams,
-                publisher=publisher,
-                policy=policy.current,
-                metrics=metrics,
-                checks=checks,
-                max_in_flight=settings.max_in_flight,
-            )
+            app = _api(shared, policy, loops, secret=secret, publisher=publisher, checks=checks)
         else:
-            app = build_monitoring(metrics=metrics, checks=checks)
+            app = build_monitoring(metrics=shared.metrics, checks=checks)
         if shared.hints.are_awaited:
             loops.start("hints", shared.hints.run())
         port = await stack.enter_async_context(serving(app, host=settings.http_host, port=settings.http_port))
@@ -249,15 +200,81 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
         yield Running(address=f"http://{settings.http_host}:{port}", deployment=shared, policy=policy)
 
 
-def _ticket_loops(shared: Deployment, policy: LivePolicy) -> dict[str, Coroutine[Any, Any, None]]:
-    """What is offered, and what time does to tickets."""
-    dispatcher = Dispatcher(store=PostgresDispatch(shared.database), policy=policy.current)
-    queued = shared.hints.subscribe(QUEUED)
-    timers = TicketTimers(store=PostgresTimers(shared.database), policy=policy.current, metrics=shared.metrics)
-    return {
-        "offers": every(EVERY_S, "offers", dispatcher.offer_all, shared.metrics, hint=queued),
-        **timers.loops(),
-    }
+async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops: "_Loops") -> Check:
+    """Start intake; returns what says why no message comes in."""
+    reader = ReaderProcess(secret, lambda: policy.current().triage.languages)
+    await reader.start()
+    loops.start("reader", reader.run())
+    consumer = await _consumer(shared)
+    receiver = make_receiver(shared, policy, reader, isolate=Child().settle)
+    switch = Switch(partial(shared.operations.is_on, INTAKE))
+    loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open)))
+    return lambda: consumer.problems() if switch.is_on else ["intake is switched off"]
+
+
+def _keep_time(shared: Deployment, policy: LivePolicy, loops: "_Loops") -> None:
+    """Start what happens because time passes: gauges, retention, offers and the timers of tickets."""
+    metrics, database = shared.metrics, shared.database
+    gauges = QueueGauges(gauges=shared.operations, policy=policy.current, holder=_holder(), metrics=metrics)
+    loops.start("gauges", gauges.run())
+    maintaining = partial(maintain, database, _retention(shared.settings))
+    loops.start("maintenance", every(MAINTAIN_EVERY_S, "maintenance", maintaining, metrics))
+    dispatcher = Dispatcher(store=PostgresDispatch(database), policy=policy.current)
+    queued = shared.hints.subscribe("frontdesk_queued")
+    loops.start("offers", every(EVERY_S, "offers", dispatcher.offer_all, metrics, hint=queued))
+    timers = TicketTimers(store=PostgresTimers(database), policy=policy.current, metrics=metrics)
+    for name, loop in timers.loops().items():
+        loops.start(name, loop)
+
+
+def _api(
+    shared: Deployment,
+    policy: LivePolicy,
+    loops: "_Loops",
+    *,
+    secret: bytes,
+    publisher: Publisher,
+    checks: Sequence[Check],
+) -> web.Application:
+    """Start what agents wait for, and build what answers them."""
+    metrics, database = shared.metrics, shared.database
+    claims = Claims(PostgresClaims(database), metrics, policy=policy.current)
+    loops.start("claims", claims.run())
+    loops.start("wake", _wake(claims, shared.hints.subscribe("frontdesk_queued")))
+    presences = Presences(PostgresPresence(database), policy.current, metrics)
+    loops.start("presence", every(LOOK_EVERY_S, "presence", presences.renew_staying, metrics))
+    streams = Streams(
+        store=PostgresStream(database),
+        staying=presences.staying,
+        policy=policy.current,
+        metrics=metrics,
+        hint=shared.hints.subscribe(AGENTS),
+    )
+    loops.start("streams", streams.run())
+    return build(
+        principals=shared.tokens,
+        agents=managed_agents(shared, policy),
+        audit=PostgresAudit(database),
+        myself=Myself(PostgresAgents(database), policy.current),
+        presences=presences,
+        reading=PostgresReading(database),
+        desk=Desk(
+            store=PostgresDesk(database),
+            policy=policy.current,
+            mail=MailIdentity(secret=secret, domain=shared.settings.mail_domain),
+            metrics=metrics,
+        ),
+        lead=Lead(store=PostgresLead(database), policy=policy.current, metrics=metrics),
+        picking=Picking(store=PostgresPicking(database), policy=policy.current, metrics=metrics),
+        offers=Offers(store=PostgresOffers(database), metrics=metrics),
+        claims=claims,
+        streams=streams,
+        publisher=publisher,
+        policy=policy.current,
+        metrics=metrics,
+        checks=checks,
+        max_in_flight=shared.settings.max_in_flight,
+    )
 
 
 def managed_agents(shared: Deployment, policy: LivePolicy) -> Agents:
