@@ -146,7 +146,7 @@ class Matrix:
 
     @property
     def admin(self) -> Asker:
-        return self.askers[-1]
+        return next(asker for asker in self.askers if asker.column == Role.ADMIN)
 
     async def play(self, rule: Rule, askers: Sequence[Asker]) -> Played:
         """Make every subject, ask what is to be refused first, and then the rest."""
