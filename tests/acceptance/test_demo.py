@@ -48,12 +48,20 @@ class Demo:
     def leftovers(self) -> list[object]:
         """Processes that outlived it, and directories."""
         folders = FOLDERS.glob(f"frontdesk-demo-{self.process.pid}-*")
-        return [*(child for child in self._started if child.is_running()), *folders]
+        return [*(child for child in self._started if is_alive(child)), *folders]
 
     def _look(self) -> list[psutil.Process]:
         children = psutil.Process(self.process.pid).children(recursive=True)
         self._started.update(children)
         return children
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it still does something; of one that has ended, init may take its time to take note."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def name_of(process: psutil.Process) -> str | None:
