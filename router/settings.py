@@ -76,7 +76,9 @@ class Settings(BaseSettings):
     )
     retention_messages_days: int = Field(730, ge=1, description="Days to keep what was written.")
     retention_raw_days: int = Field(90, ge=1, description="Days to keep the raw bytes of messages.")
-    retention_events_days: int = Field(730, ge=1, description="Days to keep the history of tickets and of changes to agents.")
+    retention_events_days: int = Field(
+        730, ge=1, description="Days to keep the history of tickets and of changes to agents."
+    )
     retention_received_days: int = Field(90, ge=1, description="Days in which a repeated message is recognised.")
     retention_unprocessable_days: int = Field(90, ge=1, description="Days to keep what could not be processed.")
 

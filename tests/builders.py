@@ -83,7 +83,8 @@ async def a_ticket(
             insert,
             customer_id, channel, subject, state, queue, team, group_id, json.dumps(REASONS), list(skills),
             int(target.total_seconds()), enqueued_at, enqueued_at + target, held_by and held_by.id,
-            enqueued_at if held_by else None, 1 if held_by else 0, enqueued_at if state == "resolved" else None, complexity,
+            enqueued_at if held_by else None, 1 if held_by else 0, enqueued_at if state == "resolved" else None,
+            complexity,
         )  # fmt: skip
     return Lease(TicketId(ticket_id), 1)
 

@@ -17,6 +17,7 @@ from router.domain.errors import Conflict, NotFound
 from router.domain.ticket import TicketId, TicketState
 from router.flow.agents import no_agent
 from router.flow.moves import Actor, Moves, Place, Teams, TicketNow
+from router.flow.presence import Withdrawn, report_withdrawn
 from router.flow.reading import Viewer
 from router.flow.transfer import Destination, new_wait
 from router.flow.why import Stuck, Why, explain
@@ -71,8 +72,8 @@ class LeadWork(Moves, Protocol):
 
     async def lock_agent_named(self, name: str, teams: Teams) -> AgentId | None: ...
 
-    async def set_draining(self, agent_id: AgentId, by: Actor, *, is_draining: bool) -> None:
-        """Write it, with who did it; one who drains is offered nothing any more."""
+    async def set_draining(self, agent_id: AgentId, by: Actor, *, is_draining: bool) -> Sequence[Withdrawn]:
+        """Write it, with who did it; what the agent is offered is withdrawn from one who drains."""
 
     async def requeue(self, agent_id: AgentId, by: Actor) -> Sequence[Released]:
         """Let everything that the agent is offered or assigned wait again, each at the place it had."""
@@ -150,7 +151,8 @@ class Lead:
     async def drain(self, by: Actor, name: str, *, is_draining: bool) -> None:
         """Give the agent nothing new, or work again; what they have been assigned stays with them."""
         async with self._store.work() as work:
-            await work.set_draining(await _agent(work, by, name), by, is_draining=is_draining)
+            withdrawn = await work.set_draining(await _agent(work, by, name), by, is_draining=is_draining)
+        report_withdrawn(withdrawn, self._metrics)
         _log("agent drained" if is_draining else "agent no longer drained", by, agent=name)
 
     async def requeue(self, by: Actor, name: str) -> int:

@@ -14,6 +14,7 @@ from router.domain.customer import AgentId, Customer, CustomerId
 from router.domain.ticket import TicketId, TicketState
 from router.flow.lead import Closable, Ended, Misroute, Released
 from router.flow.moves import Actor, Place, Teams, TicketNow
+from router.flow.presence import Withdrawn
 from router.flow.reading import Viewer
 from router.flow.why import Stuck
 from router.policy.model import Assignment
@@ -68,14 +69,13 @@ class PostgresLeadWork(PostgresMoves):
         agent_id: AgentId | None = await self._connection.fetchval(SQL["lock_agent_named"], name, listed(teams))
         return agent_id
 
-    async def set_draining(self, agent_id: AgentId, by: Actor, *, is_draining: bool) -> None:
+    async def set_draining(self, agent_id: AgentId, by: Actor, *, is_draining: bool) -> Sequence[Withdrawn]:
         name = await self._connection.fetchval(SQL["set_draining"], agent_id, is_draining)
         if name is None:
-            return
+            return []
         action = "agent.drain" if is_draining else "agent.undrain"
         await audit.note(self._connection, actor=str(by), action=action, subject=f"agent:{name}")
-        if is_draining:
-            await withdraw_offers(self._connection, agent_id, actor=str(by))
+        return await withdraw_offers(self._connection, agent_id, actor=str(by)) if is_draining else []
 
     async def requeue(self, agent_id: AgentId, by: Actor) -> list[Released]:
         released = await self._connection.fetch(SQL["requeue"], agent_id, listed(by.teams), str(by))

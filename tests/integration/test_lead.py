@@ -235,7 +235,7 @@ async def test_draining_agent_keeps_what_is_assigned_and_is_given_nothing(api: A
     await api.lead.drain(lead, "Grace", is_draining=True)
     await api.desk.note(hold, "Still mine.")
     assert (await row(api, pending.lease.ticket_id))["state"] == "queued"
-    assert (await caller.post("/v1/me/next")).status == 409
+    assert (await caller.post("/v1/me/next")).status == 403
     await api.lead.drain(lead, "Grace", is_draining=False)
     assert (await caller.post("/v1/me/next")).status == 200
     actor = f"lead:{lead.agent.id}"
