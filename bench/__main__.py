@@ -13,6 +13,7 @@ from rich.table import Table
 
 from bench import backlog, claims, claims_http, intake
 from bench.row import Row, Services
+from bench.simulation import report as simulation
 
 BENCHMARKS: dict[str, Callable[[Services], Awaitable[list[Row]]]] = {
     "intake": intake.run,
@@ -20,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[Services], Awaitable[list[Row]]]] = {
     "claim_vs_per_request_1m": backlog.against_requests,
     "claim_1m_vs_1k": backlog.against_a_thousand,
     "claim_http_vs_per_request": claims_http.run,
+    "simulation": simulation.run,
 }
 LATEST = Path(__file__).parent / "latest.json"
 

@@ -4,12 +4,12 @@ What is decided is decided by `offer`, `dispatch`, `relax` and `Capacity`; here 
 Handle times are what tickets take beside each other; agents finish what they hold when their shift is over.
 
 **The bound of due first.** What an agent is given is due no later than anything else that waits in a queue of that
-mode (pull or push) and that this agent could be given: has the skills for, and room. Nothing is due sooner after it came
-than the shortest target T (a relax step's is its `after` and `target` together). So whatever comes after `due_at - T`
-does not pass a ticket for which the same agents can be had: the line before it is closed T before it is due, and from
-then on only becomes shorter. Where n equal agents hold one ticket each, it waits at most (R + D) / n: R is what was left
-of the work in hand when it came, D all work that is due before it. First-come-first-served closes the line when the
-ticket comes, however urgent what follows is; strict priority never does.
+mode (pull or push) and that this agent could be given: has the skills for, and room. Nothing is due sooner after it
+came than the shortest target T (a relax step's is its `after` and `target` together). So whatever comes after
+`due_at - T` does not pass a ticket for which the same agents can be had: the line before it is closed T before it is
+due, and from then on only becomes shorter. Where n equal agents hold one ticket each, it waits at most (R + D) / n: R
+is what was left of the work in hand when it came, D all work that is due before it. First-come-first-served closes the
+line when the ticket comes, however urgent what follows is; strict priority never does.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

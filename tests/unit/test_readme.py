@@ -12,7 +12,14 @@ from router.domain.ticket import ARROWS
 from router.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/operations.md", "docs/architecture.md"]
+DOCUMENTS = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/operations.md",
+    "docs/architecture.md",
+    "docs/assignment.md",
+]
 README = (ROOT / "README.md").read_text()
 
 
