@@ -74,7 +74,11 @@ class ReaderProcess:
 
     async def start(self) -> None:
         """Return once the process is ready to read; raises where none can be started, which is no payload's fault."""
-        await self._started()
+        try:
+            await self._started()
+        except BaseException:
+            await self._end()
+            raise
 
     async def run(self) -> NoReturn:
         """Read until cancelled, and end the process then."""
