@@ -18,6 +18,7 @@ STATEMENT_S = 15.0
 # asyncpg may take its command timeout twice (the statement, then the cancellation), hence the server's own, shorter one
 _SERVER_SETTINGS = {
     "jit": "off",
+    "timezone": "UTC",  # of the times inside JSON
     "enable_seqscan": "off",  # a plan cached while a table was empty must not read all of it for ever after
     "statement_timeout": "12s",
     "lock_timeout": "6s",

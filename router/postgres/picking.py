@@ -13,7 +13,7 @@ from router.policy.model import Assignment as Rules
 from router.postgres.database import Database
 from router.postgres.eyes import eyes
 from router.postgres.moves import PostgresMoves, guard, listed
-from router.postgres.reading import ticket_line
+from router.postgres.pages import ticket_line
 from router.postgres.standings import standings
 from router.postgres.statements import load
 

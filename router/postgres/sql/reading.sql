@@ -1,12 +1,70 @@
--- name: ticket
--- One ticket with what triage and route decided.
+-- name: page
+-- A ticket with all that is on hand about it, read in one round trip: each part of its page is a document.
 select
-  id, customer_id, channel, subject, state, queue, team, complexity, probability, reasons, language, route,
-  policy_version, skills, target_s, enqueued_at, due_at, assigned_to, lease_epoch, created_at, resolved_at,
-  (extract(epoch from last_customer_at) * 1000000)::bigint as read_up_to
+  ticket.id, ticket.customer_id, ticket.channel, ticket.subject, ticket.state, ticket.queue, ticket.team,
+  ticket.complexity, ticket.probability, ticket.reasons, ticket.language, ticket.route, ticket.policy_version,
+  ticket.skills, ticket.target_s, ticket.enqueued_at, ticket.due_at, ticket.assigned_to, ticket.lease_epoch,
+  ticket.created_at, ticket.resolved_at,
+  (extract(epoch from ticket.last_customer_at) * 1000000)::bigint as read_up_to,
+  (
+    select coalesce(json_agg(held), '[]')
+    from (
+      select id, channel, provider, account, reply_to, subject, is_open
+      from conversation
+      where ticket_id = ticket.id
+      order by id
+    ) as held
+  ) as conversations,
+  -- the latest, oldest first
+  (
+    select coalesce(json_agg(entry order by entry.sent_at, entry.id), '[]')
+    from (
+      select
+        id, conversation_id, direction, channel, author, agent_id, subject, text, html,
+        coalesce(attachments, '[]') as attachments, automatic, sent_at
+      from message
+      where ticket_id = ticket.id
+      order by sent_at desc, id desc
+      limit $3
+    ) as entry
+  ) as transcript,
+  (
+    select row_to_json(card)
+    from (
+      select
+        customer.id, customer.name, customer.tier, customer.is_blocked, customer.merged_into, customer.created_at,
+        customer.contacts,
+        (
+          select coalesce(json_agg(known), '[]')
+          from (
+            select kind, value, scope, name, verified
+            from handle
+            where customer_id = customer.id
+            order by created_at, key
+          ) as known
+        ) as handles,
+        (
+          select coalesce(json_agg(line), '[]')
+          from (
+            select
+              id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to,
+              created_at, resolved_at
+            from ticket
+            where customer_id = customer.id
+              and ($2::text[] is null or team = any ($2))
+              and (
+                is_open
+                or id in (select split_part(contact, ' ', 4)::bigint from unnest(customer.contacts) as contact))
+            order by id desc
+            limit 200
+          ) as line
+        ) as tickets
+    ) as card
+  ) as customer
 from ticket
-where id = $1
-  and ($2::text[] is null or team = any ($2))
+join customer on customer.id = ticket.customer_id
+where ticket.id = $1
+  and ($2::text[] is null or ticket.team = any ($2))
 
 -- name: history
 -- What happened to a ticket, oldest first.
@@ -56,59 +114,52 @@ where assigned_to = $2
   and ($1::text[] is null or team = any ($1))
 order by assigned_at, id
 
--- name: tickets_at_hand
--- A customer's open tickets, and those that the digest of contacts names.
+-- name: cards
+-- Customers with all that is on hand about them, as the page of a ticket shows it: those of whom some ticket belongs to
+-- one of the teams.
 select
-  id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
-  resolved_at
-from ticket
-where customer_id = $1
-  and ($2::text[] is null or team = any ($2))
-  and (is_open or id = any ($3::bigint[]))
-order by id desc
-limit 200
-
--- name: customer
--- A customer's row.
-select id, name, tier, is_blocked, contacts, merged_into, created_at
+  (
+    select row_to_json(card)
+    from (
+      select
+        customer.id, customer.name, customer.tier, customer.is_blocked, customer.merged_into, customer.created_at,
+        customer.contacts,
+        (
+          select coalesce(json_agg(known), '[]')
+          from (
+            select kind, value, scope, name, verified
+            from handle
+            where customer_id = customer.id
+            order by created_at, key
+          ) as known
+        ) as handles,
+        (
+          select coalesce(json_agg(line), '[]')
+          from (
+            select
+              id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to,
+              created_at, resolved_at
+            from ticket
+            where customer_id = customer.id
+              and ($2::text[] is null or team = any ($2))
+              and (
+                is_open
+                or id in (select split_part(contact, ' ', 4)::bigint from unnest(customer.contacts) as contact))
+            order by id desc
+            limit 200
+          ) as line
+        ) as tickets
+    ) as card
+  ) as customer
 from customer
-where id = $1
-
--- name: may_see_customer
--- Whether some ticket of the customer belongs to one of the teams.
-select exists (
-  select from ticket
-  where customer_id = $1
-    and ($2::text[] is null or team = any ($2)))
-
--- name: handles
--- A customer's addresses, oldest first.
-select kind, value, scope, name, verified
-from handle
-where customer_id = $1
-order by created_at, key
+where id = any ($1)
+  and ($2::text[] is null or exists (select from ticket where customer_id = customer.id and team = any ($2)))
 
 -- name: customers_by_handle
 -- Whose handle this is.
 select customer_id
 from handle
 where key = $1
-
--- name: conversations
--- The conversations that a ticket holds.
-select id, channel, provider, account, reply_to, subject, is_open
-from conversation
-where ticket_id = $1
-order by id
-
--- name: transcript
--- The last messages of a ticket, latest first.
-select
-  id, conversation_id, direction, channel, author, agent_id, subject, text, html, attachments, automatic, sent_at
-from message
-where ticket_id = $1
-order by sent_at desc, id desc
-limit $2
 
 -- name: original
 -- A message of a ticket as it came, unless others came with it: they may be other teams'.
