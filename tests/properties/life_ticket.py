@@ -53,7 +53,7 @@ class Place:
     relax_at: datetime | None = None
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Ticket:
     """One ticket. `moves_clock` says that a wait, or else the time that its state began, dates from this step."""
 
@@ -80,6 +80,9 @@ class Ticket:
     places: list[Place] = field(default_factory=list)
     began_wait: bool = False
     began_state: bool = False
+
+    def __repr__(self) -> str:
+        return f"<ticket {self.id}, {self.channel}, {self.state} in {self.queue.name}, of {self.holder}>"
 
     @property
     def refused_by(self) -> set[AgentId]:

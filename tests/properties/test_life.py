@@ -38,7 +38,7 @@ from tests.properties.correspondence import handles_of
 from tests.properties.life_log import Log
 from tests.properties.life_model import Life, Problem
 from tests.properties.life_product import ADMIN, Product, Seen
-from tests.properties.life_ticket import ASSIGNED, OFFERED, QUEUED, WRAP_UP, Person, Ticket
+from tests.properties.life_ticket import ASSIGNED, HELD, OFFERED, QUEUED, WRAP_UP, Person, Ticket
 
 POLICY = parse_policy("""
 assignment:
@@ -86,7 +86,7 @@ whiles = st.sampled_from([timedelta(seconds=10), timedelta(seconds=30), *(timede
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if LIVES else 300)
+@pytest.mark.timeout(0 if LIVES else 900)
 def test_tickets_live_as_the_model_says(database_url: str):
     with asyncio.Runner() as runner, a_database(runner, database_url) as database:
         run_state_machine_as_test(lambda: TicketLives(runner, database), settings=AT_LENGTH if LIVES else EVERY_TIME)
@@ -147,6 +147,7 @@ class TicketLives(RuleBasedStateMachine):
             self._agent_writes: 1 if life.of(ASSIGNED, WRAP_UP) else 0,
             self._agent_merges: 1 if self._mergeable() else 0,
             self._agent_comes_too_late: 1 if life.over else 0,
+            self._agent_is_mistaken: 1 if life.of(*HELD) else 0,
             self._timer_looks: 4 if life.timers() else 0,
             self._time_passes: 2,
             self._agent_declares: 1,
@@ -215,6 +216,10 @@ class TicketLives(RuleBasedStateMachine):
     def _agent_comes_too_late(self, data: st.DataObject) -> None:
         """The lease has ended, and what it was for may have gone on."""
         self._do(data, ("accept", "decline", *WRITE, *LET_GO), _draw(data, self._life.over))
+
+    def _agent_is_mistaken(self, data: st.DataObject) -> None:
+        """The lease is good, but perhaps not for this."""
+        self._do(data, ("accept", "decline", *WRITE, *LET_GO), self._life.hold(_draw(data, self._life.of(*HELD))))
 
     def _do(self, data: st.DataObject, ways: Sequence[str], hold: Hold) -> None:
         """Let an agent do one of these with a ticket that they hold, or believe to hold."""
