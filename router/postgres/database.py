@@ -48,25 +48,17 @@ class Database:
         `DataError` where the values are at fault. A server that has become read-only is left: after a failover the
         address leads to another one.
         """
-        with translated(), self._metrics.database.labels(flow).time():
-            connection = await self._pool.acquire(timeout=ACQUIRE_S)
-            try:
-                async with connection.transaction(readonly=read_only):
-                    yield connection
-            except asyncpg.ReadOnlySQLTransactionError:
-                await self._pool.expire_connections()
-                raise
-            finally:
-                await self._pool.release(connection, timeout=STATEMENT_S)
+        async with self._connection(flow) as connection, connection.transaction(readonly=read_only):
+            yield connection
 
     async def fetch(self, flow: str, sql: str, *arguments: object) -> list[asyncpg.Record]:
-        """Run one statement in a transaction of its own and return its rows."""
-        async with self.transaction(flow) as connection:
+        """Run one statement, which is a transaction by itself, and return its rows."""
+        async with self._connection(flow) as connection:
             return await connection.fetch(sql, *arguments)
 
     async def execute(self, flow: str, sql: str, *arguments: object) -> None:
-        """Run one statement in a transaction of its own."""
-        async with self.transaction(flow) as connection:
+        """Run one statement, which is a transaction by itself."""
+        async with self._connection(flow) as connection:
             await connection.execute(sql, *arguments)
 
     async def problems(self) -> list[str]:
@@ -79,6 +71,18 @@ class Database:
             await self._pool.expire_connections()
             return ["database: the server is read-only: FRONTDESK_DATABASE_URL should lead to the primary"]
         return []
+
+    @asynccontextmanager
+    async def _connection(self, flow: str) -> AsyncIterator[Connection]:
+        with translated(), self._metrics.database.labels(flow).time():
+            connection = await self._pool.acquire(timeout=ACQUIRE_S)
+            try:
+                yield connection
+            except asyncpg.ReadOnlySQLTransactionError:
+                await self._pool.expire_connections()
+                raise
+            finally:
+                await self._pool.release(connection, timeout=STATEMENT_S)
 
 
 @asynccontextmanager
