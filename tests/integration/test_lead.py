@@ -14,6 +14,8 @@ from router.domain.errors import Conflict, Invalid, NotFound, Refused
 from router.flow.hold import Hold
 from router.flow.moves import Actor
 from router.flow.transfer import Destination
+from router.policy.parse import parse_policy
+from router.postgres.timers import PostgresTimers
 from tests.api_client import Api, running_api
 from tests.builders import ADA, NOON, a_customer, a_ticket, an_agent
 from tests.holds import a_hold, history, page, row, waiting_for_locks
@@ -212,6 +214,18 @@ async def test_undone_relaxation_keeps_the_wait_and_is_not_repeated_at_once(api:
     ticket = await row(api, waiting.ticket_id)
     assert place(ticket) == ("general", "frontline", ["german"], NOON, NOON + timedelta(hours=4))
     assert (ticket["relaxed"], ticket["relax_at"]) == (1, None)
+
+
+async def test_undo_gives_the_place_back_but_not_a_wait_that_has_ended(api: Api, grace: Agent):
+    hold = await a_hold(api, grace, skills=("german",))
+    await api.desk.transfer(hold, Destination(queue="live"))
+    await api.database.execute("test", "update ticket set state = 'snoozed', state_until = now()")
+    await PostgresTimers(api.database).wake(1, parse_policy(POLICY))
+    before = await row(api, hold.lease.ticket_id)
+    await api.lead.undo(ADMIN, hold.lease.ticket_id)
+    after = await row(api, hold.lease.ticket_id)
+    assert (after["queue"], after["skills"]) == ("general", ["german"])
+    assert (after["enqueued_at"], after["due_at"]) == (before["enqueued_at"], before["due_at"])
 
 
 async def test_ticket_that_was_never_moved_has_nothing_to_undo(api: Api):

@@ -74,6 +74,11 @@ class Changes:
 
     # what becomes of tickets
 
+    def begin_anew(self, ticket: Ticket, *, wish: AgentId | None = None, lasts: timedelta = timedelta(0)) -> None:
+        """Begin a wait that no undo of an earlier move ends."""
+        ticket.places = [Place(queue=was.queue, skills=was.skills) for was in ticket.places]
+        self.begin_wait(ticket, wish=wish, lasts=lasts)
+
     def begin_wait(self, ticket: Ticket, *, wish: AgentId | None = None, lasts: timedelta = timedelta(0)) -> None:
         self.release(ticket)
         ticket.enqueued_at, ticket.due_at, ticket.began_wait = self.now, self.now + ticket.route.target, True

@@ -63,9 +63,9 @@ class Life(Changes):
             assert ticket.resolved_at
             if not ticket.queue.reopen.allows(self.now - ticket.resolved_at):
                 return None
-            self.begin_wait(ticket, wish=self._last_agents.get(ticket.customer), lasts=ticket.queue.sticky_for)
+            self.begin_anew(ticket, wish=self._last_agents.get(ticket.customer), lasts=ticket.queue.sticky_for)
         elif ticket.state is SNOOZED:
-            self.begin_wait(ticket, wish=ticket.reserved_for, lasts=ticket.queue.sticky_for)
+            self.begin_anew(ticket, wish=ticket.reserved_for, lasts=ticket.queue.sticky_for)
         elif ticket.state is WRAP_UP:
             ticket.state, ticket.ends_at = ASSIGNED, None
         return ticket
@@ -222,7 +222,7 @@ class Life(Changes):
             kept.update({key: into for key, other in kept.items() if other is ticket})
         self.end(ticket, RESOLVED)
         if into.state is SNOOZED:
-            self.begin_wait(into)
+            self.begin_anew(into)
         return None
 
     def _why_not(self, hold: Hold, ticket: Ticket, *states: TicketState) -> Problem:
@@ -259,8 +259,8 @@ class Life(Changes):
             return Conflict
         was = ticket.places.pop()
         self.release(ticket)
-        ticket.queue, ticket.skills, ticket.due_at, ticket.relax_at = was.queue, was.skills, was.due_at, was.relax_at
-        ticket.enqueued_at = was.enqueued_at or ticket.enqueued_at
+        ticket.queue, ticket.skills, ticket.relax_at = was.queue, was.skills, was.relax_at
+        ticket.enqueued_at, ticket.due_at = was.enqueued_at or ticket.enqueued_at, was.due_at or ticket.due_at
         ticket.relaxed = ticket.relaxed if was.relaxed is None else was.relaxed
         ticket.reserved_for = ticket.reserved_until = None
         return None
@@ -320,7 +320,7 @@ class Life(Changes):
 
     def wake(self) -> None:
         for ticket in self._over(SNOOZED):
-            self.begin_wait(ticket, wish=ticket.reserved_for, lasts=ticket.queue.sticky_for)
+            self.begin_anew(ticket, wish=ticket.reserved_for, lasts=ticket.queue.sticky_for)
 
     def relax(self) -> None:
         for ticket in self.of(QUEUED):

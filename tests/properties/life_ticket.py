@@ -47,7 +47,7 @@ class Place:
 
     queue: Queue
     skills: tuple[str, ...]
-    due_at: datetime
+    due_at: datetime | None = None
     enqueued_at: datetime | None = None
     relaxed: int | None = None
     relax_at: datetime | None = None

@@ -56,8 +56,20 @@ order by id
 select pg_notify('frontdesk_queued', '')
 
 -- name: misroute
--- The last line of a ticket's history that moved it and has not been undone.
-select moved.id, moved.data -> 'was' as was
+-- The last line of a ticket's history that moved it and has not been undone. Where the ticket was reopened or woken
+-- since, it says nothing of times: the wait that it tells of has ended.
+select
+  moved.id,
+  case
+    when exists (
+      select from ticket_event as begun
+      where begun.ticket_id = $1
+        and begun.id > moved.id
+        and begun.kind = 'queue'
+        and not begun.data ? 'was')
+    then (moved.data -> 'was') - '{enqueued_at,due_at,relaxed,relax_at}'::text[]
+    else moved.data -> 'was'
+  end as was
 from ticket_event as moved
 where moved.ticket_id = $1
   and moved.data ? 'was'
