@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -65,6 +66,17 @@ async def test_next_shows_the_last_fifty_messages(api: Api):
         await a_message(api.database, conversation, str(minute), sent_at=NOON + timedelta(minutes=minute))
     page = (await grace.post("/v1/me/next")).json
     assert [entry["text"] for entry in page["transcript"]] == [str(minute) for minute in range(5, 55)]
+
+
+async def test_times_are_utc_wherever_the_server_is(api: Api, database_url: str):
+    lease = await a_ticket(api.database)
+    await a_message(api.database, await a_conversation(api.database, lease), "at noon", sent_at=NOON)
+    name = urlsplit(database_url).path.removeprefix("/")
+    await api.database.execute("test", f"alter database {name} set timezone to 'Asia/Tokyo'")
+    async with running_api(database_url) as elsewhere:
+        grace = await elsewhere.agent(await an_agent(elsewhere.database))
+        page = (await grace.post("/v1/me/next")).json
+    assert page["transcript"][0]["sent_at"] == page["customer"]["created_at"] == "2026-03-02T12:00:00Z"
 
 
 async def test_next_shows_contacts_on_every_channel_and_subjects_of_own_teams_only(api: Api):
