@@ -191,6 +191,7 @@ RESERVE = "update ticket set preferred_agent_id = $1, preferred_until = now() + 
         pytest.param("delete from presence", True, id="never seen"),
         pytest.param("update agent set is_draining = true", True, id="draining"),
         pytest.param("update agent set retired_at = now()", True, id="retired"),
+        pytest.param("delete from agent_team", True, id="no longer in the ticket's team"),
     ],
 )
 async def test_a_wish_lasts_while_its_agent_is_there(database: Database, timers: TicketTimers, change, is_over):

@@ -126,7 +126,7 @@ select queue, channel, was
 from released
 
 -- name: end_wishes
--- Tickets reserved for an agent for long enough, or for one who is not there: from now on they are anybody's.
+-- Tickets reserved for an agent for long enough, or for one who is not there or not in their team: now anybody's.
 with over as materialized (
   select ticket.id, ticket.preferred_agent_id as agent_id
   from ticket
@@ -137,6 +137,7 @@ with over as materialized (
       or not exists (
         select from presence
         join agent on agent.id = presence.agent_id
+        join agent_team on agent_team.agent_id = agent.id and agent_team.team = ticket.team
         where presence.agent_id = ticket.preferred_agent_id
           and presence.status = 'available'
           and presence.seen_at >= statement_timestamp() - $2::interval
