@@ -8,6 +8,8 @@ import pytest
 
 from router.postgres.statements import SQL, load
 
+Arguments = tuple[list[object] | int, ...]
+
 FILES = sorted(path.stem for path in SQL.glob("*.sql"))
 ROWS = 50_000
 
@@ -77,15 +79,27 @@ async def test_intake_reads_large_tables_by_index_with_plans_of_either_kind(conn
     for mode in ("force_custom_plan", "force_generic_plan"):
         await connection.execute(f"set plan_cache_mode = {mode}")
         for name, arguments in BATCH.items():
-            read = [node["Relation Name"] for node in await plan(connection, name, arguments) if is_scan_of_all(node)]
+            read = await scanned(connection, load("intake")[name], arguments)
             assert LARGE.isdisjoint(read), f"{name} with {mode} reads all of {read}"
 
 
-async def plan(connection: asyncpg.Connection, name: str, arguments: tuple[list[object] | int, ...]) -> list[dict]:
+async def test_pages_are_read_by_index_with_plans_made_while_the_tables_were_empty(connection: asyncpg.Connection):
+    await connection.execute("set plan_cache_mode = force_generic_plan")
+    await connection.execute("set enable_seqscan = off")
+    await connection.execute("vacuum analyze")
+    for name, arguments in {"page": (1, ["frontline"], 50), "cards": ([1], ["frontline"])}.items():
+        assert await scanned(connection, load("reading")[name], arguments) == [], name
+
+
+async def scanned(connection: asyncpg.Connection, statement: str, arguments: Arguments) -> list[str]:
+    """The tables that the plan of a prepared statement reads from one end to the other."""
+    return [node["Relation Name"] for node in await plan(connection, statement, arguments) if is_scan_of_all(node)]
+
+
+async def plan(connection: asyncpg.Connection, statement: str, arguments: Arguments) -> list[dict]:
     """The nodes of the plan that a prepared statement gets."""
-    statement = await connection.prepare(load("intake")[name])
-    types = ", ".join(_type(parameter) for parameter in statement.get_parameters())
-    await connection.execute(f"prepare planned ({types}) as {load('intake')[name]}")
+    types = ", ".join(_type(parameter) for parameter in (await connection.prepare(statement)).get_parameters())
+    await connection.execute(f"prepare planned ({types}) as {statement}")
     literals = [
         await connection.fetchval("select quote_literal($1::text)", literal(argument)) for argument in arguments
     ]

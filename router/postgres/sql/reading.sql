@@ -2,11 +2,9 @@
 -- A ticket with all that is on hand about it, read in one round trip: each part of its page is a document.
 -- `id + 0`: no index serves this order. One that does, in a plan made while the table was empty, is read to its end.
 select
-  ticket.id, ticket.customer_id, ticket.channel, ticket.subject, ticket.state, ticket.queue, ticket.team,
-  ticket.complexity, ticket.probability, ticket.reasons, ticket.language, ticket.route, ticket.policy_version,
-  ticket.skills, ticket.target_s, ticket.enqueued_at, ticket.due_at, ticket.assigned_to, ticket.lease_epoch,
-  ticket.created_at, ticket.resolved_at,
-  (extract(epoch from ticket.last_customer_at) * 1000000)::bigint as read_up_to,
+  id, customer_id, channel, subject, state, queue, team, complexity, probability, reasons, language, route,
+  policy_version, skills, target_s, enqueued_at, due_at, assigned_to, lease_epoch, created_at, resolved_at,
+  (extract(epoch from last_customer_at) * 1000000)::bigint as read_up_to,
   (
     select coalesce(json_agg(held), '[]')
     from (
@@ -33,8 +31,7 @@ select
     select row_to_json(card)
     from (
       select
-        customer.id, customer.name, customer.tier, customer.is_blocked, customer.merged_into, customer.created_at,
-        customer.contacts,
+        id, name, tier, is_blocked, contacts, merged_into, created_at,
         (
           select coalesce(json_agg(known), '[]')
           from (
@@ -60,12 +57,13 @@ select
             limit 200
           ) as line
         ) as tickets
+      from customer
+      where id = ticket.customer_id
     ) as card
   ) as customer
 from ticket
-join customer on customer.id = ticket.customer_id
-where ticket.id = $1
-  and ($2::text[] is null or ticket.team = any ($2))
+where id = $1
+  and ($2::text[] is null or team = any ($2))
 
 -- name: history
 -- What happened to a ticket, oldest first.
@@ -118,43 +116,39 @@ order by assigned_at, id
 -- name: cards
 -- Customers with all that is on hand about them, as the page of a ticket shows it: those of whom some ticket belongs to
 -- one of the teams.
-select
-  (
-    select row_to_json(card)
-    from (
-      select
-        customer.id, customer.name, customer.tier, customer.is_blocked, customer.merged_into, customer.created_at,
-        customer.contacts,
-        (
-          select coalesce(json_agg(known), '[]')
-          from (
-            select kind, value, scope, name, verified
-            from handle
-            where customer_id = customer.id
-            order by created_at, key
-          ) as known
-        ) as handles,
-        (
-          select coalesce(json_agg(line), '[]')
-          from (
-            select
-              id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to,
-              created_at, resolved_at
-            from ticket
-            where customer_id = customer.id
-              and ($2::text[] is null or team = any ($2))
-              and (
-                is_open
-                or id in (select split_part(contact, ' ', 4)::bigint from unnest(customer.contacts) as contact))
-            order by id + 0 desc
-            limit 200
-          ) as line
-        ) as tickets
-    ) as card
-  ) as customer
-from customer
-where id = any ($1)
-  and ($2::text[] is null or exists (select from ticket where customer_id = customer.id and team = any ($2)))
+select row_to_json(card) as customer
+from (
+  select
+    id, name, tier, is_blocked, contacts, merged_into, created_at,
+    (
+      select coalesce(json_agg(known), '[]')
+      from (
+        select kind, value, scope, name, verified
+        from handle
+        where customer_id = customer.id
+        order by created_at, key
+      ) as known
+    ) as handles,
+    (
+      select coalesce(json_agg(line), '[]')
+      from (
+        select
+          id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to,
+          created_at, resolved_at
+        from ticket
+        where customer_id = customer.id
+          and ($2::text[] is null or team = any ($2))
+          and (
+            is_open
+            or id in (select split_part(contact, ' ', 4)::bigint from unnest(customer.contacts) as contact))
+        order by id + 0 desc
+        limit 200
+      ) as line
+    ) as tickets
+  from customer
+  where id = any ($1)
+    and ($2::text[] is null or exists (select from ticket where customer_id = customer.id and team = any ($2)))
+) as card
 
 -- name: customers_by_handle
 -- Whose handle this is.
