@@ -127,10 +127,11 @@ def joins(
 
 
 def is_abandoned(message: InboundMessage, ticket: Ticket, policy: Policy) -> bool:
-    """Whether the message ends the ticket: its customer has left while it waits on the channel where it began.
+    """Whether the message ends the ticket: its customer has left the channel where it began, and had no answer yet.
 
-    A ticket that somebody holds is theirs to end. The queue must allow it: who left may still want an answer.
+    A ticket that somebody has accepted is theirs to end. The queue must allow it: who left may still want an answer.
     """
     queue = policy.queues.get(ticket.routing.queue)
     has_left = message.automatic is Automatic.LEFT and message.channel == ticket.channel
-    return has_left and ticket.state is TicketState.QUEUED and queue is not None and queue.abandon
+    waits = ticket.state in {TicketState.QUEUED, TicketState.OFFERED} and ticket.first_reply_at is None
+    return has_left and waits and queue is not None and queue.abandon

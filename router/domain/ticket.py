@@ -83,6 +83,7 @@ class Ticket:
     due_at: datetime
     last_customer_at: datetime
     created_at: datetime
+    first_reply_at: datetime | None = None
     assigned_to: AgentId | None = None
     preferred_agent_id: AgentId | None = None
     preferred_until: datetime | None = None

@@ -12,7 +12,7 @@ from router.decide.route import route
 from router.decide.thread import FollowUp, Thread, find_thread, follow_up, is_abandoned, joins
 from router.decide.transfer import relaxed_after
 from router.domain.conversation import Conversation, ConversationId
-from router.domain.customer import AgentId, ContactOutcome, Customer
+from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
 from router.domain.mail_token import read_token
 from router.domain.ticket import Ticket, TicketState
 from router.domain.triage import Facts, Query, Routing, Triage
@@ -86,7 +86,7 @@ class _Matter:
 
     def decided(self, **because: object) -> "_Matter":
         """The same matter with more reasons for its ticket's history."""
-        return replace(self, because={**because, **self.because})
+        return replace(self, because={**self.because, **because})
 
 
 def _again(arrival: Arrival, earlier: Received, world: World) -> Outcome:
@@ -112,22 +112,22 @@ def _set_aside(arrival: Arrival, thread: Thread, otherwise: Outcome, policy: Pol
     outcome = Outcome.ATTACHED if ticket else otherwise
     customer_id = conversation.customer_id if conversation else None
     message_id = world.put_message(arrival.message, arrival.delivery, customer_id, conversation, ticket)
-    if ticket:
+    if conversation and ticket:
         automatic = arrival.message.automatic or Automatic.OWN_NOTIFICATION
         because = {"message": message_id, "automatic": automatic.value}
         if is_abandoned(arrival.message, ticket, policy):
-            _abandon(ticket, because, world)
+            _abandon(ticket, conversation.customer_id, because, world)
         else:
             world.put_ticket(ticket, "receive", because)
     return _received(arrival, outcome, ticket, message_id, world)
 
 
-def _abandon(ticket: Ticket, because: Mapping[str, object], world: World) -> None:
-    """End a ticket that nobody waits for any more; the customer's digest says so."""
-    owner = world.customer(ticket.customer_id)
-    world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.ABANDONED))
-    ended = replace(ticket, state=TicketState.ABANDONED)
-    world.put_ticket(ended, "abandon", {"reason": "left", "queue": ticket.routing.queue, **because})
+def _abandon(ticket: Ticket, customer_id: CustomerId, because: Mapping[str, object], world: World) -> None:
+    """End a ticket that nobody waits for any more; the customer's digest says so. An offer of it ends with it."""
+    world.put_customer(world.customer(customer_id).with_outcome(ticket.id, ContactOutcome.ABANDONED))
+    ended = replace(ticket, state=TicketState.ABANDONED, assigned_to=None)
+    data = {"reason": "left", "queue": ticket.routing.queue, "was": ticket.state.value, **because}
+    world.put_ticket(ended, "abandon", data)
 
 
 def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy, world: World) -> Outcome:
@@ -138,7 +138,7 @@ def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy,
             woken = replace(heard, **_wait(ticket.routing, ticket.preferred_agent_id, policy, world))
             return _record(matter.decided(reason="woken"), woken, "queue", outcome, world)
         case TicketState.WRAP_UP:  # whoever has just ended the contact still has it
-            owner = world.customer(ticket.customer_id)
+            owner = world.customer(matter.conversation.customer_id)
             world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.OPEN))
             return _record(matter, replace(heard, state=TicketState.ASSIGNED), "receive", outcome, world)
         case _:
@@ -147,10 +147,10 @@ def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy,
 
 def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Outcome:
     """Begin a new wait for a ticket that had ended, in its own queue and with its own target."""
-    wait = _wait(ticket.routing, matter.customer.last_agent_id, policy, world)
+    owner = world.customer(matter.conversation.customer_id)
+    wait = _wait(ticket.routing, owner.last_agent_id, policy, world)
     heard = ticket.heard(world.now)
     reopened = replace(heard, reopened_count=ticket.reopened_count + 1, resolved_at=None, **wait)
-    owner = world.customer(matter.conversation.customer_id)
     world.put_customer(replace(owner, reopened_count=owner.reopened_count + 1))
     world.add_contact(owner.id, matter.arrival.message.channel, reopened)
     return _record(matter.decided(reason="reopened"), reopened, "queue", Outcome.REOPENED, world)
@@ -243,17 +243,17 @@ def _tier(message: InboundMessage, customer: Customer, policy: Policy) -> str | 
 
 
 def _new_ticket(matter: _Matter, triage: Triage, routing: Routing, policy: Policy, world: World) -> Ticket:
-    message = matter.arrival.message
+    message, owner = matter.arrival.message, world.customer(matter.conversation.customer_id)
     return Ticket(
         id=world.ids.ticket(),
-        customer_id=matter.conversation.customer_id,
+        customer_id=owner.id,
         channel=message.channel,
         subject=message.subject,
         triage=triage,
         routing=routing,
         last_customer_at=world.now,
         created_at=world.now,
-        **_wait(routing, matter.customer.last_agent_id, policy, world),
+        **_wait(routing, owner.last_agent_id, policy, world),
     )
 
 

@@ -241,12 +241,14 @@ class Receiver:
             if arrival.delivery.published_at:
                 metrics.ingest_lag.observe(max(0.0, (world.now - arrival.delivery.published_at).total_seconds()))
         for event in world.changes.events:
+            ticket = world.changes.tickets[event.ticket_id]
+            place = ticket.routing.queue, ticket.channel
             if event.kind == "queue":
-                ticket = world.changes.tickets[event.ticket_id]
-                metrics.queued.labels(ticket.routing.queue, ticket.channel, event.data["reason"]).inc()
+                metrics.queued.labels(*place, event.data["reason"]).inc()
             elif event.kind == "abandon":
-                ticket = world.changes.tickets[event.ticket_id]
-                metrics.abandoned.labels(ticket.routing.queue, ticket.channel).inc()
+                metrics.abandoned.labels(*place).inc()
+                if event.data["was"] == "offered":
+                    metrics.offers.labels(ticket.routing.queue, "withdrawn").inc()
 
 
 class _TooLarge(Exception):

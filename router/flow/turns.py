@@ -26,7 +26,8 @@ class Turns:
         self._last: Turn | None = None
 
     def next(self) -> "Turn":
-        self._last = Turn(self._last)
+        """The turn after the last one. What is over holds nobody back, also if it failed: its batch comes anew."""
+        self._last = Turn(None if self._last is None or self._last.is_over else self._last)
         return self._last
 
 
@@ -41,6 +42,10 @@ class Turn:
         self.has_locked = _Answer()
         self.has_written = _Answer()
         self.has_ended = _Answer()
+
+    @property
+    def is_over(self) -> bool:
+        return self.has_ended.is_told
 
     async def may_lock(self) -> None:
         """Wait until the turn before has its locks; raises `Overtaken` if it stumbled before."""
@@ -86,6 +91,10 @@ class _Answer:
     def tell(self, answer: bool) -> None:
         if not self._future.done():
             self._future.set_result(answer)
+
+    @property
+    def is_told(self) -> bool:
+        return self._future.done()
 
     async def known(self) -> bool:
         return await asyncio.shield(self._future)

@@ -30,7 +30,10 @@ class PostgresIntake:
     async def transaction(self) -> AsyncIterator["PostgresIntakeTransaction"]:
         async with self._database.transaction("intake") as connection:
             transaction = PostgresIntakeTransaction(connection, self._ids, self._groups)
-            yield transaction
+            try:
+                yield transaction
+            finally:
+                self._ids.redeem(transaction.promised)
         self._groups |= transaction.found
 
     async def attempts(self, hashes: Sequence[bytes]) -> Mapping[bytes, int]:
@@ -51,6 +54,7 @@ class PostgresIntakeTransaction:
         self._ids = ids
         self._groups = groups
         self.found: dict[Requirement, int] = {}
+        self.promised = 0
 
     async def load(self, wanted: Wanted) -> tuple[Snapshot, Ids]:
         """Lock, then read in the next statement: only a fresh snapshot shows what the lock's last holder wrote.
@@ -81,12 +85,13 @@ class PostgresIntakeTransaction:
 
     async def _load_rest(self, wanted: Wanted) -> asyncpg.Record:
         keys = [(key.channel, key.account, key.external_id) for key in wanted.keys]
+        self.promised = wanted.messages
         rest: asyncpg.Record | None = await self._connection.fetchrow(
             SQL["load_rest"],
             list(wanted.handles),
             *rows.columns(wanted.references, 2),
             *rows.columns(keys, 3),
-            *self._ids.missing(wanted.messages),
+            *self._ids.promise(wanted.messages),
         )
         assert rest is not None
         self._ids.keep(rest)

@@ -109,6 +109,7 @@ def ticket(row: asyncpg.Record) -> Ticket:
         resolved_at=row["resolved_at"],
         relax_at=row["relax_at"],
         relaxed=row["relaxed"],
+        first_reply_at=row["first_reply_at"],
     )
 
 

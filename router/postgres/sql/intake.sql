@@ -66,7 +66,7 @@ for no key update
 select
   id, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability, language,
   skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at, reopened_count,
-  created_at, resolved_at, assigned_to, relax_at, relaxed
+  created_at, resolved_at, assigned_to, relax_at, relaxed, first_reply_at
 from ticket
 where id = any (array(
   select found.id
@@ -141,7 +141,8 @@ handles as (
 ),
 -- new tickets, and what a message changes about known ones: a new wait, the end of wrap-up, or only the time of the
 -- customer's last word.
--- The holder is given only because the row to insert is checked before it conflicts; intake changes no holder.
+-- The holder is given only because the row to insert is checked before it conflicts; intake changes no holder, but for the
+-- offer of a ticket whose customer has left.
 tickets as (
   insert into ticket (
     id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
@@ -163,7 +164,8 @@ tickets as (
     preferred_agent_id = excluded.preferred_agent_id, preferred_until = excluded.preferred_until,
     last_customer_at = excluded.last_customer_at, reopened_count = excluded.reopened_count,
     resolved_at = excluded.resolved_at, relax_at = excluded.relax_at, relaxed = excluded.relaxed,
-    state_until = case when excluded.state = ticket.state then ticket.state_until end
+    state_until = case when excluded.state = ticket.state then ticket.state_until end,
+    assigned_to = case when excluded.state <> 'abandoned' then ticket.assigned_to end
 ),
 -- new conversations, and what a message changes about known ones; those that end come first, to make room for new ones
 conversations as (

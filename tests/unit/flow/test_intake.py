@@ -199,7 +199,27 @@ def test_whoever_leaves_and_comes_back_begins_a_new_ticket():
     assert [ticket.state for ticket in store.tickets.values()] == [TicketState.ABANDONED, TicketState.QUEUED]
 
 
-@pytest.mark.parametrize("state", [TicketState.OFFERED, TicketState.ASSIGNED, TicketState.SNOOZED])
+def test_a_visitor_who_leaves_while_the_ticket_is_offered_ends_the_offer_with_it():
+    store = changed(take_in([CHAT]), state=TicketState.OFFERED, assigned_to=7)
+    take_in([LEFT], store=store)
+    [ticket] = store.tickets.values()
+    assert (ticket.state, ticket.assigned_to, store.events[-1].data["was"]) == (TicketState.ABANDONED, None, "offered")
+
+
+def test_a_visitor_who_had_an_answer_may_leave():
+    store = changed(take_in([CHAT]), first_reply_at=NOON)
+    take_in([LEFT], store=store)
+    [ticket] = store.tickets.values()
+    assert ticket.state is TicketState.QUEUED
+
+
+def test_a_ticket_that_wakes_because_another_channel_joins_it_says_that_it_woke():
+    store = changed(take_in([MAIL]), state=TicketState.SNOOZED)
+    take_in([a_message(channel=Channel.SMS)], store=store)
+    assert (store.events[-1].kind, store.events[-1].data["reason"]) == ("queue", "woken")
+
+
+@pytest.mark.parametrize("state", [TicketState.ASSIGNED, TicketState.SNOOZED])
 def test_a_visitor_who_leaves_an_agent_leaves_the_end_to_the_agent(state: TicketState):
     store = changed(take_in([CHAT]), state=state)
     take_in([LEFT], store=store)

@@ -158,3 +158,17 @@ async def test_if_a_batch_comes_again_so_does_the_next():
     first, second = await settle_two(store)
     assert (type(first), type(second)) == (DataError, ComesAgain)
     assert store.messages == []
+
+
+async def test_a_batch_that_was_cut_short_holds_up_nothing_that_comes_after_it():
+    store = SlowIntake()
+    receiver = a_receiver(store, parse=ROOM.open)
+    cut_short = asyncio.create_task(receiver.take([ROOM.deliver(a_message())]))
+    await until_all_wait()
+    cut_short.cancel()
+    await asyncio.wait({cut_short})
+    store.lets_lock.set()
+    store.lets_go.set()
+    await receiver.take([ROOM.deliver(a_message())])
+    await receiver.take([ROOM.deliver(a_message(), redelivered=True)])
+    assert len(store.messages) == 2
