@@ -242,37 +242,34 @@ for no key update skip locked
 
 -- name: relax
 -- Writes what the steps came to. A wish ends where the ticket now waits in another queue: it was for the former one.
-with relaxed as (
-  select *
-  from unnest(
-    $1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[], $7::timestamptz[], $8::bigint[])
-    as relaxed (id, queue, team, skills, due_at, steps, relax_at, group_id)
-), former as (
-  select ticket.id, ticket.queue, ticket.team, ticket.skills, ticket.due_at, ticket.relaxed
-  from relaxed
-  join ticket on ticket.id = relaxed.id
-), written as (
+-- What was before is read in the update itself: a plan that is kept expects few, and would join it to what was written
+-- by comparing all with all.
+with written as (
   update ticket
   set
     queue = relaxed.queue, team = relaxed.team, skills = string_to_array(relaxed.skills, ','),
     group_id = relaxed.group_id, due_at = relaxed.due_at, relaxed = relaxed.steps, relax_at = relaxed.relax_at,
-    preferred_agent_id = case when ticket.queue = relaxed.queue then ticket.preferred_agent_id end,
-    preferred_until = case when ticket.queue = relaxed.queue then ticket.preferred_until end
-  from relaxed
+    preferred_agent_id = case when former.queue = relaxed.queue then former.preferred_agent_id end,
+    preferred_until = case when former.queue = relaxed.queue then former.preferred_until end
+  from unnest(
+    $1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[], $7::timestamptz[], $8::bigint[])
+    as relaxed (id, queue, team, skills, due_at, steps, relax_at, group_id)
+  join ticket as former on former.id = relaxed.id
   where ticket.id = relaxed.id
-  returning ticket.id, ticket.queue, ticket.team, ticket.channel, ticket.skills, ticket.due_at, ticket.relaxed
+  returning
+    ticket.id, ticket.queue, ticket.team, ticket.channel, ticket.skills, ticket.due_at, ticket.relaxed,
+    ticket.relaxed > former.relaxed as has_changed,
+    jsonb_build_object(
+      'queue', former.queue, 'team', former.team, 'skills', to_jsonb(former.skills), 'due_at', former.due_at) as was
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
-    written.id, statement_timestamp(), 'relax', 'queued', 'timers',
+    id, statement_timestamp(), 'relax', 'queued', 'timers',
     jsonb_build_object(
-      'reason', 'step', 'steps', written.relaxed, 'queue', written.queue, 'team', written.team, 'skills',
-      to_jsonb(written.skills), 'due_at', written.due_at, 'policy_version', $9::text, 'was',
-      jsonb_build_object(
-        'queue', former.queue, 'team', former.team, 'skills', to_jsonb(former.skills), 'due_at', former.due_at))
+      'reason', 'step', 'steps', relaxed, 'queue', queue, 'team', team, 'skills', to_jsonb(skills), 'due_at', due_at,
+      'policy_version', $9::text, 'was', was)
   from written
-  join former on former.id = written.id
-  where written.relaxed > former.relaxed
+  where has_changed
 )
 select queue, channel, 'queued' as was
 from written
