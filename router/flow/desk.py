@@ -13,15 +13,14 @@ from typing import Protocol
 import structlog
 
 from channels.message import OutboundMessage
-from router.decide.transfer import relaxed_after
 from router.domain.conversation import ERASED
 from router.domain.customer import ContactOutcome, Customer
 from router.domain.errors import Conflict, Invalid, Refused
 from router.domain.ticket import OPEN_STATES, TicketId, TicketState
 from router.flow.compose import Addressed, MailIdentity, compose
 from router.flow.hold import ASSIGNED, WRAPPING_UP, Hold, checked
-from router.flow.moves import Actor, Moves, NewWait, TicketNow
-from router.flow.transfer import Destination, new_wait
+from router.flow.moves import Actor, Moves, TicketNow
+from router.flow.transfer import Destination, new_wait, woken
 from router.metrics import Metrics
 from router.policy.model import Policy
 
@@ -191,9 +190,7 @@ class Desk:
             await work.remember(customer.with_merged(held.id, into))
             await work.merge(held, target, hold.actor)
             if is_woken:
-                after = relaxed_after(target.route, target.queue, self._policy())
-                wait = NewWait(requirement=target.place.requirement, relaxed_after=after)
-                await work.begin_wait(target, wait, hold.actor, reason="woken")
+                await work.begin_wait(target, woken(target, self._policy()), hold.actor, reason="woken")
         self._metrics.resolved.labels(held.queue, held.channel).inc()
         if is_woken:
             self._metrics.queued.labels(target.queue, target.channel, "woken").inc()

@@ -38,6 +38,18 @@ async def new_wait(to: Destination, ticket: TicketNow, policy: Policy, directory
     return await _wait_in(to.queue or "", ticket, policy, directory)
 
 
+def woken(ticket: TicketNow, policy: Policy) -> NewWait:
+    """Return how a snoozed ticket waits where it is: first for whoever put it aside, if its queue has such a wish."""
+    queue = policy.queues.get(ticket.queue)
+    wish = ticket.reserved_for if queue and queue.sticky_for else None
+    return NewWait(
+        requirement=ticket.place.requirement,
+        relaxed_after=relaxed_after(ticket.route, ticket.queue, policy),
+        wish=wish,
+        wish_lasts=queue.sticky_for if queue and wish else None,
+    )
+
+
 async def _wait_in(queue: str, ticket: TicketNow, policy: Policy, directory: Directory) -> NewWait:
     if queue not in policy.queues:
         raise Invalid("queue", f"is not known: choose one of {', '.join(sorted(policy.queues))}")

@@ -289,6 +289,19 @@ async def test_merging_into_a_snoozed_ticket_wakes_it(api: Api, grace: Agent):
     assert api.counted("router_tickets_queued_total", queue="general", channel="email", reason="woken") == 1
 
 
+async def test_ticket_that_a_merge_wakes_waits_first_for_whoever_put_it_aside(api: Api):
+    alan = await an_agent(api.database, "Alan", teams=["specialists"])
+    grace = await an_agent(api.database, "Grace", teams=["specialists"])
+    customer = await a_customer(api.database, ADA)
+    theirs = {"customer_id": customer, "queue": "expert", "team": "specialists"}
+    asleep = await a_hold(api, alan, **theirs)
+    await api.desk.snooze(asleep)
+    await api.desk.merge(await a_hold(api, grace, **theirs), asleep.lease.ticket_id)
+    ticket = await row(api, asleep.lease.ticket_id)
+    assert ticket["preferred_agent_id"] == alan.id
+    assert ticket["preferred_until"] - ticket["enqueued_at"] == timedelta(minutes=5)
+
+
 async def test_what_cannot_take_over_a_ticket(api: Api, grace: Agent):
     customer = await a_customer(api.database, ADA)
     hold = await a_hold(api, grace, customer_id=customer)

@@ -222,7 +222,7 @@ class Life(Changes):
             kept.update({key: into for key, other in kept.items() if other is ticket})
         self.end(ticket, RESOLVED)
         if into.state is SNOOZED:
-            self.begin_anew(into)
+            self.begin_anew(into, wish=into.reserved_for, lasts=into.queue.sticky_for)
         return None
 
     def _why_not(self, hold: Hold, ticket: Ticket, *states: TicketState) -> Problem:
