@@ -20,7 +20,10 @@ EXPLAINED = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An agent to whom tickets of `groups` may be offered; `held` counts by channel what the agent has already."""
+    """An agent to whom tickets of `groups` may be offered, and what is reserved for them in their teams.
+
+    `held` counts by channel what the agent has already.
+    """
 
     agent_id: AgentId
     groups: frozenset[int]
@@ -79,7 +82,7 @@ def dispatch(
     """Offer each ticket, due first comes first, to the best of its group's agents who are present and have room.
 
     Who has refused the ticket in this wait is asked again only if nobody else could be. What is reserved is offered to
-    its agent only. `rules` are those of the push queues.
+    its agent only, who needs no skills for it. `rules` are those of the push queues.
     """
     staff = _Staff(candidates, moment)
     offers = (staff.offer(waiting, rules[waiting.queue]) for waiting in line)
@@ -116,7 +119,8 @@ class _Member:
 
     def obstacle(self, waiting: Waiting) -> Obstacle | None:
         """The first rule that the agent fails for this ticket."""
-        if waiting.group not in self.groups:
+        # what is reserved for somebody was theirs before, or was moved to them by a person
+        if waiting.reserved_for != self.agent_id and waiting.group not in self.groups:
             return Obstacle.NOT_ELIGIBLE
         if self._absence:
             return self._absence

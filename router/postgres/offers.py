@@ -53,7 +53,9 @@ class PostgresDispatchRound:
 
     async def candidates(self, line: Sequence[Waiting]) -> list[Candidate]:
         agents = await self._live_agents() if self._locked is None else self._locked
-        rows = await self._connection.fetch(SQL["candidates"], agents, list({waiting.group for waiting in line}))
+        groups = {waiting.group for waiting in line}
+        reserved_for = {waiting.reserved_for for waiting in line if waiting.reserved_for is not None}
+        rows = await self._connection.fetch(SQL["candidates"], agents, list(groups), list(reserved_for))
         return [_candidate(row, self._rules.capacity) for row in rows]
 
     async def lock(self, agents: Collection[AgentId]) -> None:
@@ -130,7 +132,7 @@ def _waiting(row: asyncpg.Record) -> Waiting:
 def _candidate(row: asyncpg.Record, usual: Capacity) -> Candidate:
     return Candidate(
         agent_id=row["id"],
-        groups=frozenset(row["groups"]),
+        groups=frozenset(row["groups"] or ()),
         presence=Presence(
             status=Status(row["status"]), reason=row["reason"], since=row["since"], seen_at=row["seen_at"]
         ),

@@ -41,6 +41,7 @@ routes:
 triage: {bias: -1}
 """)
 LIVE = a_requirement(queue="live", team="frontline", channel="chat")
+RARE = replace(LIVE, skills=("rare",))
 DEADLINE_S = 60
 METRICS = Metrics(CollectorRegistry())
 
@@ -129,11 +130,14 @@ async def test_tickets_are_offered_due_first_as_far_as_there_is_room(database: D
 
 
 async def test_a_full_groups_backlog_holds_up_no_other_group(database: Database):
-    await queue_tickets(database, a_requirement(queue="live", team="frontline", skills=("rare",)), count=2000)
+    await queue_tickets(database, RARE, count=2000)
     wanted = await queue_ticket(database, LIVE)
     [agent] = await hire(database, 1)
     await dispatch(database)
     assert await offered(database) == {wanted: agent.id}
+
+
+RESERVE = "update ticket set preferred_agent_id = $1, preferred_until = now() + interval '1 hour'"
 
 
 async def test_a_reserved_ticket_is_offered_to_its_agent_only_and_is_anybodys_once_declined(
@@ -141,13 +145,29 @@ async def test_a_reserved_ticket_is_offered_to_its_agent_only_and_is_anybodys_on
 ):
     [ticket_id] = await queue_tickets(database, LIVE, count=1)
     idle, wanted, _ = await hire(database, 3)
-    reserve = "update ticket set preferred_agent_id = $1, preferred_until = now() + interval '1 hour'"
-    await database.execute("test", reserve, wanted.id)
+    await database.execute("test", RESERVE, wanted.id)
     await dispatch(database)
     assert await offered(database) == {ticket_id: wanted.id}
     await offers.decline(await the_offer(database, wanted, ticket_id))
     await dispatch(database)
     assert await offered(database) == {ticket_id: idle.id}
+
+
+async def test_a_reserved_ticket_is_offered_to_its_agent_whatever_skills_they_have(database: Database):
+    ticket_id = await queue_ticket(database, RARE)
+    [agent] = await hire(database, 1)
+    await database.execute("test", RESERVE, agent.id)
+    await queue_ticket(database, RARE)
+    await dispatch(database)
+    assert await offered(database) == {ticket_id: agent.id}
+
+
+async def test_a_reserved_ticket_is_not_offered_to_an_agent_of_another_team(database: Database):
+    await queue_ticket(database, LIVE)
+    [stranger] = await hire(database, 1, team="other")
+    await database.execute("test", RESERVE, stranger.id)
+    await dispatch(database)
+    assert await offered(database) == {}
 
 
 async def test_accepting_makes_it_the_agents_under_a_new_lease(
@@ -304,6 +324,18 @@ async def test_an_agent_who_changed_meanwhile_is_offered_nothing(database: Datab
 
     async def meanwhile() -> None:
         await database.execute("test", change)
+
+    await Dispatcher(store=Interrupted(database, meanwhile), policy=lambda: POLICY).offer_all()
+    assert await offered(database) == {}
+
+
+async def test_a_reserved_ticket_is_not_offered_to_an_agent_who_left_its_team_meanwhile(database: Database):
+    await queue_ticket(database, LIVE)
+    [agent] = await hire(database, 1)
+    await database.execute("test", RESERVE, agent.id)
+
+    async def meanwhile() -> None:
+        await database.execute("test", "delete from agent_team")
 
     await Dispatcher(store=Interrupted(database, meanwhile), policy=lambda: POLICY).offer_all()
     assert await offered(database) == {}

@@ -1,6 +1,7 @@
 -- name: line
 -- What waits in push queues, due first: of every group a share of $3 in all, but at least one; and of what is reserved
--- for an agent who is there, the first ten. Takes no locks, and reads no more of the indexes however many wait.
+-- for an agent who is there and in its team, the first ten. Takes no locks, and reads no more of the indexes however
+-- many wait.
 -- MATERIALIZED: which groups are empty is looked up once.
 with waiting as materialized (
   select skill_group.id
@@ -29,6 +30,7 @@ with waiting as materialized (
   cross join lateral (
     select ticket.id, ticket.group_id, ticket.preferred_agent_id, ticket.enqueued_at, ticket.due_at
     from ticket
+    join agent_team on agent_team.agent_id = presence.agent_id and agent_team.team = ticket.team
     where ticket.preferred_agent_id = presence.agent_id
       and ticket.state = 'queued'
       and ticket.queue = any ($1::text[])
@@ -56,7 +58,7 @@ from presence
 where seen_at >= statement_timestamp() - $1::interval
 
 -- name: candidates
--- Those of the agents who are eligible for some of the groups, and what they carry.
+-- Those of the agents who are eligible for some of the groups, or have something reserved ($3), and what they carry.
 select
   agent.id, agent.capacity, agent.weights, agent.most, agent.is_draining, presence.status, presence.reason,
   presence.since, presence.seen_at, presence.idle_since, eligible.groups,
@@ -71,7 +73,7 @@ cross join lateral (
 ) as eligible
 where agent.id = any ($1::bigint[])
   and agent.retired_at is null
-  and eligible.groups is not null
+  and (eligible.groups is not null or agent.id = any ($3::bigint[]))
 
 -- name: lock_agents
 -- Whoever gives or takes something of these agents does so one after another; in id order, so that nobody deadlocks.
@@ -86,7 +88,7 @@ select statement_timestamp()
 
 -- name: offer
 -- Offers the tickets that still wait where they were read, and writes the event of each. What was reserved has found its
--- agent: from here on it is anybody's.
+-- agent: from here on it is anybody's. Whoever has left the team since it was read is offered nothing of it.
 -- MATERIALIZED: a planner that re-ran the locking would skip nothing, SKIP LOCKED does not skip one's own locks.
 -- Presence in id order: whoever renews several leases at once locks it so, too.
 with planned as (
@@ -97,6 +99,7 @@ with planned as (
   select ticket.id, planned.agent_id, planned.lasts, planned.why
   from planned
   join ticket on ticket.id = planned.ticket_id
+  join agent_team on agent_team.agent_id = planned.agent_id and agent_team.team = ticket.team
   where ticket.state = 'queued'
     and ticket.group_id = planned.group_id
     and (ticket.preferred_agent_id is null or ticket.preferred_agent_id = planned.agent_id)

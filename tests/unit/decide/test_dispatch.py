@@ -97,6 +97,12 @@ FULL = {"chat": 1}
         ),
         pytest.param([an_agent(1)], [a_ticket(reserved_for=2)], {}, id="reserved for one who is not there"),
         pytest.param(
+            [an_agent(1, groups=(2,), limit=2), an_agent(2, groups=(2,))],
+            [a_ticket(100, reserved_for=1), a_ticket(101)],
+            {100: 1},
+            id="what is reserved asks for no skills of its agent",
+        ),
+        pytest.param(
             [an_agent(1, groups=(2,)), an_agent(2, groups=(1, 2), held=FULL)],
             [a_ticket(100), a_ticket(101, group=2)],
             {101: 1},
@@ -188,15 +194,18 @@ def test_no_offer_breaks_a_rule_and_nothing_offerable_is_left(candidates, line):
         held[agent.agent_id] += 1
         assert held[agent.agent_id] <= agent.capacity.limit
         assert agent.presence.may_be_given(MOMENT.now, MOMENT.grace)
-        assert offer.waiting.group in agent.groups
-        assert offer.waiting.reserved_for in (None, agent.agent_id)
+        assert is_for(agent, offer.waiting)
     taken = {offer.waiting.ticket_id for offer in offers}
     for ticket in line:
         if ticket.ticket_id not in taken:
             assert not any(
-                ticket.group in agent.groups
+                is_for(agent, ticket)
                 and agent.presence.may_be_given(MOMENT.now, MOMENT.grace)
                 and held[agent.agent_id] < agent.capacity.limit
-                and ticket.reserved_for in (None, agent.agent_id)
                 for agent in candidates
             )
+
+
+def is_for(agent: Candidate, ticket: Waiting) -> bool:
+    """Whether the ticket is reserved for the agent, or anybody's with the right skills."""
+    return ticket.group in agent.groups if ticket.reserved_for is None else ticket.reserved_for == agent.agent_id
