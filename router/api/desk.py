@@ -73,8 +73,14 @@ class Snooze(Model):
     read_up_to: Number | None = None
 
 
-class Merge(Model):
-    """The ticket that takes over what was written in this one."""
+class End(Model):
+    """`read_up_to` is that of the page the agent had: nothing ends over what the customer has written since."""
+
+    read_up_to: Number | None = None
+
+
+class Merge(End):
+    """The ticket that takes over what was written in this one; `read_up_to` is that of this one's page."""
 
     into: Number
 
@@ -180,23 +186,21 @@ class DeskEndpoints:
         await self._desk.snooze(hold_of(who, path, lease), until=body.until, read_up_to=body.read_up_to)
         return Answer(status=204)
 
-    async def resolve(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
-        del body  # it has nothing to say, and anything else in it has been refused
-        await self._desk.resolve(hold_of(who, path, lease))
+    async def resolve(self, who: Principal, path: TicketPath, lease: Lease, body: End) -> Answer:
+        await self._desk.resolve(hold_of(who, path, lease), read_up_to=body.read_up_to)
         return Answer(status=204)
 
     async def finish(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
-        del body
+        del body  # it has nothing to say, and anything else in it has been refused
         await self._desk.finish(hold_of(who, path, lease))
         return Answer(status=204)
 
-    async def abandon(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
-        del body
-        await self._desk.abandon(hold_of(who, path, lease))
+    async def abandon(self, who: Principal, path: TicketPath, lease: Lease, body: End) -> Answer:
+        await self._desk.abandon(hold_of(who, path, lease), read_up_to=body.read_up_to)
         return Answer(status=204)
 
     async def merge(self, who: Principal, path: TicketPath, lease: Lease, body: Merge) -> Answer:
-        await self._desk.merge(hold_of(who, path, lease), TicketId(body.into))
+        await self._desk.merge(hold_of(who, path, lease), TicketId(body.into), read_up_to=body.read_up_to)
         return Answer(status=204)
 
 

@@ -18,7 +18,7 @@ from router.domain.customer import ContactOutcome, Customer
 from router.domain.errors import Conflict, Invalid, Refused
 from router.domain.ticket import OPEN_STATES, TicketId, TicketState
 from router.flow.compose import Addressed, MailIdentity, compose
-from router.flow.hold import ASSIGNED, WRAPPING_UP, Hold, checked
+from router.flow.hold import ASSIGNED, WRAPPING_UP, Hold, check_read, checked
 from router.flow.moves import Actor, Moves, TicketNow
 from router.flow.transfer import Destination, new_wait, woken
 from router.metrics import Metrics
@@ -136,15 +136,17 @@ class Desk:
             held = checked(hold, tickets.get(hold.lease.ticket_id))
             if until is not None and not held.now < until <= held.now + LONGEST_SNOOZE:
                 raise Invalid("until", "must lie ahead, at most a year")
-            if read_up_to is not None and read_up_to < held.read_up_to:
-                raise Conflict("The customer has written since you read the ticket: read it again.")
+            check_read(held, read_up_to)
             await work.snooze(held, hold.actor, until)
         _log("ticket snoozed", hold, queue=held.queue)
 
-    async def resolve(self, hold: Hold) -> None:
-        """End the contact, and the work too unless the queue has a wrap-up; the customer's digest says who did it."""
+    async def resolve(self, hold: Hold, *, read_up_to: int | None = None) -> None:
+        """End the contact, and the work too unless the queue has a wrap-up; the customer's digest says who did it.
+
+        Raises `Conflict` where the customer has written after `read_up_to`.
+        """
         async with self._store.work() as work:
-            held, customer = await _with_customer(work, hold)
+            held, customer = await _with_customer(work, hold, read_up_to)
             ended = customer.with_outcome(held.id, ContactOutcome.RESOLVED)
             await work.remember(replace(ended, last_agent_id=hold.agent.id))
             queue = self._policy().queues.get(held.queue)
@@ -163,10 +165,13 @@ class Desk:
             await work.end(held, TicketState.RESOLVED, hold.actor, reason="finished")
         _log("ticket finished", hold, queue=held.queue)
 
-    async def abandon(self, hold: Hold) -> None:
-        """End a ticket whose customer has left; raises `Refused` where the queue's policy does not know that."""
+    async def abandon(self, hold: Hold, *, read_up_to: int | None = None) -> None:
+        """End a ticket whose customer has left.
+
+        Raises `Refused` where the queue's policy does not know that, `Conflict` where they wrote after `read_up_to`.
+        """
         async with self._store.work() as work:
-            held, customer = await _with_customer(work, hold)
+            held, customer = await _with_customer(work, hold, read_up_to)
             queue = self._policy().queues.get(held.queue)
             if queue is None or not queue.abandon:
                 raise Refused(f"Tickets of queue {held.queue} are not abandoned when a customer leaves: resolve it.")
@@ -175,16 +180,17 @@ class Desk:
         self._metrics.abandoned.labels(held.queue, held.channel).inc()
         _log("ticket abandoned", hold, queue=held.queue)
 
-    async def merge(self, hold: Hold, into: TicketId) -> None:
+    async def merge(self, hold: Hold, into: TicketId, *, read_up_to: int | None = None) -> None:
         """Move the ticket's conversations and messages into another open one of the same customer, and end it.
 
         One that was snoozed wakes: what moves there may be news. Raises `Invalid` where `into` is the ticket itself,
-        another customer's or not in the agent's teams, `Conflict` where it has ended.
+        another customer's or not in the agent's teams, `Conflict` where it has ended, or the customer has written in
+        this one after `read_up_to`.
         """
         if into == hold.lease.ticket_id:
             raise Invalid("into", "is the ticket itself: name another one of the same customer")
         async with self._store.work() as work:
-            held, customer = await _with_customer(work, hold)
+            held, customer = await _with_customer(work, hold, read_up_to)
             target = await _merge_target(work, hold, held, into)
             is_woken = target.state is TicketState.SNOOZED
             await work.remember(customer.with_merged(held.id, into))
@@ -202,10 +208,14 @@ async def _held(work: Work, hold: Hold, *, in_states: Collection[TicketState] = 
     return checked(hold, ticket, in_states=in_states)
 
 
-async def _with_customer(work: Work, hold: Hold) -> tuple[TicketNow, Customer]:
+async def _with_customer(work: Work, hold: Hold, read_up_to: int | None) -> tuple[TicketNow, Customer]:
+    """The ticket that is about to end and its customer, who is locked: nothing comes in after what has been read."""
     await work.lock_agents([hold.agent.id])
-    held = await _held(work, hold)
-    return held, await work.lock_customer(held.customer_id)
+    seen = await _held(work, hold)
+    customer = await work.lock_customer(seen.customer_id)
+    held = await _held(work, hold)  # intake may have had the customer until now
+    check_read(held, read_up_to)
+    return held, customer
 
 
 async def _merge_target(work: Work, hold: Hold, held: TicketNow, into: TicketId) -> TicketNow:

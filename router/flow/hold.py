@@ -37,3 +37,9 @@ def checked(hold: Hold, ticket: TicketNow | None, *, in_states: Collection[Ticke
         needed = " or ".join(sorted(in_states))
         raise Conflict(f"Ticket {ticket.id} is {ticket.state}, and this can be done only while it is {needed}.")
     return ticket
+
+
+def check_read(ticket: TicketNow, read_up_to: int | None) -> None:
+    """Raise `Conflict` if the customer has written after that; without a page to compare with, nothing is said."""
+    if read_up_to is not None and read_up_to < ticket.read_up_to:
+        raise Conflict("The customer has written since you read the ticket: read it again.")

@@ -15,7 +15,7 @@ WRITES: list[tuple[str, dict[str, Any]]] = [
     ("transfer", {"queue": "expert"}),
     ("transfer", {"agent": "Grace"}),
     ("snooze", {}),
-    ("resolve", {}),
+    ("resolve", {"read_up_to": 2**53}),
 ]
 NOT_NOW: list[tuple[str, dict[str, Any], int]] = [
     ("finish", {}, 409),
@@ -50,6 +50,7 @@ BAD_BODIES: list[tuple[str, dict[str, Any], str]] = [
     ("snooze", {"until": "9999-12-31T23:59:59-23:00"}, "until"),
     ("snooze", {"read_up_to": "now"}, "read_up_to"),
     ("resolve", {"why": "done"}, "why"),
+    ("resolve", {"read_up_to": "1"}, "read_up_to"),
     ("finish", {"why": "done"}, "why"),
     ("abandon", {"why": "left"}, "why"),
     ("merge", {}, "into"),
@@ -140,6 +141,13 @@ async def test_lease_of_another_ticket_is_409(api: Api, grace: Caller, held: Lea
 
 async def test_resolve_needs_no_body(grace: Caller, held: Lease):
     assert (await grace.post(f"/v1/tickets/{held.ticket_id}/resolve", lease=held)).status == 204
+
+
+@pytest.mark.parametrize("write", ["snooze", "resolve", "abandon", "merge"])
+async def test_ticket_does_not_end_over_words_that_the_page_did_not_have(grace: Caller, held: Lease, write: str):
+    body = {"read_up_to": 1, **({"into": held.ticket_id + 1} if write == "merge" else {})}
+    answer = await grace.post(f"/v1/tickets/{held.ticket_id}/{write}", lease=held, json=body)
+    assert (answer.status, "written since" in answer.json["detail"]) == (409, True)
 
 
 async def test_bad_body_is_refused_by_field(grace: Caller, held: Lease):

@@ -112,6 +112,41 @@ async def test_ticket_does_not_sleep_over_words_that_its_holder_has_not_read(api
     await api.desk.snooze(hold, read_up_to=(await page(api, hold)).read_up_to)
 
 
+@pytest.mark.parametrize("end", ["resolve", "abandon", "merge"])
+async def test_contact_does_not_end_over_words_that_its_holder_has_not_read(api: Api, grace: Agent, end: str):
+    customer = await a_customer(api.database, ADA)
+    hold = await a_hold(api, grace, customer_id=customer, queue="live")
+    other = [await a_ticket(api.database, customer_id=customer)] if end == "merge" else []
+    into = [lease.ticket_id for lease in other]
+    conversation = await a_conversation(api.database, hold.lease)
+    read = (await page(api, hold)).read_up_to
+    await a_message(api.database, conversation, "Wait!")
+    write = getattr(api.desk, end)
+    with pytest.raises(Conflict, match="written since"):
+        await write(hold, *into, read_up_to=read)
+    assert (await page(api, hold)).ticket.state == "assigned"
+    await write(hold, *into, read_up_to=(await page(api, hold)).read_up_to)
+
+
+async def test_what_the_customer_writes_at_the_moment_of_the_end_is_not_missed(api: Api, grace: Agent):
+    hold = await a_hold(api, grace)
+    read = (await page(api, hold)).read_up_to
+    async with asyncio.TaskGroup() as tasks, api.database.transaction("test") as connection:
+        await connection.execute("select from customer for update")  # as intake does
+        late = tasks.create_task(_ended(api, hold, read))
+        await waiting_for_locks(api, count=1)
+        await connection.execute("update ticket set last_customer_at = now()")
+    assert late.result() == "conflict"
+
+
+async def _ended(api: Api, hold: Hold, read_up_to: int) -> str:
+    try:
+        await api.desk.resolve(hold, read_up_to=read_up_to)
+    except Conflict:
+        return "conflict"
+    return "ended"
+
+
 async def test_resolved_ticket_stays_with_its_agent_for_the_wrap_up_of_its_queue(api: Api, grace: Agent):
     hold = await a_hold(api, grace, queue="live")
     await a_contact(api, hold)
