@@ -39,6 +39,7 @@ class Me:
                 handle=self.next,
                 roles=PERSONS,
                 ends_with_client=True,
+                admits_twice=True,
                 answers={
                     200: PossibleAnswer("It is yours, under the lease in `ETag`.", TicketPage),
                     204: PossibleAnswer("Nothing came within the wait."),

@@ -37,6 +37,16 @@ class Tokens:
         return Principal(token_id=TokenId(2), role=Role.AGENT, agent=agent)
 
 
+class Revocable(Tokens):
+    """The same, until they are revoked."""
+
+    def __init__(self) -> None:
+        self.is_revoked = False
+
+    async def principal_of(self, secret: str) -> Principal | None:
+        return None if self.is_revoked else await super().principal_of(secret)
+
+
 class SlowTokens(Tokens):
     """Knows nobody until told to."""
 
@@ -144,6 +154,17 @@ async def test_who_closes_the_connection_is_given_no_ticket(store: FakeClaims, b
         ticket = await store.queue(a_requirement())
         await until(lambda: store.tickets[ticket].held_by)
     assert store.tickets[ticket].held_by == grace
+
+
+async def test_ticket_is_shown_to_no_token_that_was_revoked_during_the_wait(store: FakeClaims, bus: Slow):
+    ada, tokens = await store.agent(), Revocable()
+    async with serving(store, bus, tokens) as address:
+        async with asking(address, f"agent {ada}") as revoked:
+            await until(lambda: store.rounds)
+            tokens.is_revoked = True
+            ticket = await store.queue(a_requirement())
+            assert await revoked == 401
+        assert (store.tickets[ticket].held_by, store.tickets[ticket].is_seen) == (ada, False)
 
 
 async def test_who_waits_for_a_ticket_is_told_at_once_when_the_server_stops(store: FakeClaims, bus: Slow):
