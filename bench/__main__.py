@@ -11,7 +11,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import backlog, claims, claims_http, intake
+from bench import backlog, claims, claims_http, intake, relaxing
 from bench.row import Row, Services
 from bench.simulation import report as simulation
 
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[Services], Awaitable[list[Row]]]] = {
     "claim_vs_per_request_1m": backlog.against_requests,
     "claim_1m_vs_1k": backlog.against_a_thousand,
     "claim_http_vs_per_request": claims_http.run,
+    "claim_p99_while_relaxing": relaxing.claims,
     "simulation": simulation.run,
 }
 LATEST = Path(__file__).parent / "latest.json"
