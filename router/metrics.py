@@ -77,11 +77,14 @@ class Metrics:
             buckets=WAIT_BUCKETS,
         )
         self.resolved = Counter(
-            "router_tickets_resolved_total", "Tickets resolved.", ["queue", "channel"], registry=registry
+            "router_tickets_resolved_total",
+            "Contacts that agents and leads ended, merges included; again each time one goes on, in wrap-up or later.",
+            ["queue", "channel"],
+            registry=registry,
         )
         self.abandoned = Counter(
             "router_tickets_abandoned_total",
-            "Tickets whose customer left before they were resolved.",
+            "Tickets whose customer left before they were resolved, as intake was told or an agent said.",
             ["queue", "channel"],
             registry=registry,
         )
@@ -95,7 +98,7 @@ class Metrics:
             registry=registry,
             buckets=FAST_BUCKETS,
         )
-        # offers, by whoever ended them: `api` or `timers`
+        # offers, by whoever ended them: `api`, `intake` or `timers`
         self.offers = Counter(
             "router_offers_total",
             "Offers of tickets that ended: accepted, declined, expired or withdrawn.",
