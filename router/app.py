@@ -51,7 +51,7 @@ from router.postgres.claims import PostgresClaims
 from router.postgres.customers import PostgresCustomers
 from router.postgres.database import Database, connected
 from router.postgres.desk import PostgresDesk
-from router.postgres.hints import Hints
+from router.postgres.hints import AGENTS, QUEUED, Hints
 from router.postgres.intake import PostgresIntake
 from router.postgres.lead import PostgresLead
 from router.postgres.migrate import migrate, require_current
@@ -62,7 +62,7 @@ from router.postgres.picking import PostgresPicking
 from router.postgres.presence import PostgresPresence
 from router.postgres.reading import PostgresReading
 from router.postgres.retention import Retention, maintain
-from router.postgres.stream import AGENTS, PostgresStream
+from router.postgres.stream import PostgresStream
 from router.postgres.timers import PostgresTimers
 from router.postgres.tokens import Tokens
 from router.postgres.unprocessable import PostgresUnprocessable
@@ -75,7 +75,6 @@ log = structlog.get_logger(__name__)
 
 MAIL_SECRET = "mail token"  # noqa: S105 - the name of the secret
 INTAKE = "intake"
-QUEUED = "frontdesk_queued"
 ALONE_S = DEADLINE_S / 2
 
 
@@ -220,7 +219,7 @@ def _keep_time(shared: Deployment, policy: LivePolicy, loops: "_Loops") -> None:
     maintaining = partial(maintain, database, _retention(shared.settings))
     loops.start("maintenance", every(MAINTAIN_EVERY_S, "maintenance", maintaining, metrics))
     dispatcher = Dispatcher(store=PostgresDispatch(database), policy=policy.current)
-    queued = shared.hints.subscribe("frontdesk_queued")
+    queued = shared.hints.subscribe(QUEUED)
     loops.start("offers", every(EVERY_S, "offers", dispatcher.offer_all, metrics, hint=queued))
     timers = TicketTimers(store=PostgresTimers(database), policy=policy.current, metrics=metrics)
     for name, loop in timers.loops().items():
@@ -240,7 +239,7 @@ def _api(
     metrics, database = shared.metrics, shared.database
     claims = Claims(PostgresClaims(database), metrics, policy=policy.current)
     loops.start("claims", claims.run())
-    loops.start("wake", _wake(claims, shared.hints.subscribe("frontdesk_queued")))
+    loops.start("wake", _wake(claims, shared.hints.subscribe(QUEUED)))
     presences = Presences(PostgresPresence(database), policy.current, metrics)
     loops.start("presence", every(LOOK_EVERY_S, "presence", presences.renew_staying, metrics))
     streams = Streams(

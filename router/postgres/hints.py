@@ -1,4 +1,4 @@
-"""Wakes waiting loops when PostgreSQL says NOTIFY. A hint and no more: whoever waits also polls."""
+"""Wakes waiting loops by PostgreSQL's NOTIFY. A hint and no more: whoever waits also polls."""
 
 import asyncio
 import random
@@ -8,11 +8,26 @@ from typing import Any, NoReturn
 import asyncpg
 import structlog
 
+from router.postgres.database import Connection
+from router.postgres.statements import load
+
+SQL = load("hints")
+
+QUEUED = "frontdesk_queued"
+"""Tickets wait that did not: whoever can give them to somebody looks at once."""
+AGENTS = "frontdesk_agents"
+"""Tickets have come to agents, or left them: their streams look at once."""
+
 CONNECT_S = 5.0
 PAUSE_S = 5.0
 CHECK_EVERY_S = 15.0
 
 log = structlog.get_logger(__name__)
+
+
+async def hint(connection: Connection, *channels: str) -> None:
+    """Wake whoever waits for these, in every process, when this transaction commits; for batches and single moves."""
+    await connection.execute(SQL["hint"], channels)
 
 
 class Hints:

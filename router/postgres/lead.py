@@ -18,7 +18,7 @@ from router.flow.presence import Withdrawn
 from router.flow.reading import Viewer
 from router.flow.why import Stuck
 from router.policy.model import Assignment
-from router.postgres import audit, groups, rows, stream
+from router.postgres import audit, groups, hints, rows
 from router.postgres.database import Database
 from router.postgres.eyes import eyes
 from router.postgres.moves import PostgresMoves, guard, listed, place
@@ -80,8 +80,7 @@ class PostgresLeadWork(PostgresMoves):
     async def requeue(self, agent_id: AgentId, by: Actor) -> list[Released]:
         released = await self._connection.fetch(SQL["requeue"], agent_id, listed(by.teams), str(by))
         if released:
-            await self._connection.execute(SQL["hint"])
-            await stream.hint(self._connection)
+            await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
         return [Released(ticket_id=row["id"], queue=row["queue"], was=TicketState(row["was"])) for row in released]
 
     async def misroute(self, ticket: TicketNow) -> Misroute | None:
@@ -99,6 +98,7 @@ class PostgresLeadWork(PostgresMoves):
         back = {"from": ticket.queue, "queue": to.queue, "team": to.team, "holder": ticket.assigned_to}
         undone = {"reason": "undone", "undone": misroute.event_id}
         await self.event(ticket, "reassign", TicketState.QUEUED, by, **back, **undone)
+        await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
 
     async def customers_waiting(self, closable: Closable, teams: Teams, *, limit: int) -> list[CustomerId]:
         waiting = await self._connection.fetch(

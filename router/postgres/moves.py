@@ -11,7 +11,7 @@ from router.domain.errors import Conflict
 from router.domain.ticket import Requirement, TicketId, TicketState
 from router.domain.triage import Complexity
 from router.flow.moves import Actor, NewWait, Place, Teams, TicketNow
-from router.postgres import groups, rows
+from router.postgres import groups, hints, rows
 from router.postgres.database import Connection
 from router.postgres.statements import load
 
@@ -74,6 +74,7 @@ class PostgresMoves:
         moved = {"from": ticket.queue, "queue": to.queue, "team": to.team, "lease_epoch": ticket.epoch}
         wished = {"agent": wait.wish} if wait.wish else {}
         await self.event(ticket, kind, TicketState.QUEUED, by, **moved, **wished, **why)
+        await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
 
     async def end(
         self, ticket: TicketNow, state: TicketState, by: Actor, *, kind: str = "resolve", **why: object

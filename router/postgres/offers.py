@@ -16,7 +16,7 @@ from router.domain.ticket import TicketState
 from router.flow.hold import Hold
 from router.flow.offers import Accepted, OfferedTicket
 from router.policy.model import Assignment
-from router.postgres import stream
+from router.postgres import hints
 from router.postgres.database import Connection, Database
 from router.postgres.rows import columns
 from router.postgres.statements import load
@@ -69,7 +69,7 @@ class PostgresDispatchRound:
     async def offer(self, offers: Sequence[Offer], policy_version: str) -> list[Lease]:
         rows = await self._connection.fetch(SQL["offer"], *columns(map(_planned, offers), 5), policy_version)
         if rows:
-            await stream.hint(self._connection)
+            await hints.hint(self._connection, hints.AGENTS)
         return [Lease(row["id"], row["lease_epoch"]) for row in rows]
 
     async def _live_agents(self) -> list[AgentId]:
@@ -112,6 +112,7 @@ class PostgresAnswering:
 
     async def decline(self) -> str | None:
         queue: str | None = await self._connection.fetchval(SQL["decline"], *self._guard())
+        await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
         return queue
 
     def _guard(self) -> tuple[int, int, int, list[str]]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from router.domain.agent import Status
 from router.domain.customer import AgentId
 from router.flow.presence import Declared, PresenceCard, Withdrawn
-from router.postgres import audit, stream
+from router.postgres import audit, hints
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
 
@@ -39,8 +39,7 @@ async def withdraw_offers(
     """Let what is offered to the agent wait again at its place, of all teams or of one; the agent's row is locked."""
     rows = await connection.fetch(SQL["withdraw_offers"], agent_id, team, actor)
     if rows:
-        await connection.execute(SQL["hint"])
-        await stream.hint(connection)
+        await hints.hint(connection, hints.QUEUED, hints.AGENTS)
     return [Withdrawn(ticket_id=row["id"], queue=row["queue"]) for row in rows]
 
 

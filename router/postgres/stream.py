@@ -11,12 +11,10 @@ from pydantic import TypeAdapter
 from router.domain.agent import Status, TokenId
 from router.domain.capacity import Capacity
 from router.flow.situation import Declared, HeldTicket, Load, Situation
-from router.postgres.database import Connection, Database
+from router.postgres.database import Database
 from router.postgres.statements import load
 
 SQL = load("stream")
-AGENTS = "frontdesk_agents"
-"""The hint that tickets have come to agents, or left them."""
 _TICKETS = TypeAdapter(tuple[HeldTicket, ...])
 
 
@@ -29,11 +27,6 @@ class PostgresStream:
     async def situations(self, tokens: Collection[TokenId], capacity: Capacity) -> dict[TokenId, Situation]:
         rows = await self._database.fetch("stream", SQL["situations"], tokens)
         return {row["token_id"]: _situation(row, capacity) for row in rows}
-
-
-async def hint(connection: Connection) -> None:
-    """Wake the streams of every process when this transaction commits; for batches, never for every message."""
-    await connection.execute(SQL["hint"])
 
 
 def _situation(row: asyncpg.Record, capacity: Capacity) -> Situation:

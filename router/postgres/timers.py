@@ -15,7 +15,7 @@ from router.domain.customer import AgentId
 from router.domain.ticket import Requirement, TicketState
 from router.flow.ticket_timers import Expired, Turned
 from router.policy.model import Policy
-from router.postgres import groups, stream
+from router.postgres import groups, hints
 from router.postgres.database import Connection, Database
 from router.postgres.rows import columns
 from router.postgres.statements import load
@@ -34,13 +34,13 @@ class PostgresTimers:
             expired = await connection.fetch(SQL["expire_offers"], limit)
             agents = {row["agent_id"] for row in expired}
             withdrawn = await _set_away(connection, agents, away_after) if away_after and agents else []
-            await _hint(connection, expired, for_agents=True)
+            await _hint(connection, expired, hints.AGENTS)
         return Expired(expired=_turned(expired), withdrawn=_turned(withdrawn))
 
     async def release_lost(self, limit: int, grace: timedelta) -> Sequence[Turned]:
         async with self._database.transaction("timers") as connection:
             released = await connection.fetch(SQL["release_lost"], limit, grace)
-            await _hint(connection, released, for_agents=True)
+            await _hint(connection, released, hints.AGENTS)
         return _turned(released)
 
     async def end_wishes(self, limit: int, grace: timedelta) -> Sequence[Turned]:
@@ -50,7 +50,7 @@ class PostgresTimers:
         async with self._database.transaction("timers") as connection:
             resolved = await connection.fetch(SQL["end_wrap_ups"], limit)
             if resolved:
-                await stream.hint(connection)
+                await hints.hint(connection, hints.AGENTS)
         return _turned(resolved)
 
     async def wake(self, limit: int, policy: Policy) -> Sequence[Turned]:
@@ -95,11 +95,9 @@ async def _set_away(connection: Connection, agents: Collection[AgentId], missed:
     return list(await connection.fetch(SQL["withdraw_offers"], absent)) if absent else []
 
 
-async def _hint(connection: Connection, queued: Sequence[object], *, for_agents: bool = False) -> None:
+async def _hint(connection: Connection, queued: Sequence[object], *also: str) -> None:
     if queued:
-        await connection.execute(SQL["hint"])
-        if for_agents:
-            await stream.hint(connection)
+        await hints.hint(connection, hints.QUEUED, *also)
 
 
 def _turned(rows: Iterable[asyncpg.Record]) -> list[Turned]:

@@ -11,18 +11,17 @@ from router.domain.agent import Agent, Principal, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.stream import Connection, Streams
 from router.metrics import Metrics
-from router.postgres import stream
 from router.postgres.database import Database
-from router.postgres.hints import Hints
-from router.postgres.stream import PostgresStream
+from router.postgres.hints import AGENTS, Hints, hint
+from router.postgres.stream import SQL, PostgresStream
 from tests.builders import a_ticket
 from tests.intake import POLICY
 
-AGENTS = 1000
+CONNECTED = 1000
 DEADLINE_S = 30
 NEVER_S = 3600.0
 FILL = f"""
-insert into agent (name) select 'agent ' || n from generate_series(1, {AGENTS}) as n;
+insert into agent (name) select 'agent ' || n from generate_series(1, {CONNECTED}) as n;
 insert into agent_team (agent_id, team) select id, 'frontline' from agent;
 insert into token (name, role, agent_id, hash) select name, 'agent', id, sha256(name::bytea) from agent;
 """
@@ -50,7 +49,7 @@ async def test_a_thousand_agents_cost_one_statement_a_look_and_one_listen(databa
             staying=nullcontext,
             policy=lambda: POLICY,
             metrics=Metrics(CollectorRegistry()),
-            hint=hints.subscribe(stream.AGENTS),
+            hint=hints.subscribe(AGENTS),
             poll_s=NEVER_S,
         )
         for loop in (streams.run(), hints.run()):
@@ -58,16 +57,16 @@ async def test_a_thousand_agents_cost_one_statement_a_look_and_one_listen(databa
             running.callback(task.cancel)
         await asyncio.wait_for(listens(database), DEADLINE_S)
         with ExitStack() as clients:
-            connections = [clients.enter_context(streams.connected(who(number))) for number in range(1, AGENTS + 1)]
+            connections = [clients.enter_context(streams.connected(who(number))) for number in range(1, CONNECTED + 1)]
             assert {await told(connection) for connection in connections} == {("snapshot",)}
-            assert statements.count(stream.SQL["situations"]) == 1
+            assert statements.count(SQL["situations"]) == 1
 
-            await a_ticket(database, held_by=who(AGENTS).agent)
+            await a_ticket(database, held_by=who(CONNECTED).agent)
             statements.clear()
             async with database.transaction("test") as connection:
-                await stream.hint(connection)
+                await hint(connection, AGENTS)
             assert await told(connections[-1]) == ("assigned", "capacity")
-            assert statements.count(stream.SQL["situations"]) == 1
+            assert statements.count(SQL["situations"]) == 1
             [row] = await database.fetch("test", LISTENING)
             assert row["count"] == 1
 

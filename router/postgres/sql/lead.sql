@@ -51,10 +51,6 @@ select id, queue, was
 from released
 order by id
 
--- name: hint
--- Whoever can give tickets to somebody looks at once. Leads do not do this often enough to make commits queue up.
-select pg_notify('frontdesk_queued', '')
-
 -- name: misroute
 -- The last line of a ticket's history that moved it and has not been undone. Where the ticket was reopened or woken
 -- since, it says nothing of times: the wait that it tells of has ended.

@@ -66,7 +66,3 @@ with offered as materialized (
 )
 select id, queue
 from withdrawn
-
--- name: hint
--- Somebody else may be offered it at once. Withdrawals are rare: this does not make commits queue up.
-select pg_notify('frontdesk_queued', '')

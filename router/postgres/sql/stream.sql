@@ -23,8 +23,3 @@ left join presence on presence.agent_id = agent.id
 where token.id = any ($1::bigint[])
   and token.revoked_at is null
   and (token.expires_at is null or token.expires_at > now())
-
--- name: hint
--- Says that tickets have come to agents or left them; once a batch and never for every message: NOTIFY puts one commit
--- after another.
-select pg_notify('frontdesk_agents', '')

@@ -273,7 +273,3 @@ with written as (
 )
 select queue, channel, 'queued' as was
 from written
-
--- name: hint
--- Tickets wait that did not: whoever can give them to somebody looks at once. One hint for each chunk.
-select pg_notify('frontdesk_queued', '')
