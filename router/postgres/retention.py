@@ -40,6 +40,7 @@ class Retention:
         return defaults | {
             "received": self.received,
             "audit": self.events,
+            "refusal": self.events,
             "unprocessable": self.unprocessable,
             "attempt": self.attempts,
             "bus_delivery": self.unfetched_replies,

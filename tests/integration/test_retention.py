@@ -13,6 +13,8 @@ from router.metrics import Metrics
 from router.postgres import retention
 from router.postgres.database import Database, connected
 from router.postgres.retention import Retention, maintain
+from tests.staff import hire
+from tests.tickets import queue_ticket
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -126,6 +128,14 @@ async def test_each_table_has_its_own_retention(database: Database):
         audit = "insert into audit (at, actor, action, subject) values ($1, 'cli', 'agent.create', 'agent:Ada')"
         await database.execute("test", audit, NOW - days * DAY)
     assert (await maintain(database, Retention())).pruned == {"attempt": 3, "unprocessable": 1, "audit": 1}
+
+
+async def test_refusals_are_kept_as_long_as_the_history_that_tells_of_them(database: Database):
+    ticket_id = await queue_ticket(database)
+    for agent, days in zip(await hire(database, 2), (729, 731), strict=True):
+        refusal = "insert into refusal (ticket_id, agent_id, enqueued_at, at, kind) values ($1, $2, $3, $3, 'declined')"
+        await database.execute("test", refusal, ticket_id, agent.id, NOW - days * DAY)
+    assert (await maintain(database, Retention())).pruned == {"refusal": 1}
 
 
 async def test_unfetched_replies_go_and_waiting_messages_never(database: Database):

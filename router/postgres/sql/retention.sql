@@ -32,6 +32,17 @@ with pruned as (
 )
 select count(*) as rows from pruned
 
+-- name: prune_refusal
+-- Forgets offers refused longer ago than $1 in the blocks from $2 up to $3.
+with pruned as (
+  delete from refusal
+  where ctid >= format('(%s,0)', $2::bigint)::tid
+    and ctid < format('(%s,0)', $3::bigint)::tid
+    and at < now() - $1::interval
+  returning 1
+)
+select count(*) as rows from pruned
+
 -- name: prune_unprocessable
 -- Deletes payloads kept as unprocessable for longer than $1 in the blocks from $2 up to $3.
 with pruned as (
