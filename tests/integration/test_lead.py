@@ -15,10 +15,13 @@ from router.flow.hold import Hold
 from router.flow.moves import Actor
 from router.flow.transfer import Destination
 from router.policy.parse import parse_policy
+from router.postgres.intake import PostgresIntake
 from router.postgres.timers import PostgresTimers
 from tests.api_client import Api, running_api
-from tests.builders import ADA, NOON, a_customer, a_ticket, an_agent
+from tests.builders import ADA, NOON, a_conversation, a_customer, a_ticket, an_agent
 from tests.holds import a_hold, history, page, row, waiting_for_locks
+from tests.intake import MAILROOM, a_receiver
+from tests.messages import a_message
 
 POLICY = """
 teams:
@@ -226,6 +229,21 @@ async def test_undo_gives_the_place_back_but_not_a_wait_that_has_ended(api: Api,
     after = await row(api, hold.lease.ticket_id)
     assert (after["queue"], after["skills"]) == ("general", ["german"])
     assert (after["enqueued_at"], after["due_at"]) == (before["enqueued_at"], before["due_at"])
+
+
+async def test_reopened_ticket_does_not_jump_the_line_by_an_undo(api: Api, grace: Agent):
+    hold = await a_hold(api, grace, customer_id=await a_customer(api.database, ADA))
+    await a_conversation(api.database, hold.lease, thread_key="invoice-4711")
+    await api.desk.transfer(hold, Destination(queue="live"))
+    await api.lead.close(ADMIN, "live", why="Answered by phone")
+    follow_up = a_message(ADA, key="invoice-4711", account="support@acme.example")
+    receiver = a_receiver(PostgresIntake(api.database), policy=lambda: parse_policy(POLICY))
+    await receiver.take([MAILROOM.deliver(follow_up)])
+    reopened = await row(api, hold.lease.ticket_id)
+    await api.lead.undo(ADMIN, hold.lease.ticket_id)
+    after = await row(api, hold.lease.ticket_id)
+    assert (reopened["state"], reopened["reopened_count"], after["queue"]) == ("queued", 1, "general")
+    assert (after["enqueued_at"], after["due_at"]) == (reopened["enqueued_at"], reopened["due_at"])
 
 
 async def test_ticket_that_was_never_moved_has_nothing_to_undo(api: Api):
