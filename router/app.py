@@ -201,7 +201,11 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
 
 async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops: "_Loops") -> Check:
     """Start intake; returns what says why no message comes in."""
-    reader = ReaderProcess(secret, lambda: policy.current().triage.languages)
+    reader = ReaderProcess(
+        secret,
+        lambda: policy.current().triage.languages,
+        on_success=shared.metrics.loop_success.labels("reader").set_to_current_time,
+    )
     await reader.start()
     loops.start("reader", reader.run())
     consumer = await _consumer(shared)

@@ -11,7 +11,8 @@ import resource
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO, NoReturn, TypeAlias
 
 import structlog
@@ -29,6 +30,7 @@ COMMAND = (sys.executable, "-m", "router.local.reader")
 DEADLINE_S = 20.0
 STARTS_WITHIN_S = 60.0
 MEMORY_BYTES = 2 * 1024**3
+BEAT_EVERY_S = 1.0
 
 # What is read at once: little enough that one who waits for the answer does not wait long.
 _TOGETHER = 50
@@ -55,12 +57,17 @@ class ReaderProcess:
         *,
         command: Sequence[str] = COMMAND,
         deadline_s: float = DEADLINE_S,
+        on_success: Callable[[], None] = lambda: None,
     ) -> None:
-        """`secret` signs our mail tokens; `languages` are those that the policy tells apart."""
+        """`secret` signs our mail tokens; `languages` are those that the policy tells apart.
+
+        `run` calls `on_success` whenever it has read something, and once a second while nothing waits.
+        """
         self._secret = secret
         self._languages = languages
         self._command = command
         self._deadline_s = deadline_s
+        self._on_success = on_success
         self._waiting: list[_Waiting] = []
         self._arrived = asyncio.Event()
         self._process: Process | None = None
@@ -84,12 +91,19 @@ class ReaderProcess:
         """Read until cancelled, and end the process then."""
         try:
             while True:
-                await self._arrived.wait()
-                while self._waiting:
+                if self._waiting:
                     await self._read(self._together(), tries=_TRIES_ALONE)
-                self._arrived.clear()
+                else:
+                    await self._wait()
+                self._on_success()
         finally:
             await self._end()
+
+    async def _wait(self) -> None:
+        self._arrived.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEAT_EVERY_S):
+                await self._arrived.wait()
 
     def _together(self) -> list[_Waiting]:
         size = count = 0

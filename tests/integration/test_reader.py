@@ -7,12 +7,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from channels.formats import FORMATS, parse
 from router.flow.bus import Delivery
 from router.flow.parcels import Opener, Reading
+from router.local import reader as reading
 from router.local.reader import ReaderProcess
 from tests.faults import planted_reader
 from tests.faults.planted_reader import FLOODS, HANGS, KILLS, KILLS_ONCE, PRINTS
@@ -29,7 +31,7 @@ def a_mail(text: bytes = b"Thank you.", number: int = 1) -> Delivery:
 
 
 @asynccontextmanager
-async def a_reader(**options: float) -> AsyncIterator[ReaderProcess]:
+async def a_reader(**options: Any) -> AsyncIterator[ReaderProcess]:
     reader = ReaderProcess(SECRET, lambda: LANGUAGES, command=planted_reader.COMMAND, **options)
     await reader.start()
     running = asyncio.create_task(reader.run())
@@ -90,6 +92,18 @@ async def test_whoever_asked_and_went_away_holds_nobody_up():
     async with a_reader() as reader:
         reader.read(a_mail()).cancel()
         assert subjects(await read_all(reader, a_mail(number=2))) == ["Parcel"]
+
+
+@pytest.mark.parametrize(
+    ("beat_every_s", "deliveries"),
+    [pytest.param(0.01, [], id="while it waits"), pytest.param(3600, [a_mail()], id="once it has read")],
+)
+async def test_a_reader_says_that_it_works(monkeypatch: pytest.MonkeyPatch, beat_every_s, deliveries):
+    monkeypatch.setattr(reading, "BEAT_EVERY_S", beat_every_s)
+    said = asyncio.Event()
+    async with a_reader(on_success=said.set) as reader:
+        await read_all(reader, *deliveries)
+        await said.wait()
 
 
 async def test_a_reader_that_cannot_start_is_no_payloads_fault():
