@@ -208,7 +208,12 @@ class Receiver:
     async def _outlast(self, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat through outages for as long as they last, and through races a few times."""
         async for attempt in stamina.retry_context(
-            on=_worth_repeating(self._metrics.retries), attempts=None, timeout=None, wait_initial=0.05, wait_max=5.0
+            on=_worth_repeating(self._metrics.retries),
+            attempts=None,
+            timeout=None,
+            wait_initial=0.05,
+            wait_max=5.0,
+            wait_jitter=0.1,
         ):
             with attempt:
                 return await work()
