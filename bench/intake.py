@@ -162,6 +162,7 @@ async def _publish_paced(services: Services, bodies: Iterable[bytes], rate: floa
             properties=properties_of(publication),
             wait=False,
         )
+    await amqp_channel.close()  # which is answered after all that was sent before
     await connection.close()
 
 
