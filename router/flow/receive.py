@@ -5,14 +5,15 @@ is halved until the offender stands alone, and an outage is waited out with noth
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import prometheus_client
 import stamina
 import structlog
-from prometheus_client import Counter
 
 from channels.message import InboundMessage, MessageKey
 from router.decide.thread import ticket_number
@@ -241,8 +242,10 @@ class Receiver:
     def _count(self, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome], world: World) -> None:
         metrics = self._metrics
         metrics.batch_size.observe(len(arrivals))
-        for arrival, outcome in zip(arrivals, outcomes, strict=True):
-            metrics.received.labels(arrival.message.channel, outcome).inc()
+        received = Counter(zip((arrival.message.channel for arrival in arrivals), outcomes, strict=True))
+        for (channel, outcome), count in received.items():
+            metrics.received.labels(channel, outcome).inc(count)
+        for arrival in arrivals:
             if arrival.delivery.published_at:
                 metrics.ingest_lag.observe(max(0.0, (world.now - arrival.delivery.published_at).total_seconds()))
         for event in world.changes.events:
@@ -260,7 +263,7 @@ class _TooLarge(Exception):
     """The store answers, but does not get through with this batch."""
 
 
-def _worth_repeating(retries: Counter) -> Callable[[Exception], bool]:
+def _worth_repeating(retries: prometheus_client.Counter) -> Callable[[Exception], bool]:
     races = 0
 
     def decide(exc: Exception) -> bool:
