@@ -25,7 +25,7 @@ class FakePresence:
             raise self.fails
 
     async def declare(self, agent_id: AgentId, status: Status, reason: str | None, *, actor: str) -> Declared:
-        raise NotImplementedError
+        raise AssertionError("what cannot be declared must not reach the store")
 
 
 class Welcoming:

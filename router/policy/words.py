@@ -88,7 +88,7 @@ def _needle(phrase: str) -> str:
 
 def split_words(text: str) -> list[str]:
     """The case-folded words of a text; letters, digits and _ make words (compatibility forms are unified: NFKC)."""
-    if text.isascii():  # the same, ten times as fast
+    if text.isascii():  # the same, three times as fast
         return text.encode().translate(_ASCII_WORDS).decode().split()
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 

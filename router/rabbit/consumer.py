@@ -125,7 +125,7 @@ class RabbitConsumer:
             self._metrics.loop_success.labels("intake").set_to_current_time()
 
     async def _beat(self) -> NoReturn:
-        """Say that the lane is free; one that hangs says nothing."""
+        """Say that the lanes are free; where one hangs, nothing is said."""
         while True:
             if self._idle_since is not None:
                 self._metrics.loop_success.labels("intake").set_to_current_time()

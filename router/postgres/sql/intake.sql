@@ -117,7 +117,8 @@ select
 
 -- name: record
 -- Everything that a batch came to, each table's rows as one JSON array; one round trip, and references are checked at
--- its end. JSON, because asyncpg takes ten times as long to write arrays of columns as the server takes to read this.
+-- its end. JSON, because a ticket's columns as arrays cost the worker 12 us in asyncpg, and 1 us in orjson; the server
+-- takes 7 us more to read them.
 with
 -- new customers, and the digests of known ones
 customers as (
