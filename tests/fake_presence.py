@@ -24,7 +24,7 @@ class FakePresence:
         if self.fails:
             raise self.fails
 
-    async def declare(self, agent_id: AgentId, status: Status, reason: str | None, *, actor: str) -> Declared:
+    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declared:
         raise AssertionError("what cannot be declared must not reach the store")
 
 

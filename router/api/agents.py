@@ -9,12 +9,13 @@ from pydantic import Field, StrictBool, StrictInt
 from router.api.access import LEADS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Name
+from router.domain.actor import Actor
 from router.domain.agent import Principal
 from router.domain.errors import NotFound
 from router.domain.profile import Profile
 from router.domain.skills import Skills
 from router.flow import agents
-from router.flow.agents import AgentCard, Editor, TeamCard, Wanted
+from router.flow.agents import AgentCard, TeamCard, Wanted
 from router.flow.reading import Viewer
 
 Numbers = Mapping[Name, StrictInt | None]
@@ -177,17 +178,16 @@ class AgentEndpoints:
         return Answer(content=AgentList(agents=shown, next=shown[-1].name if len(found) > len(shown) else None))
 
     async def create(self, who: Principal, body: NewAgent) -> Answer:
-        card = await self._agents.create(Editor.of(who), body.applied_to(Profile(name=body.name)))
+        card = await self._agents.create(Actor.of(who), body.applied_to(Profile(name=body.name)))
         return Answer(status=201, content=card)
 
     async def show(self, who: Principal, path: AgentPath) -> Answer:
         return Answer(content=await self._agents.show(Viewer.of(who), path.name))
 
     async def change(self, who: Principal, path: AgentPath, body: AgentChange) -> Answer:
-        editor = Editor.of(who)
-        await self._agents.change(editor, path.name, body.applied_to)
+        await self._agents.change(Actor.of(who), path.name, body.applied_to)
         try:
-            return Answer(content=await self._agents.show(editor.viewer, path.name))
+            return Answer(content=await self._agents.show(Viewer.of(who), path.name))
         except NotFound:
             return Answer(status=204)
 
@@ -195,11 +195,11 @@ class AgentEndpoints:
         return Answer(content=TeamList(teams=await self._agents.teams(Viewer.of(who))))
 
     async def join(self, who: Principal, path: MemberPath) -> Answer:
-        await self._agents.join(Editor.of(who), path.team, path.agent)
+        await self._agents.join(Actor.of(who), path.team, path.agent)
         return Answer(status=204)
 
     async def leave(self, who: Principal, path: MemberPath) -> Answer:
-        await self._agents.leave(Editor.of(who), path.team, path.agent)
+        await self._agents.leave(Actor.of(who), path.team, path.agent)
         return Answer(status=204)
 
 

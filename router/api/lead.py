@@ -11,10 +11,10 @@ from router.api.agents import AgentPath
 from router.api.desk import Nothing, Transfer
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Name, TicketPath
+from router.domain.actor import Actor
 from router.domain.agent import Principal
 from router.domain.ticket import TicketId
 from router.flow import lead
-from router.flow.moves import Actor
 from router.flow.why import Why
 from router.policy.fields import Duration
 

@@ -10,10 +10,11 @@ import typer
 from router.app import Deployment, load_policy, managed_agents
 from router.command.running import with_deployment
 from router.command.terminal import print_table, printable
+from router.domain.actor import OPERATOR
 from router.domain.errors import Invalid
 from router.domain.profile import Profile
 from router.domain.skills import Skills
-from router.flow.agents import AgentCard, Agents, Editor, Wanted
+from router.flow.agents import AgentCard, Agents, Wanted
 from router.flow.presence import PresenceCard
 from router.flow.reading import Viewer
 
@@ -23,7 +24,6 @@ commands.add_typer(agent, name="agent")
 
 T = TypeVar("T")
 EVERYBODY = Viewer()
-OPERATOR = Editor(actor="cli")
 PAGE = 200
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 

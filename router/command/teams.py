@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from router.command.agents import EVERYBODY, OPERATOR, presence_words, with_agents
+from router.command.agents import EVERYBODY, presence_words, with_agents
 from router.command.terminal import print_table
+from router.domain.actor import OPERATOR
 from router.domain.errors import NotFound
 from router.flow.agents import Agents, TeamCard
 

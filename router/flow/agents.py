@@ -2,33 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from router.domain.agent import Agent, Principal, Role
+from router.domain.actor import Actor, Teams
+from router.domain.agent import Agent
 from router.domain.errors import Invalid, NotFound, Refused
 from router.domain.profile import Profile
 from router.flow.presence import PresenceCard, Withdrawn, report_withdrawn
 from router.flow.reading import Viewer
 from router.metrics import Metrics
 from router.policy.model import Policy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Editor:
-    """Who manages agents: a lead those of the own `teams`, an admin and the command line (None) those of every team."""
-
-    actor: str
-    viewer: Viewer = field(default_factory=Viewer)
-
-    @classmethod
-    def of(cls, principal: Principal) -> "Editor":
-        viewer = Viewer.of(principal)
-        return cls(actor=f"{Role.LEAD}:{viewer.agent_id}" if viewer.agent_id else str(Role.ADMIN), viewer=viewer)
-
-    def manages(self, team: str) -> bool:
-        return self.viewer.teams is None or team in self.viewer.teams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +76,7 @@ class AgentWork(Protocol):
     async def profile(self, name: str) -> Profile | None:
         """What is kept about the agent, whom nobody else changes or gives anything until the end."""
 
-    async def record(self, before: Profile, after: Profile, *, actor: str) -> Sequence[Withdrawn]:
+    async def record(self, before: Profile, after: Profile, *, by: Actor) -> Sequence[Withdrawn]:
         """Write what differs, the groups that follow from it, and who did it; returns what is offered no more.
 
         Raises `Conflict` where the agent holds tickets of a team that is to be left, or any and is to be retired.
@@ -129,43 +114,43 @@ class Agents:
     async def show(self, viewer: Viewer, name: str) -> AgentCard:
         card = await self._store.card(viewer, name, grace=self._grace)
         if card is None:
-            raise no_agent(name, viewer)
+            raise no_agent(name, viewer.teams)
         return card
 
-    async def create(self, editor: Editor, profile: Profile) -> AgentCard:
+    async def create(self, by: Actor, profile: Profile) -> AgentCard:
         """Make an agent; raises `Invalid` for what cannot be, `Conflict` if the name is taken.
 
         A lead has to name a team, or would never see the agent again.
         """
-        if editor.viewer.teams is not None and not profile.teams:
-            raise Invalid("teams", f"must name one of yours: {', '.join(sorted(editor.viewer.teams))}")
-        self._check(editor, profile, joined=profile.teams)
+        if by.teams is not None and not profile.teams:
+            raise Invalid("teams", f"must name one of yours: {', '.join(sorted(by.teams))}")
+        self._check(by, profile, joined=profile.teams)
         async with self._store.work() as work:
-            await work.record(await work.make(profile.name), profile, actor=editor.actor)
-        return await self.show(editor.viewer, profile.name)
+            await work.record(await work.make(profile.name), profile, by=by)
+        return await self.show(Viewer.of(by), profile.name)
 
-    async def change(self, editor: Editor, name: str, change: Callable[[Profile], Profile]) -> Profile:
-        """Let `change` turn what the editor sees of the agent into what is to be, and return that.
+    async def change(self, by: Actor, name: str, change: Callable[[Profile], Profile]) -> Profile:
+        """Let `change` turn what the actor sees of the agent into what is to be, and return that.
 
         Raises `Invalid` for what cannot be, `Conflict` where held tickets stand in the way, and `Refused` where a lead
         would retire an agent who works for the teams of others, too.
         """
         async with self._store.work() as work:
             before = await work.profile(name)
-            if before is None or not _is_visible(before, editor.viewer):
-                raise no_agent(name, editor.viewer)
-            after = self._changed(editor, before, change)
-            withdrawn = await work.record(before, after, actor=editor.actor)
+            if before is None or not _is_visible(before, by.teams):
+                raise no_agent(name, by.teams)
+            after = self._changed(by, before, change)
+            withdrawn = await work.record(before, after, by=by)
         report_withdrawn(withdrawn, self._metrics)
         return after
 
-    async def join(self, editor: Editor, team: str, name: str) -> None:
+    async def join(self, by: Actor, team: str, name: str) -> None:
         """Put the agent into the team, if that is not so already."""
-        if team not in self._teams(editor):
-            raise NotFound(f"There is no team {team}: choose one of {', '.join(self._teams(editor)) or 'none'}.")
-        await self.change(editor, name, lambda profile: replace(profile, teams=profile.teams | {team}))
+        if team not in self._teams(by):
+            raise NotFound(f"There is no team {team}: choose one of {', '.join(self._teams(by)) or 'none'}.")
+        await self.change(by, name, lambda profile: replace(profile, teams=profile.teams | {team}))
 
-    async def leave(self, editor: Editor, team: str, name: str) -> None:
+    async def leave(self, by: Actor, team: str, name: str) -> None:
         """Take the agent out of the team; raises `NotFound` if they are not in it."""
 
         def left(profile: Profile) -> Profile:
@@ -173,7 +158,7 @@ class Agents:
                 raise NotFound(f"{name} is not in team {team}.")
             return replace(profile, teams=profile.teams - {team})
 
-        await self.change(editor, name, left)
+        await self.change(by, name, left)
 
     async def teams(self, viewer: Viewer) -> Sequence[TeamCard]:
         """The viewer's teams with their queues and members, in the policy's order."""
@@ -186,34 +171,32 @@ class Agents:
     def _grace(self) -> timedelta:
         return self._policy().assignment.grace
 
-    def _teams(self, editor: Editor) -> Sequence[str]:
-        return [team for team in self._policy().teams if editor.manages(team)]
+    def _teams(self, by: Actor) -> Sequence[str]:
+        return [team for team in self._policy().teams if by.has(team)]
 
-    def _changed(self, editor: Editor, before: Profile, change: Callable[[Profile], Profile]) -> Profile:
-        seen = before if editor.viewer.teams is None else replace(before, teams=before.teams & editor.viewer.teams)
+    def _changed(self, by: Actor, before: Profile, change: Callable[[Profile], Profile]) -> Profile:
+        seen = before if by.teams is None else replace(before, teams=before.teams & by.teams)
         after = change(seen)
-        self._check(editor, after, joined=after.teams - seen.teams)
+        self._check(by, after, joined=after.teams - seen.teams)
         unseen = before.teams - seen.teams
         if after.is_retired and not before.is_retired and unseen:
             raise Refused(f"{before.name} is in teams that are not yours, too: ask an admin to retire them.")
         return replace(after, teams=after.teams | unseen)
 
-    def _check(self, editor: Editor, profile: Profile, *, joined: frozenset[str]) -> None:
+    def _check(self, by: Actor, profile: Profile, *, joined: frozenset[str]) -> None:
         profile.check()
-        teams = self._teams(editor)
+        teams = self._teams(by)
         for team in sorted(joined.difference(teams)):
             raise Invalid("teams", f"holds '{team}': choose of {', '.join(teams) or 'none'}")
 
 
-def no_agent(name: str, viewer: Viewer) -> NotFound:
-    """What is said of an agent who is not there, and of one who is not the viewer's."""
-    return NotFound(
-        f"There is no agent {name}." if viewer.teams is None else f"There is no agent {name} in your teams."
-    )
+def no_agent(name: str, teams: Teams) -> NotFound:
+    """What is said of an agent who is not there, and of one who is in none of these teams."""
+    return NotFound(f"There is no agent {name}." if teams is None else f"There is no agent {name} in your teams.")
 
 
-def _is_visible(profile: Profile, viewer: Viewer) -> bool:
-    return viewer.teams is None or not profile.teams.isdisjoint(viewer.teams)
+def _is_visible(profile: Profile, teams: Teams) -> bool:
+    return teams is None or not profile.teams.isdisjoint(teams)
 
 
 def _team(name: str, policy: Policy, members: Sequence[Member]) -> TeamCard:

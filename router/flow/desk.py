@@ -13,13 +13,14 @@ from typing import Protocol
 import structlog
 
 from channels.message import OutboundMessage
+from router.domain.actor import Actor
 from router.domain.conversation import ERASED
 from router.domain.customer import ContactOutcome, Customer
 from router.domain.errors import Conflict, Invalid, Refused
 from router.domain.ticket import OPEN_STATES, TicketId, TicketState
 from router.flow.compose import Addressed, MailIdentity, compose
 from router.flow.hold import ASSIGNED, WRAPPING_UP, Hold, check_read, checked
-from router.flow.moves import Actor, Moves, TicketNow
+from router.flow.moves import Moves, TicketNow
 from router.flow.transfer import Destination, new_wait, woken
 from router.metrics import Metrics
 from router.policy.model import Policy

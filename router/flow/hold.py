@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from router.domain.actor import Actor
 from router.domain.agent import Agent, Lease, Role
 from router.domain.errors import Conflict, NotFound
 from router.domain.ticket import TicketState
-from router.flow.moves import Actor, TicketNow
+from router.flow.moves import TicketNow
 
 ASSIGNED = frozenset({TicketState.ASSIGNED})
 WRAPPING_UP = frozenset({TicketState.WRAP_UP})

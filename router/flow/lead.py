@@ -12,11 +12,12 @@ from typing import Protocol
 import structlog
 
 from router.decide.eligibility import Standing
+from router.domain.actor import Actor, Teams
 from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
 from router.domain.errors import Conflict, NotFound
 from router.domain.ticket import TicketId, TicketState
 from router.flow.agents import no_agent
-from router.flow.moves import Actor, Moves, Place, Teams, TicketNow
+from router.flow.moves import Moves, Place, TicketNow
 from router.flow.presence import Withdrawn, report_withdrawn
 from router.flow.reading import Viewer
 from router.flow.transfer import Destination, new_wait
@@ -183,7 +184,7 @@ class Lead:
 
     async def why(self, by: Actor, ticket_id: TicketId) -> Why:
         """Say where the ticket waits, what keeps each agent of the team from it, and what will happen by itself."""
-        viewer = Viewer(agent_id=by.agent.id if by.agent else None, teams=by.teams)
+        viewer = Viewer.of(by)
         stuck = await self._store.stuck(viewer, ticket_id)
         if stuck is None:
             raise _no_ticket(ticket_id)
@@ -226,7 +227,7 @@ async def _seize(work: LeadWork, by: Actor, ticket_id: TicketId) -> TicketNow:
 async def _agent(work: LeadWork, by: Actor, name: str) -> AgentId:
     agent_id = await work.lock_agent_named(name, by.teams)
     if agent_id is None:
-        raise no_agent(name, Viewer(teams=by.teams))
+        raise no_agent(name, by.teams)
     return agent_id
 
 

@@ -58,7 +58,7 @@ class Myself:
         eyes = Viewer(agent_id=principal.agent.id)  # row-level security shows everybody themselves, in a team or not
         card = await self._store.card(eyes, principal.agent.name, grace=policy.assignment.grace)
         if card is None:
-            raise no_agent(principal.agent.name, eyes)
+            raise no_agent(principal.agent.name, eyes.teams)
         return _me(principal.role, card, queues_for(principal.agent, policy), policy.assignment.capacity)
 
     async def check_may_be_given(self, agent: Agent) -> None:

@@ -6,44 +6,13 @@ Locks are taken in one order everywhere: agents, customer, conversations, ticket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
-from router.domain.agent import Agent, Principal, Role
+from router.domain.actor import Actor, Teams
+from router.domain.agent import Agent
 from router.domain.customer import AgentId, Customer, CustomerId
 from router.domain.ticket import Requirement, TicketId, TicketState
 from router.domain.triage import Complexity
-
-Teams: TypeAlias = frozenset[str] | None
-"""Whose tickets there are for somebody; None is every team."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who moves a ticket; as text, how its history names them: `agent:<id>`, `lead:<id>` or `admin`."""
-
-    role: Role
-    agent: Agent | None = None
-
-    def __str__(self) -> str:
-        return f"{self.role}:{self.agent.id}" if self.agent else str(self.role)
-
-    @classmethod
-    def of(cls, principal: Principal) -> "Actor":
-        """Whoever shows a token, in the role of the token."""
-        return cls(role=principal.role, agent=principal.agent)
-
-    @property
-    def teams(self) -> Teams:
-        """Whose tickets are theirs to move: a person has those of their own teams, an admin all."""
-        return self.agent.teams if self.agent else None
-
-    def has(self, team: str) -> bool:
-        return self.agent is None or team in self.agent.teams
-
-    @property
-    def signature(self) -> str:
-        """The name under their notes."""
-        return self.agent.name if self.agent else str(self.role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ class PresenceStore(Protocol):
     async def renew(self, agent_ids: Collection[AgentId]) -> None:
         """Note a sign of life of all of these at once; who has no presence yet becomes available."""
 
-    async def declare(self, agent_id: AgentId, status: Status, reason: str | None, *, actor: str) -> Declared:
+    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declared:
         """Set the status; any but available withdraws what is offered to the agent, to its place in the queue."""
 
 
@@ -102,7 +102,7 @@ class Presences:
     async def declare(self, agent: Agent, status: Status, reason: str | None = None) -> PresenceCard:
         """Set the agent's status; raises `Invalid` for a reason that the policy does not have for it."""
         self._check_reason(status, reason)
-        declared = await self._store.declare(agent.id, status, reason, actor=f"agent:{agent.id}")
+        declared = await self._store.declare(agent, status, reason)
         report_withdrawn(declared.withdrawn, self._metrics)
         return declared.presence
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from channels.handles import e164, email_address
 from channels.message import Handle, MessageKey
+from router.domain.actor import Actor
 from router.domain.agent import Lease, Principal
 from router.domain.customer import AgentId, ContactOutcome
 from router.domain.ticket import TicketId, TicketState
@@ -24,11 +25,11 @@ class Viewer:
     teams: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, principal: Principal) -> "Viewer":
-        """A person sees with their own eyes; a token without a person belongs to an admin, who sees everything."""
-        if principal.agent is None:
+    def of(cls, who: Principal | Actor) -> "Viewer":
+        """A person sees with their own eyes; whoever is none is an admin or operator, who sees everything."""
+        if who.agent is None:
             return cls()
-        return cls(agent_id=principal.agent.id, teams=principal.agent.teams)
+        return cls(agent_id=who.agent.id, teams=who.agent.teams)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

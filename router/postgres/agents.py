@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import asyncpg
 
+from router.domain.actor import OPERATOR, Actor
 from router.domain.agent import Agent, Status
 from router.domain.customer import AgentId
 from router.domain.errors import Conflict
@@ -24,7 +25,6 @@ from router.postgres.presence import withdraw_offers
 from router.postgres.statements import load
 
 SQL = load("agents")
-CLI = "cli"
 
 
 class PostgresAgents:
@@ -88,45 +88,45 @@ class PostgresAgentWork:
         teams = await self._connection.fetch(SQL["teams"], self.agent_id)
         return _profile(row, frozenset(team["team"] for team in teams))
 
-    async def record(self, before: Profile, after: Profile, *, actor: str) -> Sequence[Withdrawn]:
+    async def record(self, before: Profile, after: Profile, *, by: Actor) -> Sequence[Withdrawn]:
         """Write what differs; the lock on the groups comes last, as everywhere."""
         changes = after.changes_from(before)
         if changes or self._is_new:
-            await self._write(after, changes, actor=actor)
+            await self._write(after, changes, by=by)
         for team in sorted(before.teams - after.teams):
-            await self._leave(team, before.name, actor=actor)
+            await self._leave(team, before.name, by=by)
         if joined := sorted(after.teams - before.teams):
-            await self._join(joined, before.name, actor=actor)
+            await self._join(joined, before.name, by=by)
         if changes or before.teams != after.teams:
             await groups.regroup(self._connection, self.agent_id)
         return self._withdrawn
 
-    async def _join(self, teams: Sequence[str], name: str, *, actor: str) -> None:
+    async def _join(self, teams: Sequence[str], name: str, *, by: Actor) -> None:
         await self._connection.execute(SQL["join_teams"], self.agent_id, teams)
         for team in teams:
-            await self._note("team.join", f"team:{team}", {"agent": name}, actor=actor)
+            await self._note("team.join", f"team:{team}", {"agent": name}, by=by)
 
-    async def _leave(self, team: str, name: str, *, actor: str) -> None:
-        self._withdrawn += await withdraw_offers(self._connection, self.agent_id, team=team, actor=actor)
+    async def _leave(self, team: str, name: str, *, by: Actor) -> None:
+        self._withdrawn += await withdraw_offers(self._connection, self.agent_id, team=team, by=by)
         try:
             await self._connection.execute(SQL["leave_team"], self.agent_id, team)
         except asyncpg.ForeignKeyViolationError as exc:
             raise Conflict(f"{name} still holds tickets of team {team}: resolve or transfer them first.") from exc
-        await self._note("team.leave", f"team:{team}", {"agent": name}, actor=actor)
+        await self._note("team.leave", f"team:{team}", {"agent": name}, by=by)
 
-    async def _write(self, after: Profile, changes: Mapping[str, tuple[object, object]], *, actor: str) -> None:
+    async def _write(self, after: Profile, changes: Mapping[str, tuple[object, object]], *, by: Actor) -> None:
         if "is_retired" in changes and after.is_retired:
-            await self._retire(after.name, actor=actor)
+            await self._retire(after.name, by=by)
         skills = after.skills
         await self._connection.execute(
             SQL["update_agent"],
             self.agent_id, json.dumps(dict(skills.levels)), sorted(skills.languages), sorted(skills.words()),
             after.limit, json.dumps(dict(after.weights)), json.dumps(dict(after.most)), after.is_retired,
         )  # fmt: skip
-        await self._note(self._action(after, changes), f"agent:{after.name}", changes, actor=actor)
+        await self._note(self._action(after, changes), f"agent:{after.name}", changes, by=by)
 
-    async def _retire(self, name: str, *, actor: str) -> None:
-        self._withdrawn += await withdraw_offers(self._connection, self.agent_id, actor=actor)
+    async def _retire(self, name: str, *, by: Actor) -> None:
+        self._withdrawn += await withdraw_offers(self._connection, self.agent_id, by=by)
         if held := await self._connection.fetchval(SQL["count_held"], self.agent_id):
             raise Conflict(f"{name} still holds {held} {'ticket' if held == 1 else 'tickets'}: give them back first.")
         await self._connection.execute(SQL["end_tokens"], self.agent_id)
@@ -138,8 +138,8 @@ class PostgresAgentWork:
             return "agent.retire" if after.is_retired else "agent.reinstate"
         return "agent.change"
 
-    async def _note(self, action: str, subject: str, data: Mapping[str, object], *, actor: str) -> None:
-        await audit.note(self._connection, actor=actor, action=action, subject=subject, data=data)
+    async def _note(self, action: str, subject: str, data: Mapping[str, object], *, by: Actor) -> None:
+        await audit.note(self._connection, by=by, action=action, subject=subject, data=data)
 
 
 async def save(
@@ -148,11 +148,11 @@ async def save(
     *,
     teams: Collection[str] | None = None,
     skills: Collection[str] | None = None,
-    actor: str = CLI,
 ) -> Agent:
     """Make the agent, or give the one of that name these teams and skills (`german`, `german:4`) instead; None keeps.
 
-    Raises `Conflict` if a ticket of a team that is to be left is still held, or the agent is retired.
+    The command line does so. Raises `Conflict` if a ticket of a team that is to be left is still held, or the agent is
+    retired.
     """
     work = PostgresAgentWork(connection)
     before = await work.profile(name) or await work.make(name)
@@ -163,7 +163,7 @@ async def save(
         teams=before.teams if teams is None else frozenset(teams),
         skills=before.skills if skills is None else Skills.parse(skills),
     )
-    await work.record(before, after, actor=actor)
+    await work.record(before, after, by=OPERATOR)
     return Agent(id=work.agent_id, name=name, teams=after.teams, skills=after.skills.words())
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from router.domain.actor import Actor
 from router.flow.audit import AuditLine
 from router.flow.reading import Viewer
 from router.postgres.database import Connection, Database
@@ -13,10 +14,10 @@ SQL = load("audit")
 
 
 async def note(
-    connection: Connection, *, actor: str, action: str, subject: str, data: Mapping[str, object] | None = None
+    connection: Connection, *, by: Actor, action: str, subject: str, data: Mapping[str, object] | None = None
 ) -> None:
     """Write down one change in the transaction that makes it; `flow.audit.AuditLine` says what the words are."""
-    await connection.execute(SQL["note"], actor, action, subject, json.dumps(data or {}))
+    await connection.execute(SQL["note"], str(by), action, subject, json.dumps(data or {}))
 
 
 class PostgresAudit:

@@ -8,11 +8,12 @@ import asyncpg
 from pydantic import TypeAdapter
 
 from channels.message import Channel, OutboundMessage
+from router.domain.actor import Actor
 from router.domain.ticket import TicketState
 from router.flow.compose import Addressed
 from router.flow.desk import Replied
 from router.flow.hold import Hold
-from router.flow.moves import Actor, TicketNow
+from router.flow.moves import TicketNow
 from router.postgres import rows
 from router.postgres.database import Database
 from router.postgres.moves import PostgresMoves, guard

@@ -10,10 +10,11 @@ from typing import Any
 import asyncpg
 
 from router.decide.eligibility import Standing
+from router.domain.actor import Actor, Teams
 from router.domain.customer import AgentId, Customer, CustomerId
 from router.domain.ticket import TicketId, TicketState
 from router.flow.lead import Closable, Ended, Misroute, Released
-from router.flow.moves import Actor, Place, Teams, TicketNow
+from router.flow.moves import Place, TicketNow
 from router.flow.presence import Withdrawn
 from router.flow.reading import Viewer
 from router.flow.why import Stuck
@@ -74,8 +75,8 @@ class PostgresLeadWork(PostgresMoves):
         if name is None:
             return []
         action = "agent.drain" if is_draining else "agent.undrain"
-        await audit.note(self._connection, actor=str(by), action=action, subject=f"agent:{name}")
-        return await withdraw_offers(self._connection, agent_id, actor=str(by)) if is_draining else []
+        await audit.note(self._connection, by=by, action=action, subject=f"agent:{name}")
+        return await withdraw_offers(self._connection, agent_id, by=by) if is_draining else []
 
     async def requeue(self, agent_id: AgentId, by: Actor) -> list[Released]:
         released = await self._connection.fetch(SQL["requeue"], agent_id, listed(by.teams), str(by))

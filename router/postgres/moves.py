@@ -5,12 +5,13 @@ from collections.abc import Collection, Mapping
 
 import asyncpg
 
+from router.domain.actor import Actor, Teams
 from router.domain.agent import Agent
 from router.domain.customer import AgentId, Customer, CustomerId
 from router.domain.errors import Conflict
 from router.domain.ticket import Requirement, TicketId, TicketState
 from router.domain.triage import Complexity
-from router.flow.moves import Actor, NewWait, Place, Teams, TicketNow
+from router.flow.moves import NewWait, Place, TicketNow
 from router.postgres import groups, hints, rows
 from router.postgres.database import Connection
 from router.postgres.statements import load

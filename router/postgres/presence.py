@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
-from router.domain.agent import Status
+from router.domain.actor import Actor
+from router.domain.agent import Agent, Role, Status
 from router.domain.customer import AgentId
 from router.flow.presence import Declared, PresenceCard, Withdrawn
 from router.postgres import audit, hints
@@ -21,23 +22,24 @@ class PostgresPresence:
     async def renew(self, agent_ids: Collection[AgentId]) -> None:
         await self._database.execute("presence", SQL["renew"], list(agent_ids))
 
-    async def declare(self, agent_id: AgentId, status: Status, reason: str | None, *, actor: str) -> Declared:
+    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declared:
+        by = Actor(role=Role.AGENT, agent=agent)
         async with self._database.transaction("presence") as connection:
-            name: str = await connection.fetchval(SQL["lock_agent"], agent_id)
-            presence, changes = await _declare(connection, agent_id, status, reason)
+            name: str = await connection.fetchval(SQL["lock_agent"], agent.id)
+            presence, changes = await _declare(connection, agent.id, status, reason)
             if changes:
                 subject = f"agent:{name}"
-                await audit.note(connection, actor=actor, action="presence.set", subject=subject, data=changes)
+                await audit.note(connection, by=by, action="presence.set", subject=subject, data=changes)
             is_available = status is Status.AVAILABLE
-            withdrawn = [] if is_available else await withdraw_offers(connection, agent_id, actor=actor)
+            withdrawn = [] if is_available else await withdraw_offers(connection, agent.id, by=by)
         return Declared(presence=presence, withdrawn=withdrawn)
 
 
 async def withdraw_offers(
-    connection: Connection, agent_id: AgentId, *, team: str | None = None, actor: str
+    connection: Connection, agent_id: AgentId, *, team: str | None = None, by: Actor
 ) -> list[Withdrawn]:
     """Let what is offered to the agent wait again at its place, of all teams or of one; the agent's row is locked."""
-    rows = await connection.fetch(SQL["withdraw_offers"], agent_id, team, actor)
+    rows = await connection.fetch(SQL["withdraw_offers"], agent_id, team, str(by))
     if rows:
         await hints.hint(connection, hints.QUEUED, hints.AGENTS)
     return [Withdrawn(ticket_id=row["id"], queue=row["queue"]) for row in rows]

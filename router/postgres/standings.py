@@ -8,11 +8,11 @@ from datetime import datetime
 import asyncpg
 
 from router.decide.eligibility import Refusal, Standing
+from router.domain.actor import Teams
 from router.domain.agent import Agent, Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
-from router.flow.moves import Teams
 from router.postgres.database import Connection
 from router.postgres.moves import listed
 from router.postgres.statements import load

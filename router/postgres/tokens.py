@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
+from router.domain.actor import OPERATOR
 from router.domain.agent import Principal, Role, Token
 from router.domain.errors import Conflict, Invalid, NotFound
 from router.postgres import agents, audit
@@ -36,7 +37,6 @@ class Tokens:
         teams: Collection[str] | None = None,
         skills: Collection[str] | None = None,
         expires_in: timedelta | None = None,
-        actor: str = agents.CLI,
     ) -> str:
         """Make a token and return its secret, which is kept nowhere.
 
@@ -49,18 +49,14 @@ class Tokens:
         _check_person(role, agent_name)
         secret = f"fd_{secrets.token_urlsafe(32)}"
         async with self._database.transaction("tokens") as connection:
-            agent = (
-                await agents.save(connection, agent_name, teams=teams, skills=skills, actor=actor)
-                if agent_name
-                else None
-            )
+            agent = await agents.save(connection, agent_name, teams=teams, skills=skills) if agent_name else None
             kept = await connection.fetchval(
                 SQL["insert_token"], name, role, agent and agent.id, _hash(secret), expires_in
             )
             if kept is None:
                 raise Conflict(f"There is a token named {name} already; names are not used twice.")
             made = {"role": role, "agent": agent_name}
-            await audit.note(connection, actor=actor, action="token.create", subject=f"token:{name}", data=made)
+            await audit.note(connection, by=OPERATOR, action="token.create", subject=f"token:{name}", data=made)
         return secret
 
     async def list(self) -> list[Token]:
@@ -68,12 +64,12 @@ class Tokens:
         rows = await self._database.fetch("tokens", SQL["all_tokens"])
         return [Token(**{**row, "role": Role(row["role"])}) for row in rows]
 
-    async def revoke(self, name: str, *, actor: str = agents.CLI) -> None:
+    async def revoke(self, name: str) -> None:
         """End a token: no process accepts it two seconds later. Raises `NotFound`."""
         async with self._database.transaction("tokens") as connection:
             if await connection.fetchval(SQL["revoke_token"], name) is None:
                 raise NotFound(f"There is no token named {name}.")
-            await audit.note(connection, actor=actor, action="token.revoke", subject=f"token:{name}")
+            await audit.note(connection, by=OPERATOR, action="token.revoke", subject=f"token:{name}")
         self._remembered.clear()
 
     async def principal_of(self, secret: str) -> Principal | None:

@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
+from router.domain.actor import OPERATOR
 from router.domain.agent import Role
 from router.domain.errors import Conflict, Invalid, NotFound
 from router.domain.profile import Profile
 from router.domain.ticket import Requirement
 from router.flow import agents as flow
-from router.flow.agents import Editor
 from router.flow.reading import Viewer
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
@@ -210,8 +210,8 @@ async def test_a_retired_agent_gets_no_token(database: Database, tokens: Tokens,
 
 async def test_agents_changed_by_many_at_once_end_with_all_their_teams(database: Database):
     managed = [agents_of(database) for _ in range(4)]
-    await managed[0].create(Editor(actor="cli"), Profile(name="ada"))
-    await asyncio.gather(*(each.join(Editor(actor="cli"), team, "ada") for each in managed for team in TEAMS))
+    await managed[0].create(OPERATOR, Profile(name="ada"))
+    await asyncio.gather(*(each.join(OPERATOR, team, "ada") for each in managed for team in TEAMS))
     assert (await managed[0].show(Viewer(), "ada")).teams == sorted(TEAMS)
     [(count,)] = await database.fetch("test", "select count(*) from audit where action = 'team.join'")
     assert count == len(TEAMS)

@@ -245,7 +245,7 @@ async def test_a_declaration_waits_for_whoever_gives_the_agent_something(api: Ap
     offer = "update ticket set state = 'offered', assigned_to = $1, lease_epoch = lease_epoch + 1 where id = $2"
     async with api.database.transaction("test") as connection:
         await connection.execute("select from agent where id = $1 for no key update", grace.id)
-        declaring = asyncio.create_task(store.declare(grace.id, Status.AWAY, None, actor="agent:1"))
+        declaring = asyncio.create_task(store.declare(grace, Status.AWAY, None))
         await until_blocked(api)
         await connection.execute(offer, grace.id, ticket.ticket_id)
     assert (await declaring).withdrawn == [Withdrawn(ticket_id=ticket.ticket_id, queue="general")]

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
+from router.domain.actor import Actor
 from router.domain.agent import Role
 from router.flow.hold import Hold
-from router.flow.moves import Actor
 from router.flow.offers import Offers
 from router.flow.transfer import Destination
 from router.postgres.offers import PostgresOffers

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from router.domain.actor import Actor
 from router.domain.agent import Agent, Lease, Role
 from router.domain.customer import Contact, ContactOutcome
 from router.domain.errors import Conflict, Invalid, NotFound, Refused
 from router.flow.hold import Hold
-from router.flow.moves import Actor
 from router.flow.transfer import Destination
 from router.policy.parse import parse_policy
 from router.postgres.intake import PostgresIntake

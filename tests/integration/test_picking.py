@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from router.domain.actor import Actor
 from router.domain.agent import Agent, Lease, Role
-from router.flow.moves import Actor
 from tests.api_client import Answered, Api, Caller, running_api
 from tests.builders import NOON, a_ticket, an_agent
 from tests.holds import row, waiting_for_locks

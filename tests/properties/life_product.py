@@ -12,12 +12,12 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from channels.message import InboundMessage
+from router.domain.actor import Actor
 from router.domain.agent import Agent, Role
 from router.flow.claims import Claims
 from router.flow.compose import MailIdentity
 from router.flow.desk import Desk
 from router.flow.lead import Lead
-from router.flow.moves import Actor
 from router.flow.offers import Dispatcher, Offers
 from router.flow.picking import Picking
 from router.flow.presence import Presences

@@ -1,0 +1,41 @@
+"""Who changes something, as histories name them. Leaves writing those to the stores."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from router.domain.agent import Agent, Principal, Role
+
+Teams: TypeAlias = frozenset[str] | None
+"""Whose tickets and agents there are for somebody; None is every team."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who moves tickets and manages agents; as text, `agent:<id>`, `lead:<id>`, `admin`, or `cli`: the command line."""
+
+    role: Role | Literal["cli"]
+    agent: Agent | None = None
+
+    def __str__(self) -> str:
+        return f"{self.role}:{self.agent.id}" if self.agent else str(self.role)
+
+    @classmethod
+    def of(cls, principal: Principal) -> "Actor":
+        """Whoever shows a token, in the role of the token."""
+        return cls(role=principal.role, agent=principal.agent)
+
+    @property
+    def teams(self) -> Teams:
+        """Whose tickets and agents are theirs: a person has those of their own teams, everybody else all."""
+        return self.agent.teams if self.agent else None
+
+    def has(self, team: str) -> bool:
+        return self.agent is None or team in self.agent.teams
+
+    @property
+    def signature(self) -> str:
+        """The name under their notes."""
+        return self.agent.name if self.agent else str(self.role)
+
+
+OPERATOR = Actor(role="cli")
