@@ -1,40 +1,30 @@
 """Takes batches of deliveries to the store: load the world, decide each message, record all, in one transaction.
 
-A bad payload never holds up a good one: what cannot be parsed is kept with its reason, a batch that the store refuses
-is halved until the offender stands alone, and an outage is waited out with nothing acknowledged.
+A bad payload never holds up a good one: what cannot be parsed is kept with its reason. Leaves what the store refuses,
+and outages, to `batch`.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
-
-import prometheus_client
-import stamina
-import structlog
+from functools import partial
+from typing import Protocol
 
 from channels.message import InboundMessage, MessageKey
 from router.decide.thread import ticket_number
 from router.domain.conversation import ConversationId
-from router.domain.errors import Raced, StoreUnavailable
+from router.flow.batch import Attempts, Batch
 from router.flow.bus import Delivery
 from router.flow.changes import Changes, Outcome, Unprocessable
 from router.flow.intake import Arrival, take_in
-from router.flow.parcels import Parcel, Reader, Reading, Refusal, parcel, refused
-from router.flow.suspects import Isolate, chunks, fingerprint, hashes_of_redelivered, is_cornered, survives_alone
-from router.flow.turns import ComesAgain, Overtaken, Turn, Turns
+from router.flow.parcels import Parcel, Reader, Reading, parcel
+from router.flow.suspects import Isolate, hashes_of_redelivered
+from router.flow.turns import Turn, Turns
 from router.flow.world import Ids, Snapshot, World, mail_references, thread_root
 from router.metrics import Metrics
 from router.policy.model import Policy
-
-log = structlog.get_logger()
-
-_RACES_BEFORE_BLAME = 3
-_OUTAGES_BEFORE_HALVING = 2
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +53,10 @@ class IntakeTransaction(Protocol):
         """
 
 
-class IntakeStore(Protocol):
+class IntakeStore(Attempts, Protocol):
     """What intake needs of the database. Raises `StoreUnavailable`, `Raced` and `DataError`."""
 
     def transaction(self) -> AbstractAsyncContextManager[IntakeTransaction]: ...
-
-    async def attempts(self, hashes: Sequence[bytes]) -> Mapping[bytes, int]:
-        """How often the processing of each of these was begun and not finished; absent is never."""
-
-    async def begin_attempts(self, hashes: Sequence[bytes]) -> None:
-        """Commit that the processing of these begins now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,101 +110,22 @@ class Receiver:
         The next batch may be handed over meanwhile: the two overlap as far as their order allows.
         """
         turn = self._turns.next()
+        batch = Batch(
+            turn=turn,
+            store=self._store,
+            record=partial(self._record, turn),
+            reader=self._reader,
+            isolate=self._isolate,
+            retries=self._metrics.retries,
+        )
         try:
-            await self._settle_all([await opening.parcel() for opening in openings], turn)
+            await batch.settle([await opening.parcel() for opening in openings])
         except BaseException:
             turn.fail()
             raise
         turn.end()
 
-    async def _settle_all(self, parcels: Sequence[Parcel], turn: Turn) -> None:
-        hashes = list(hashes_of_redelivered(parcels))
-        if not hashes:
-            await self._settle(parcels, turn)
-            return
-        await turn.begin_anew()
-        attempts = await self._outlast(lambda: self._store.attempts(hashes))
-        for chunk, begun in chunks(parcels, attempts):
-            await self._retake(chunk, begun, turn)
-
-    async def _retake(self, parcels: Sequence[Parcel], begun: int, turn: Turn) -> None:
-        """Settle what may have killed a process before, after committing that it is begun again."""
-        if is_cornered(begun):
-            await self._settle_suspect(parcels[0], begun, turn)
-            return
-        hashes = list(hashes_of_redelivered(parcels))
-        await self._outlast(lambda: self._store.begin_attempts(hashes))
-        await self._settle([await self._opened(each) for each in parcels], turn)
-
-    async def _opened(self, closed: Parcel) -> Parcel:
-        delivery = closed.delivery
-        return parcel(delivery, await self._reader.read(delivery)) if delivery.redelivered else closed
-
-    async def _settle_suspect(self, unopened: Parcel, begun: int, turn: Turn) -> None:
-        suspect = unopened.delivery
-        survives = await survives_alone(
-            begun=begun,
-            begin=lambda: self._outlast(lambda: self._store.begin_attempts([fingerprint(suspect)])),
-            isolate=lambda: self._outlast(lambda: self._isolate(suspect)),
-        )
-        if survives:
-            await self._outlast(lambda: self._record([unopened], turn))  # which ends its attempts
-        else:
-            await self._keep(unopened, turn, "process", "kills_its_process", "its processing ended a process each time")
-
-    async def _settle(self, parcels: Sequence[Parcel], turn: Turn) -> None:
-        """Settle all or, where some cannot be, halve until the offender stands alone and is kept as unprocessable."""
-        try:
-            await self._outlast(self._recording(parcels, turn))
-        except ComesAgain:
-            raise
-        except Exception as exc:  # noqa: BLE001 - the outermost loop: what is not an outage is the payload's fault
-            if len(parcels) > 1:
-                middle = len(parcels) // 2
-                await self._settle(parcels[:middle], turn)
-                await self._settle(parcels[middle:], turn)
-                return
-            log.warning("unprocessable", stage="record", error=type(exc).__name__)
-            await self._keep(parcels[0], turn, "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
-
-    def _recording(self, parcels: Sequence[Parcel], turn: Turn) -> Callable[[], Awaitable[None]]:
-        """Record; what looks like an outage again and again, while the store answers, is a batch too large for it."""
-        outages = 0
-
-        async def record() -> None:
-            nonlocal outages
-            if outages >= _OUTAGES_BEFORE_HALVING and len(parcels) > 1:
-                await self._store.attempts([])
-                raise _TooLarge
-            try:
-                await self._record(parcels, turn)
-            except Exception as exc:
-                outages += isinstance(exc, StoreUnavailable)
-                await turn.begin_anew()
-                raise
-
-        return record
-
-    async def _keep(self, opened: Parcel, turn: Turn, stage: str, reason: str, detail: str) -> None:
-        key = next((arrival.message.key for arrival in opened.arrivals), None)
-        kept = refused(opened.delivery, Refusal(stage, reason, detail, key))
-        await self._outlast(lambda: self._record([kept], turn))
-
-    async def _outlast(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Repeat through outages for as long as they last, and through races a few times."""
-        async for attempt in stamina.retry_context(
-            on=_worth_repeating(self._metrics.retries),
-            attempts=None,
-            timeout=None,
-            wait_initial=0.05,
-            wait_max=5.0,
-            wait_jitter=0.1,
-        ):
-            with attempt:
-                return await work()
-        raise AssertionError("retry_context ends by returning or raising")
-
-    async def _record(self, parcels: Sequence[Parcel], turn: Turn) -> None:
+    async def _record(self, turn: Turn, parcels: Sequence[Parcel]) -> None:
         """Load, decide, record: one transaction, then the metrics of what has been committed."""
         arrivals = [arrival for parcel in parcels for arrival in parcel.arrivals]
         policy = self._policy()
@@ -257,26 +162,6 @@ class Receiver:
                 metrics.abandoned.labels(*place).inc()
                 if event.data["was"] == "offered":
                     metrics.offers.labels(ticket.routing.queue, "withdrawn").inc()
-
-
-class _TooLarge(Exception):
-    """The store answers, but does not get through with this batch."""
-
-
-def _worth_repeating(retries: prometheus_client.Counter) -> Callable[[Exception], bool]:
-    races = 0
-
-    def decide(exc: Exception) -> bool:
-        nonlocal races
-        if isinstance(exc, Overtaken):
-            return True
-        races += isinstance(exc, Raced)
-        repeats = isinstance(exc, StoreUnavailable) or (isinstance(exc, Raced) and races <= _RACES_BEFORE_BLAME)
-        if repeats:
-            retries.labels("race" if isinstance(exc, Raced) else "outage").inc()
-        return repeats
-
-    return decide
 
 
 def _channel(kept: Unprocessable) -> str:

@@ -1,5 +1,5 @@
 """Corners deliveries that may have ended their process: the more often one was begun and not finished, the fewer
-neighbours share its transaction, until it is tried alone in a process of its own. Leaves settling them to `receive`.
+neighbours share its transaction, until it is tried alone in a process of its own. Leaves settling them to `batch`.
 """
 
 import hashlib
