@@ -172,6 +172,11 @@ async def named(connection: Connection, name: str) -> Agent | None:
     return agent_of(row) if row else None
 
 
+async def lock_agents(connection: Connection, agents: Collection[AgentId]) -> None:
+    """Let nobody else give these agents anything, or take it, until the transaction ends; unknown ids are nobody."""
+    await connection.execute(SQL["lock_agents"], list(agents))
+
+
 def agent_of(row: asyncpg.Record) -> Agent:
     """The agent in a row with the columns id, name, teams and skills."""
     return Agent(id=row["id"], name=row["name"], teams=frozenset(row["teams"]), skills=frozenset(row["skills"]))

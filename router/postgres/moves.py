@@ -13,6 +13,7 @@ from router.domain.ticket import Requirement, TicketId, TicketState
 from router.domain.triage import Complexity
 from router.flow.moves import NewWait, Place, TicketNow
 from router.postgres import groups, hints, rows
+from router.postgres.agents import lock_agents
 from router.postgres.database import Connection
 from router.postgres.statements import load
 
@@ -26,7 +27,7 @@ class PostgresMoves:
         self._connection = connection
 
     async def lock_agents(self, agents: Collection[AgentId]) -> None:
-        await self._connection.execute(SQL["lock_agents"], list(agents))
+        await lock_agents(self._connection, agents)
 
     async def lock_customer(self, customer_id: CustomerId) -> Customer:
         row = await self._connection.fetchrow(SQL["lock_customer"], customer_id)

@@ -17,6 +17,7 @@ from router.flow.hold import Hold
 from router.flow.offers import Accepted, OfferedTicket
 from router.policy.model import Assignment
 from router.postgres import hints
+from router.postgres.agents import lock_agents
 from router.postgres.database import Connection, Database
 from router.postgres.rows import columns
 from router.postgres.statements import load
@@ -60,7 +61,7 @@ class PostgresDispatchRound:
 
     async def lock(self, agents: Collection[AgentId]) -> None:
         self._locked = list(agents)
-        await self._connection.execute(SQL["lock_agents"], self._locked)
+        await lock_agents(self._connection, self._locked)
 
     async def now(self) -> datetime:
         now: datetime = await self._connection.fetchval(SQL["now"])
@@ -85,7 +86,7 @@ class PostgresOffers:
     @asynccontextmanager
     async def answering(self, hold: Hold) -> AsyncIterator["PostgresAnswering"]:
         async with self._database.transaction("offers") as connection:
-            await connection.execute(SQL["lock_agents"], [hold.agent.id])
+            await lock_agents(connection, [hold.agent.id])
             yield PostgresAnswering(connection, hold)
 
 

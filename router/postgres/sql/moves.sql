@@ -1,11 +1,3 @@
--- name: lock_agents
--- First in the order of locks: agents, customer, conversations, tickets, each in id order.
-select id
-from agent
-where id = any ($1::bigint[])
-order by id
-for no key update
-
 -- name: lock_customer
 -- Second in the order of locks; the digest is rewritten from what is read here.
 select id, created_at, name, tier, is_blocked, contacts, reopened_count, last_agent_id

@@ -75,13 +75,6 @@ where agent.id = any ($1::bigint[])
   and agent.retired_at is null
   and (eligible.groups is not null or agent.id = any ($3::bigint[]))
 
--- name: lock_agents
--- Whoever gives or takes something of these agents does so one after another; in id order, so that nobody deadlocks.
-select from agent
-where id = any ($1::bigint[])
-order by id
-for no key update
-
 -- name: now
 -- The clock of all decisions.
 select statement_timestamp()
