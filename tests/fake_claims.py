@@ -33,7 +33,11 @@ class WaitingTicket:
 
 @dataclass(kw_only=True)
 class FakeClaims:
-    """Agents and tickets as dictionaries. `is_down` lets every round fail; `rounds` are the agents of each round."""
+    """Agents and tickets as dictionaries; `rounds` are the agents of each round.
+
+    `is_down` lets every round fail, `breaks_at_take` only once it has chosen. A closed `gate` holds rounds up before
+    they read, a closed `pen` before they write.
+    """
 
     agents: dict[AgentId, Agent] = field(default_factory=dict)
     limits: dict[AgentId, int] = field(default_factory=dict)
@@ -44,6 +48,8 @@ class FakeClaims:
     rounds: list[list[AgentId]] = field(default_factory=list)
     is_down: bool = False
     gate: asyncio.Event | None = None
+    pen: asyncio.Event | None = None
+    breaks_at_take: bool = False
 
     async def agent(self, *, teams: Collection[str] = ("simple",), skills: Collection[str] = ()) -> AgentId:
         agent_id = AgentId(len(self.agents) + 1)
@@ -161,6 +167,10 @@ class FakeRound:
         return heads
 
     async def take(self, matches: Sequence[Match], *, asked: int, policy_version: str) -> Sequence[Assignment]:
+        if self.store.pen:
+            await self.store.pen.wait()
+        if self.store.breaks_at_take:
+            raise StoreUnavailable
         free = [match for match in matches if self._is_free(match)]
         self.taken += free
         for match in free:

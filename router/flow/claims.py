@@ -1,13 +1,14 @@
 """Agents ask for their next ticket: all who wait in this process are served together, in one transaction a round.
 
-Leaves reading and taking to a store, and who is given what to `decide.offer`.
+While one round is written, the next one reads and chooses. Leaves reading and taking to a store, and who is given what
+to `decide.offer`.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Protocol
@@ -23,6 +24,9 @@ from router.policy.model import Policy, QueueMode
 
 POLL_S = 1.0
 """How often everybody who waits is looked at without any hint."""
+
+TOGETHER = 100
+"""How many agents one round serves at most: enough to share its cost, and the rest overlap with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +104,25 @@ class Request:
         self.until = 0.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Round:
+    """A round under way: for whom it is, and the tickets that it has chosen, each with its group."""
+
+    agents: Sequence[AgentId]
+    chosen: dict[TicketId, int] = field(default_factory=dict)
+    has_chosen: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def choose(self, matches: Iterable[Match]) -> None:
+        self.chosen.update((match.ticket_id, match.group) for match in matches)
+        self.has_chosen.set()
+
+
 class Claims:
     """The lane of one process: `run` serves whoever waits in `next`, round after round.
 
-    There is no timer: a round takes all who came during the last one. Nobody waits for a hint alone: `wake` is only
-    quicker than the look that everybody gets once a second. A ticket that was lost to another process is passed over
-    until the next look, so that whoever lost it gets another one at once.
+    There is no timer: a round takes all who came since the one before it began, and begins once that one has chosen.
+    Nobody waits for a hint alone: `wake` is only quicker than the look that everybody gets once a second. A ticket that
+    was lost to another process is passed over until the next look, so that whoever lost it gets another one at once.
     """
 
     def __init__(
@@ -117,6 +134,7 @@ class Claims:
         self._poll_s = poll_s
         self._requests: dict[AgentId, Request] = {}
         self._to_try: set[AgentId] = set()
+        self._under_way: list[Round] = []
         self._lost: set[TicketId] = set()
         self._work = asyncio.Event()
         self._has_ended = False
@@ -174,46 +192,78 @@ class Claims:
             await asyncio.sleep(self._poll_s)
 
     async def _serve(self) -> None:
+        async with asyncio.TaskGroup() as rounds:
+            before: asyncio.Task[None] | None = None
+            while True:
+                begun = Round(await self._who_asks())
+                self._under_way.append(begun)
+                serving = rounds.create_task(self._serve_together(begun))
+                await begun.has_chosen.wait()
+                if before:
+                    await before  # two rounds at once are enough: more agents share the one that begins then
+                before = serving
+
+    async def _who_asks(self) -> Sequence[AgentId]:
+        """Return, once there is anybody, who is to be tried, in order of arrival; nobody is in two rounds."""
         while True:
             await self._work.wait()
             self._work.clear()
-            tried, self._to_try = self._to_try, set()
-            # the requests are in order of arrival, what is to be tried is in none
-            if agents := [agent_id for agent_id in self._requests if agent_id in tried]:
-                await self._serve_together(agents)
             self._metrics.loop_success.labels("claims").set_to_current_time()
+            served = {agent_id for begun in self._under_way for agent_id in begun.agents}
+            # the requests are in order of arrival, what is to be tried is in none
+            free = [agent_id for agent_id in self._requests if agent_id in self._to_try and agent_id not in served]
+            agents = free[:TOGETHER]
+            self._to_try.difference_update(agents)
+            if len(agents) < len(free):
+                self._work.set()
+            if agents:
+                return agents
 
-    async def _serve_together(self, agents: Sequence[AgentId]) -> None:
+    async def _serve_together(self, begun: Round) -> None:
         try:
-            given = await self._round(agents)
+            given = await self._round(begun)
         except FrontdeskError as exc:
-            self._fail(agents, exc)
+            self._fail(begun.agents, exc)
         else:
-            self._settle(agents, given)
+            self._settle(begun.agents, given)
+        finally:
+            begun.has_chosen.set()
+            self._under_way.remove(begun)
+            self._work.set()  # who was to be tried meanwhile
 
-    async def _round(self, agents: Sequence[AgentId]) -> Given:
+    async def _round(self, begun: Round) -> Given:
         policy = self._policy()
-        async with self._store.round(agents) as claim_round:
+        async with self._store.round(begun.agents) as claim_round:
             roll = await claim_round.roll(policy.assignment.capacity)
             asking = [agent for agent in roll.asking if not agent.is_full]
             matches = await self._matches(claim_round, asking, policy) if asking else []
+            begun.choose(matches)
             taken = await claim_round.take(matches, asked=len(asking), policy_version=policy.version) if matches else []
         winners = {assignment.agent_id for assignment in taken}
         lost = [match for match in matches if match.agent_id not in winners]
         return Given(roll=roll, taken=taken, lost=lost)
 
     async def _matches(self, claim_round: ClaimRound, asking: Sequence[Asking], policy: Policy) -> Sequence[Match]:
-        read = partial(
-            claim_round.heads,
-            reserved_for=[agent.agent_id for agent in asking],
-            passing_over=self._lost,
-            outside=[name for name, queue in policy.queues.items() if queue.mode is QueueMode.PUSH],
-        )
+        read = partial(self._heads, claim_round, asking, policy)
         first = depths(asking)
         matches = offer(asking, await read(first))
         if more := deeper(asking, first, matches):
             matches = offer(asking, await read({**first, **more}))
         return matches
+
+    async def _heads(
+        self, claim_round: ClaimRound, asking: Sequence[Asking], policy: Policy, depths: Mapping[int, int]
+    ) -> Sequence[Head]:
+        """What is left to choose from: what the round before has chosen is not to be seen as taken yet."""
+        chosen = {ticket_id: group for begun in self._under_way for ticket_id, group in begun.chosen.items()}
+        gone = Counter(chosen.values())
+        heads = await claim_round.heads(
+            {group: depth + gone[group] for group, depth in depths.items()},
+            reserved_for=[agent.agent_id for agent in asking],
+            passing_over=self._lost,
+            outside=[name for name, queue in policy.queues.items() if queue.mode is QueueMode.PUSH],
+        )
+        return [head for head in heads if head[-1] not in chosen] if chosen else heads
 
     def _settle(self, agents: Collection[AgentId], given: Given) -> None:
         for assignment in (*given.roll.unseen, *given.taken):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
+from typing import Any
 
 import asyncpg
 
@@ -44,10 +45,10 @@ class PostgresRound:
     async def roll(self, default: Capacity) -> Roll:
         rows = {row["agent_id"]: row for row in await self._connection.fetch(SQL["roll"], _array(self._agents))}
         found = [rows[agent_id] for agent_id in self._agents if agent_id in rows]
-        others = [row for row in found if row["id"] is None]
+        others = [row for row in found if row["unseen"] is None]
         capacity_of = _capacities(default)
         return Roll(
-            unseen=[_assignment(row) for row in found if row["id"] is not None],
+            unseen=[_assignment(json.loads(row["unseen"])) for row in found if row["unseen"] is not None],
             withheld={row["agent_id"]: row["withheld"] for row in others if row["withheld"]},
             asking=[
                 Asking(row["agent_id"], row["groups"], capacity_of(row), Counter(row["held"]))
@@ -87,7 +88,7 @@ def _capacities(default: Capacity) -> Callable[[asyncpg.Record], Capacity]:
     return lambda row: adjusted(row["capacity"], row["weights"], row["most"])
 
 
-def _assignment(row: asyncpg.Record) -> Assignment:
+def _assignment(row: Mapping[str, Any]) -> Assignment:
     return Assignment(
         agent_id=row["agent_id"],
         lease=Lease(row["id"], row["lease_epoch"]),

@@ -6,8 +6,8 @@ order by id
 for no key update
 
 -- name: roll
--- How each agent stands: what they may be given, can carry and hold, and the oldest ticket assigned and never seen.
--- The array of agents is a subquery, to be read once and not for each row.
+-- How each agent stands: what they may be given, can carry and hold, and the oldest ticket assigned and never seen, as a
+-- document. The array of agents is a subquery, to be read once and not for each row.
 select
   agent.id as agent_id, agent.capacity, agent.weights, agent.most,
   case
@@ -16,21 +16,21 @@ select
     when presence.status <> 'available' then presence.status
   end as withheld,
   array(select group_id from agent_group where agent_group.agent_id = agent.id) as groups,
-  array(select channel from ticket where ticket.assigned_to = agent.id) as held,
-  unseen.id, unseen.lease_epoch, unseen.queue, unseen.channel, unseen.waited_s, unseen.met_target
+  coalesce(work.held, '{}') as held, work.unseen
 from agent
 left join presence on presence.agent_id = agent.id
-left join lateral (
+cross join lateral (
   select
-    id, lease_epoch, queue, channel, extract(epoch from assigned_at - enqueued_at)::float8 as waited_s,
-    assigned_at <= due_at as met_target
+    array_agg(channel) as held,
+    (array_agg(
+      json_build_object(
+        'id', id, 'lease_epoch', lease_epoch, 'agent_id', assigned_to, 'queue', queue, 'channel', channel,
+        'waited_s', extract(epoch from assigned_at - enqueued_at)::float8, 'met_target', assigned_at <= due_at
+      ) order by assigned_at, id
+    ) filter (where state = 'assigned' and not is_seen))[1] as unseen
   from ticket
-  where ticket.assigned_to = agent.id
-    and ticket.state = 'assigned'
-    and not ticket.is_seen
-  order by assigned_at, id
-  limit 1
-) as unseen on true
+  where assigned_to = agent.id
+) as work
 where agent.id = any ((select $1::text::bigint[])::bigint[])
 
 -- name: heads

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from router.domain.agent import Status
 from router.domain.capacity import Capacity
 from router.domain.errors import Refused, StoreUnavailable
-from router.flow.claims import Claims
+from router.flow.claims import TOGETHER, Claims
 from router.metrics import Metrics
 from router.policy.model import Policy
 from tests.assignment import UNLIMITED, a_policy
@@ -145,6 +145,75 @@ async def test_all_who_ask_during_a_round_share_the_next():
         given = {assignment.lease.ticket_id for assignment in await asyncio.gather(*asking)}
     assert given == set(store.tickets)
     assert store.rounds == [agents[:1], agents[1:]]
+
+
+async def test_while_a_round_is_written_the_next_one_chooses_from_what_it_left():
+    store = FakeClaims()
+    ada, grace = await store.agent(), await store.agent()
+    first, second = await store.queue(a_requirement()), await store.queue(a_requirement())
+    store.pen = asyncio.Event()
+    async with serving(store) as claims:
+        asking = [asyncio.create_task(claims.next(ada, LONG))]
+        await until_rounds(store, 1)
+        asking.append(asyncio.create_task(claims.next(grace, LONG)))
+        await until_rounds(store, 2)
+        await until_idle()
+        store.pen.set()
+        given = await asyncio.gather(*asking)
+    assert [assignment.lease.ticket_id for assignment in given] == [first, second]
+    assert store.rounds == [[ada], [grace]]
+
+
+async def test_what_a_failed_round_had_chosen_is_given_to_the_next():
+    store = FakeClaims()
+    ada, ticket_id = await store.agent(), await store.queue(a_requirement())
+    store.breaks_at_take = True
+    async with serving(store) as claims:
+        with pytest.raises(StoreUnavailable):
+            await claims.next(ada, NO_WAIT)
+        store.breaks_at_take = False
+        assert (await claims.next(ada, NO_WAIT)).lease.ticket_id == ticket_id
+
+
+async def test_no_more_than_two_rounds_are_under_way():
+    store = FakeClaims()
+    agents = [await store.agent() for _ in range(5)]
+    for _ in agents:
+        await store.queue(a_requirement())
+    store.pen = asyncio.Event()
+    async with serving(store) as claims:
+        asking = []
+        for agent_id in agents:
+            asking.append(asyncio.create_task(claims.next(agent_id, LONG)))
+            await until_idle()
+        store.pen.set()
+        await asyncio.gather(*asking)
+    assert store.rounds == [agents[:1], agents[1:2], agents[2:]]
+
+
+async def test_an_agent_is_in_one_round_at_a_time():
+    store = FakeClaims()
+    ada = await store.agent()
+    await store.queue(a_requirement())
+    store.pen = asyncio.Event()
+    async with serving(store) as claims:
+        asking = [asyncio.create_task(claims.next(ada, LONG))]
+        await until_rounds(store, 1)
+        asking.append(asyncio.create_task(claims.next(ada, LONG)))
+        claims.wake()
+        await until_idle()
+        assert store.rounds == [[ada]]
+        store.pen.set()
+        one, other = await asyncio.gather(*asking)
+    assert one == other
+
+
+async def test_many_who_ask_at_once_are_served_in_several_rounds_in_order():
+    store = FakeClaims()
+    agents = [await store.agent() for _ in range(TOGETHER + 1)]
+    async with serving(store) as claims:
+        await asyncio.gather(*(claims.next(agent_id, NO_WAIT) for agent_id in agents))
+    assert store.rounds == [agents[:TOGETHER], agents[TOGETHER:]]
 
 
 async def test_a_lost_answer_comes_again_under_the_same_lease():
