@@ -68,7 +68,11 @@ class Batch:
 
     async def _opened(self, closed: Parcel) -> Parcel:
         delivery = closed.delivery
-        return parcel(delivery, await self.reader.read(delivery)) if delivery.redelivered else closed
+        if not delivery.redelivered:
+            return closed
+        reading = self.reader.read(delivery)
+        self.reader.hasten()
+        return parcel(delivery, await reading)
 
     async def _settle_suspect(self, unopened: Parcel, begun: int) -> None:
         suspect = unopened.delivery

@@ -57,7 +57,10 @@ class Reader(Protocol):
     """Reads payloads, here or elsewhere."""
 
     def read(self, delivery: Delivery) -> "asyncio.Future[Reading]":
-        """Begin to read; the future fails for nothing: a delivery that stayed unread would be lost."""
+        """Read soon, beside others; the future fails for nothing: a delivery that stayed unread would be lost."""
+
+    def hasten(self) -> None:
+        """Read now what is to be read: somebody waits for it."""
 
 
 class Opener:
@@ -97,6 +100,9 @@ class ReaderHere:
         done: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
         done.set_result(self._opener.open(delivery.format, delivery.body, delivery.account))
         return done
+
+    def hasten(self) -> None:
+        """Nothing is left to be read."""
 
 
 def parcel(delivery: Delivery, reading: Reading) -> Parcel:

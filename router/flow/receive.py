@@ -118,6 +118,7 @@ class Receiver:
             isolate=self._isolate,
             retries=self._metrics.retries,
         )
+        self._reader.hasten()
         try:
             await batch.settle([await opening.parcel() for opening in openings])
         except BaseException:

@@ -44,7 +44,9 @@ async def a_reader(**options: Any) -> AsyncIterator[ReaderProcess]:
 
 
 async def read_all(reader: ReaderProcess, *deliveries: Delivery) -> list[Reading]:
-    return await asyncio.gather(*(reader.read(delivery) for delivery in deliveries))
+    readings = [reader.read(delivery) for delivery in deliveries]
+    reader.hasten()
+    return await asyncio.gather(*readings)
 
 
 def subjects(readings: list[Reading]) -> list[str | None]:
@@ -86,6 +88,25 @@ async def test_a_reader_that_ends_by_chance_is_replaced_and_nobody_is_blamed(tmp
 async def test_what_a_library_prints_is_not_taken_for_an_answer():
     async with a_reader() as reader:
         assert subjects(await read_all(reader, a_mail(PRINTS), a_mail(number=2))) == ["Parcel"] * 2
+
+
+async def test_many_are_read_at_once_and_a_few_when_somebody_waits_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(reading, "BEAT_EVERY_S", 3600)
+    async with a_reader() as reader:
+        many = [reader.read(a_mail(number=n)) for n in range(10)]
+        few = [reader.read(a_mail(number=n)) for n in range(10, 13)]
+        assert subjects(await asyncio.gather(*many)) == ["Parcel"] * 10
+        assert not any(each.done() for each in few)
+        reader.hasten()
+        assert subjects(await asyncio.gather(*few)) == ["Parcel"] * 3
+
+
+async def test_what_nobody_hastens_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reading, "BEAT_EVERY_S", 0.01)
+    async with a_reader() as reader:
+        assert subjects([await reader.read(a_mail())]) == ["Parcel"]
 
 
 async def test_whoever_asked_and_went_away_holds_nobody_up():
