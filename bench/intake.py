@@ -17,17 +17,14 @@ from statistics import median
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
-import aiormq
 import asyncpg
-from aiormq.channel import Channel
 from prometheus_client import CollectorRegistry
 
+from bench.paced import publication, publish_paced
 from bench.row import Row, Services, faster
 from bench.traffic import messages
-from router.flow.bus import Exchange, Publication
 from router.metrics import Metrics
 from router.postgres.migrate import migrate
-from router.rabbit.properties import properties_of
 from router.rabbit.publisher import RabbitPublisher, rabbit_publisher
 
 ROUNDS = 2
@@ -129,7 +126,10 @@ async def _pace(services: Services, side: Side, rate: float) -> Report:
     """Let the worker run at `rate` messages a second, published on time whether it keeps up or not."""
     count = int(rate * PACED_S)
     async with _database(services.database_url) as database_url:
-        publishing = asyncio.ensure_future(_publish_paced(services, messages(count, start=1_000_000), rate))
+        bodies = messages(count, start=1_000_000)
+        publishing = asyncio.ensure_future(
+            publish_paced(services.amqp_url or "", bodies, rate, starts_in_s=WORKER_STARTS_S)
+        )
         report = await _work(services, database_url, side, count)
         await publishing
         return report
@@ -140,40 +140,9 @@ async def _publish(publisher: RabbitPublisher, bodies: Iterable[bytes]) -> None:
 
     async def one(body: bytes) -> None:
         async with places:
-            await publisher.publish(_publication(body))
+            await publisher.publish(publication(body, due=time.time()))
 
     await asyncio.gather(*map(one, bodies))
-
-
-async def _publish_paced(services: Services, bodies: Iterable[bytes], rate: float) -> None:
-    """Without confirms and tasks: who makes the load should not be much of it."""
-    await asyncio.sleep(WORKER_STARTS_S)
-    connection = await aiormq.connect(services.amqp_url or "")
-    amqp_channel = await connection.channel(publisher_confirms=False)
-    assert isinstance(amqp_channel, Channel)  # its type says more than the interface's
-    begun = time.monotonic()
-    for number, body in enumerate(bodies):
-        await asyncio.sleep(begun + number / rate - time.monotonic())
-        publication = _publication(body)
-        await amqp_channel.basic_publish(
-            body,
-            exchange=publication.exchange,
-            routing_key=publication.routing_key,
-            properties=properties_of(publication),
-            wait=False,
-        )
-    await amqp_channel.close()  # which is answered after all that was sent before
-    await connection.close()
-
-
-def _publication(body: bytes) -> Publication:
-    return Publication(
-        exchange=Exchange.INBOUND,
-        routing_key="load.message.v1",
-        format="message.v1",
-        body=body,
-        message_id=repr(time.time()),
-    )
 
 
 async def _work(services: Services, database_url: str, side: Side, count: int) -> Report:
