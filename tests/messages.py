@@ -5,7 +5,9 @@ from itertools import count
 
 from channels.errors import Malformed
 from channels.message import Channel, Handle, HandleKind, InboundMessage, Parsed, ThreadHints
+from router.decide.gist import gist_of
 from router.flow.bus import Delivery
+from router.flow.intake import Arrival
 
 ACCOUNTS: Mapping[Channel, str] = {
     Channel.EMAIL: "support@acme.example",
@@ -77,6 +79,11 @@ class Mailroom:
         body = repr(contents).encode()
         self._parcels[body] = contents
         return Delivery(body=body, format="message.v1", redelivered=redelivered, routing_key="test.v1")
+
+    def arrival(self, message: InboundMessage) -> Arrival:
+        """The message as it is taken in, from a delivery of its own."""
+        gist = gist_of(message.subject or "", message.text)
+        return Arrival(message=message, delivery=self.deliver(message), gist=gist)
 
     def open(self, _format: str, body: bytes, _account: str | None) -> Parsed:
         if body not in self._parcels:

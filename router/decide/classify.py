@@ -1,13 +1,11 @@
 """Classify: is a query simple or complex, and why. Weighs the policy's signals; learns nothing."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import exp, fsum
 
 from router.domain.triage import Complexity, Query, Reason, Triage
 from router.policy.model import Measure, MeasureSignal, Trait, TraitSignal, TriagePolicy
-from router.policy.words import READ_CHARACTERS, as_words
 
 
 def classify(query: Query, policy: TriagePolicy) -> Triage:
@@ -23,8 +21,7 @@ def classify(query: Query, policy: TriagePolicy) -> Triage:
 
 
 def _reasons(query: Query, policy: TriagePolicy) -> Iterator[Reason]:
-    words = as_words(query.subject, query.text)
-    said = zip(policy.words, policy.lexicon.first_of_each(words), strict=True)
+    said = zip(policy.words, policy.lexicon.first_of_each(query.gist.words), strict=True)
     found = [(signal, phrase) for signal, phrase in said if phrase]
     reading = _Reading(query, topics=sum(signal.is_topic for signal, _ in found))
     for signal, phrase in found:
@@ -53,29 +50,15 @@ def _traits(query: Query, signals: tuple[TraitSignal, ...]) -> Iterator[Reason]:
             yield Reason(signal=signal.name, weight=signal.weight, words=f"{signal.trait} is {value}")
 
 
-# A question mark inside a word belongs to a link; several in a row are one question.
-_QUESTION = re.compile(r"\?+(?!\w)")
-
-
-def _questions(reading: _Reading) -> int:
-    text = reading.query.text[:READ_CHARACTERS].replace("\N{FULLWIDTH QUESTION MARK}", "?")
-    return len(_QUESTION.findall(text))
-
-
-def _capitals(reading: _Reading) -> int:
-    text = reading.query.text
-    return int(len(text) >= 20 and text.isupper())
-
-
 def _several(noun: str, before: str = "", after: str = "") -> Callable[[int], str]:
     return lambda count: f"{before}{count:,} {noun}{'' if count == 1 else 's'}{after}"
 
 
 _MEASURES: Mapping[Measure, tuple[Callable[[_Reading], int], Callable[[int], str]]] = {
-    Measure.QUESTIONS: (_questions, _several("question", before="asks ")),
-    Measure.CHARACTERS: (lambda reading: len(reading.query.text), _several("character", after=" long")),
+    Measure.QUESTIONS: (lambda reading: reading.query.gist.questions, _several("question", before="asks ")),
+    Measure.CHARACTERS: (lambda reading: reading.query.gist.characters, _several("character", after=" long")),
     Measure.ATTACHMENTS: (lambda reading: reading.query.attachments, _several("attachment")),
-    Measure.CAPITALS: (_capitals, lambda _: "written in capitals"),
+    Measure.CAPITALS: (lambda reading: int(reading.query.gist.in_capitals), lambda _: "written in capitals"),
     Measure.TOPICS: (lambda reading: reading.topics, _several("topic", before="touches ")),
     Measure.CONTACTS_7D: (lambda reading: reading.query.contacts_7d, _several("earlier contact", after=" in 7 days")),
     Measure.REOPENED: (

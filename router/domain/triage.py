@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import NamedTuple, NewType
 
 from channels.message import Channel
+
+Words = NewType("Words", str)
+"""The beginning of a text as case-folded words with single spaces between and around them."""
 
 
 class Complexity(StrEnum):
@@ -46,6 +50,18 @@ class Routing:
     policy_version: str
 
 
+class Gist(NamedTuple):
+    """What a message says, as triage looks at it. A plain tuple: it crosses processes.
+
+    `words` are those of subject and text; the rest is about the text alone.
+    """
+
+    words: Words
+    characters: int
+    questions: int
+    in_capitals: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What classify looks at: the message and the customer's counters as they were before it.
@@ -55,8 +71,7 @@ class Query:
     """
 
     channel: Channel
-    subject: str = ""
-    text: str = ""
+    gist: Gist
     attachments: int = 0
     language: str | None = None
     contacts_7d: int = 0
@@ -77,8 +92,7 @@ class Facts:
     language: str | None = None
     tier: str | None = None
     is_returning: bool = False
-    subject: str = ""
-    text: str = ""
+    words: Words = Words(" ")
     attributes: Mapping[str, str] = field(default_factory=dict)
     has_attachments: bool = False
 

@@ -15,7 +15,7 @@ from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
 from router.domain.mail_token import read_token
 from router.domain.ticket import Ticket, TicketState
-from router.domain.triage import Facts, Query, Routing, Triage
+from router.domain.triage import Facts, Gist, Query, Routing, Triage
 from router.flow.bus import Delivery
 from router.flow.changes import Outcome, Received, Unprocessable
 from router.flow.world import World, mail_references
@@ -26,10 +26,14 @@ _WEEK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """One parsed message with the delivery that brought it, the conversation that our token names, and its language."""
+    """One parsed message with the delivery that brought it.
+
+    With it what was read beside: its gist, the conversation that our token names, its language.
+    """
 
     message: InboundMessage
     delivery: Delivery
+    gist: Gist
     tokened: ConversationId | None = None
     language: str | None = None
 
@@ -208,8 +212,7 @@ def _query(matter: _Matter, world: World) -> Query:
     message, customer = matter.arrival.message, world.customer(matter.conversation.customer_id)
     return Query(
         channel=message.channel,
-        subject=message.subject or "",
-        text=message.text,
+        gist=matter.arrival.gist,
         attachments=len(message.attachments),
         language=matter.arrival.language,
         contacts_7d=customer.contacts_within(_WEEK, world.now),
@@ -230,8 +233,7 @@ def _facts(matter: _Matter, triage: Triage) -> Facts:
         language=triage.language,
         tier=matter.tier,
         is_returning=matter.customer.is_returning,
-        subject=message.subject or "",
-        text=message.text,
+        words=matter.arrival.gist.words,
         attributes=message.attributes,
         has_attachments=bool(message.attachments),
     )

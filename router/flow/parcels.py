@@ -8,8 +8,10 @@ from typing import NamedTuple, Protocol
 
 from channels.errors import Malformed
 from channels.message import InboundMessage, MalformedPart, MessageKey, Parsed
+from router.decide.gist import gist_of
 from router.decide.language import language_of
 from router.domain.conversation import ConversationId
+from router.domain.triage import Gist
 from router.flow.bus import Delivery
 from router.flow.changes import Unprocessable
 from router.flow.intake import Arrival, tokened_conversation
@@ -21,9 +23,10 @@ Languages = Callable[[], tuple[str, ...]]
 
 
 class Read(NamedTuple):
-    """A message, the conversation that a mail token of ours leads to, and the language that it is in."""
+    """A message, its gist, the conversation that a mail token of ours leads to, and the language that it is in."""
 
     message: InboundMessage
+    gist: Gist
     tokened: ConversationId | None
     language: str | None
 
@@ -64,7 +67,7 @@ class Reader(Protocol):
 
 
 class Opener:
-    """Parses payloads, reads our mail tokens and recognises languages: what needs no knowledge of the world."""
+    """Parses payloads, reads our mail tokens, tells language and words: what needs no knowledge of the world."""
 
     def __init__(self, parse: Parse, secret: bytes, languages: Languages) -> None:
         """`secret` signs our mail tokens; `languages` are those that the policy tells apart."""
@@ -83,8 +86,12 @@ class Opener:
             return Reading(refusal=unreadable(type(exc).__name__))
 
     def _read(self, message: InboundMessage) -> Read:
-        tokened = tokened_conversation(message, self._secret)
-        return Read(message, tokened, _hinted(message.language) or self._language_of(message))
+        return Read(
+            message=message,
+            gist=gist_of(message.subject or "", message.text),
+            tokened=tokened_conversation(message, self._secret),
+            language=_hinted(message.language) or self._language_of(message),
+        )
 
     def _language_of(self, message: InboundMessage) -> str | None:
         return language_of(f"{message.text}\n{message.subject or ''}".strip(), self._languages())
@@ -108,8 +115,8 @@ class ReaderHere:
 def parcel(delivery: Delivery, reading: Reading) -> Parcel:
     """The delivery with what was read in it."""
     arrivals = tuple(
-        Arrival(message=message, delivery=delivery, tokened=tokened, language=language)
-        for message, tokened, language in reading.read
+        Arrival(message=message, delivery=delivery, gist=gist, tokened=tokened, language=language)
+        for message, gist, tokened, language in reading.read
     )
     if reading.refusal is None:
         return Parcel(delivery=delivery, arrivals=arrivals)

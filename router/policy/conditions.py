@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from router.domain.triage import Facts
-from router.policy.words import Globs, WordList, as_words
+from router.policy.words import Globs, WordList
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def says(phrases: Iterable[str]) -> Condition:
     return Condition(
         "words",
         frozenset(words.phrases),
-        lambda facts: words.first_in(as_words(facts.subject, facts.text)) is not None,
+        lambda facts: words.first_in(facts.words) is not None,
         lambda _: "are others",
     )
 

@@ -5,10 +5,11 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
-from functools import lru_cache
 from typing import Self
 
 import ahocorasick
+
+from router.domain.triage import Words
 
 # A query says what it is about early; what follows in a very long mail is quoted logs and legal footers.
 READ_CHARACTERS = 8_000
@@ -18,21 +19,8 @@ _WORD = re.compile(r"\w+")
 _ASCII_WORDS = bytes(ord(chr(code).lower()) if re.match(r"\w", chr(code)) else 32 for code in range(128)).ljust(256)
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A text as case-folded words with single spaces between and around them."""
-
-    text: str
-
-    def around(self, needle: str, end: int) -> str:
-        """The whole words where the needle ends at this place."""
-        begin = self.text.rfind(" ", 0, end - len(needle) + 2) + 1
-        return self.text[begin : self.text.index(" ", end)]
-
-
-@lru_cache(maxsize=8)
 def as_words(subject: str, text: str) -> Words:
-    """The words of the first 8,000 characters. Classify and route ask for the same message, hence the small cache."""
+    """The words of the first 8,000 characters."""
     head = f"{subject}\n{text}"[:READ_CHARACTERS]
     return Words(f" {' '.join(split_words(head))} ")
 
@@ -55,11 +43,11 @@ class Lexicon:
     def first_of_each(self, words: Words) -> list[str | None]:
         """For each list, the text's own words where it says the list's first phrase that it says at all, or None."""
         found: list[tuple[int, str] | None] = [None] * self._lists
-        for end, entries in self._automaton.iter(words.text) if len(self._automaton) else ():
+        for end, entries in self._automaton.iter(words) if len(self._automaton) else ():
             for number, rank, needle in entries:
                 earlier = found[number]
                 if earlier is None or rank < earlier[0]:
-                    found[number] = rank, words.around(needle, end)
+                    found[number] = rank, _around(needle, end, words)
         return [entry and entry[1] for entry in found]
 
 
@@ -78,6 +66,12 @@ class WordList:
     def first_in(self, words: Words) -> str | None:
         """The text's own words where it says the first phrase of the list that it says at all, or None."""
         return self.lexicon.first_of_each(words)[0]
+
+
+def _around(needle: str, end: int, words: Words) -> str:
+    """The whole words where the needle ends at this place."""
+    begin = words.rfind(" ", 0, end - len(needle) + 2) + 1
+    return words[begin : words.index(" ", end)]
 
 
 def _needle(phrase: str) -> str:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from channels.message import Channel, InboundMessage, MessageKey
 from router.domain.errors import DataError, Raced
 from router.flow.changes import Changes, NewHandle, Outcome, Unprocessable
-from router.flow.intake import Arrival, take_in
+from router.flow.intake import take_in
 from router.flow.receive import IntakeStore, Wanted
 from router.flow.world import Snapshot, World
 from router.local.postgres import EmbeddedPostgres
@@ -107,7 +107,7 @@ async def take(store: IntakeStore, *messages: InboundMessage, finished: tuple[by
         snapshot, ids = await transaction.load(wanted)
         world = World(snapshot, ids)
         for message in messages:
-            take_in(Arrival(message=message, delivery=ROOM.deliver(message)), world, POLICY)
+            take_in(ROOM.arrival(message), world, POLICY)
         await transaction.record(world.changes, finished)
     return world.changes
 
@@ -117,7 +117,7 @@ async def take_blindly(store: IntakeStore, message: InboundMessage, then: Callab
     async with store.transaction() as transaction:
         snapshot, ids = await transaction.load(NOTHING)
         world = World(snapshot, ids)
-        take_in(Arrival(message=message, delivery=ROOM.deliver(message)), world, POLICY)
+        take_in(ROOM.arrival(message), world, POLICY)
         await transaction.record(world.changes, ())
         then()
 
@@ -260,7 +260,7 @@ async def test_an_ended_session_gives_way_to_the_next(store: IntakeStore):
         snapshot, ids = await transaction.load(replace(NOTHING, handles=frozenset({a_user().key})))
         a_week_later = World(replace(snapshot, now=snapshot.now + timedelta(days=7)), ids)
         message = a_chat()
-        take_in(Arrival(message=message, delivery=ROOM.deliver(message)), a_week_later, POLICY)
+        take_in(ROOM.arrival(message), a_week_later, POLICY)
         await transaction.record(a_week_later.changes, ())
     [second] = (await look(store, handles=frozenset({a_user().key}))).conversations
     assert second.id != first.id

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry
 from channels.message import Channel
 from router.domain.ticket import TicketState
 from router.flow.changes import Outcome
-from router.flow.intake import Arrival, take_in
+from router.flow.intake import take_in
 from router.flow.receive import Wanted
 from router.flow.world import World
 from router.metrics import Metrics
@@ -42,7 +42,7 @@ async def test_message_on_another_channel_joins_the_ticket_that_an_agent_holds(d
         )
         async with PostgresIntake(database).transaction() as transaction:
             world = World(*await transaction.load(wanted))
-            outcome = take_in(Arrival(message=message, delivery=Mailroom().deliver(message)), world, POLICY)
+            outcome = take_in(Mailroom().arrival(message), world, POLICY)
             await transaction.record(world.changes, ())
         [ticket] = await database.fetch("test", "select id, state, assigned_to, lease_epoch from ticket")
     assert outcome is Outcome.JOINED

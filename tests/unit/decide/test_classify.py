@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from channels.message import Channel
 from router.decide.classify import classify
+from router.decide.gist import gist_of
 from router.domain.triage import Complexity, Query
 from router.policy.parse import parse_policy
 
@@ -41,8 +42,8 @@ triage:
 SHIPPED = parse_policy((Path(__file__).parents[3] / "deploy/policy.yaml").read_text()).triage
 
 
-def a_query(text: str = "", channel: str = "chat", **others) -> Query:
-    return Query(channel=Channel(channel), text=text, **others)
+def a_query(text: str = "", channel: str = "chat", subject: str = "", **others) -> Query:
+    return Query(channel=Channel(channel), gist=gist_of(subject, text), **others)
 
 
 @pytest.mark.parametrize(
@@ -125,10 +126,13 @@ def test_the_shipped_policy_tells_plain_cases_apart(text: str, complexity: Compl
 any_query = st.builds(
     Query,
     channel=st.sampled_from(Channel),
-    subject=st.text(max_size=60),
-    text=st.one_of(
-        st.text(max_size=300),
-        st.lists(st.sampled_from(["refund", "court?", "opening hours", "idiots!", "\ud800"])).map(" ".join),
+    gist=st.builds(
+        gist_of,
+        subject=st.text(max_size=60),
+        text=st.one_of(
+            st.text(max_size=300),
+            st.lists(st.sampled_from(["refund", "court?", "opening hours", "idiots!", "\ud800"])).map(" ".join),
+        ),
     ),
     attachments=st.integers(0, 9),
     language=st.none() | st.text(max_size=6),

@@ -11,6 +11,7 @@ from channels.message import Channel
 from router.decide.route import explain_routes, route
 from router.domain.triage import Complexity, Considered, Facts, Routing
 from router.policy.parse import parse_policy
+from router.policy.words import as_words
 
 POLICY = parse_policy("""
 teams:
@@ -81,8 +82,7 @@ any_facts = st.builds(
     language=st.sampled_from([None, "de", "en", "xx"]),
     tier=st.sampled_from([None, "vip", "other"]),
     is_returning=st.booleans(),
-    subject=st.text(max_size=20),
-    text=st.text(max_size=50),
+    words=st.builds(as_words, subject=st.text(max_size=20), text=st.text(max_size=50)),
     has_attachments=st.booleans(),
 )
 

@@ -8,6 +8,7 @@ import pytest
 from channels.formats import FORMATS, parse, validate
 from channels.message import Automatic, InboundMessage
 from router.decide.classify import classify
+from router.decide.gist import gist_of
 from router.demo.cases import special_cases
 from router.demo.payloads import bounce, payload
 from router.demo.samples import Crowd, Sample, load_samples, shuffled
@@ -49,8 +50,7 @@ def asked(sample: Sample) -> Query:
     message = opened(payload(Crowd(Random(1)).person(), sample))
     return Query(
         channel=message.channel,
-        subject=message.subject or "",
-        text=message.text,
+        gist=gist_of(message.subject or "", message.text),
         attachments=0,
         language=None,
         contacts_7d=0,

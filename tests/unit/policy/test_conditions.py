@@ -8,6 +8,7 @@ from channels.message import Channel
 from router.domain.triage import Complexity, Facts
 from router.policy.conditions import When
 from router.policy.parse import parse_policy
+from router.policy.words import as_words
 
 POLICY = """
 teams: {all: {takes: any}}
@@ -27,8 +28,7 @@ FACTS = Facts(
     language="en",
     tier="vip",
     is_returning=True,
-    subject="Data-Protection",
-    text="Please REFUND my order. Die Rückerstattungen fehlen.",
+    words=as_words("Data-Protection", "Please REFUND my order. Die Rückerstattungen fehlen."),
     attributes={"plan": "Enterprise-L"},
 )
 

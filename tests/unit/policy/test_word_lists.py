@@ -42,4 +42,4 @@ def test_only_the_beginning_of_a_very_long_text_is_read():
 @given(st.text(), st.text())
 def test_any_text_can_be_searched_for_its_own_words(subject: str, text: str):
     words = as_words(subject, text)
-    assert all(WordList.of([word]).first_in(words) for word in words.text.split())
+    assert all(WordList.of([word]).first_in(words) for word in words.split())
