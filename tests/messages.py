@@ -82,8 +82,12 @@ class Mailroom:
 
     def arrival(self, message: InboundMessage) -> Arrival:
         """The message as it is taken in, from a delivery of its own."""
-        gist = gist_of(message.subject or "", message.text)
-        return Arrival(message=message, delivery=self.deliver(message), gist=gist)
+        return Arrival(
+            message=message,
+            delivery=self.deliver(message),
+            fingerprint=message.fingerprint,
+            gist=gist_of(message.subject or "", message.text),
+        )
 
     def open(self, _format: str, body: bytes, _account: str | None) -> Parsed:
         if body not in self._parcels:

@@ -28,11 +28,12 @@ _WEEK = timedelta(days=7)
 class Arrival:
     """One parsed message with the delivery that brought it.
 
-    With it what was read beside: its gist, the conversation that our token names, its language.
+    With it what was read beside: its fingerprint and gist, the conversation that our token names, its language.
     """
 
     message: InboundMessage
     delivery: Delivery
+    fingerprint: bytes
     gist: Gist
     tokened: ConversationId | None = None
     language: str | None = None
@@ -95,7 +96,7 @@ class _Matter:
 
 def _again(arrival: Arrival, earlier: Received, world: World) -> Outcome:
     """A repeated delivery changes nothing; another message under the same key is kept, never dropped."""
-    if earlier.fingerprint == arrival.message.fingerprint:
+    if earlier.fingerprint == arrival.fingerprint:
         return Outcome.DUPLICATE
     world.changes.unprocessable.append(
         Unprocessable(
@@ -199,7 +200,7 @@ def _received(arrival: Arrival, outcome: Outcome, ticket: Ticket | None, message
     world.put_received(
         Received(
             key=arrival.message.key,
-            fingerprint=arrival.message.fingerprint,
+            fingerprint=arrival.fingerprint,
             outcome=outcome,
             ticket_id=ticket.id if ticket else None,
             message_id=message_id,

@@ -23,9 +23,10 @@ Languages = Callable[[], tuple[str, ...]]
 
 
 class Read(NamedTuple):
-    """A message, its gist, the conversation that a mail token of ours leads to, and the language that it is in."""
+    """A message, its fingerprint and gist, the conversation that a mail token of ours leads to, and its language."""
 
     message: InboundMessage
+    fingerprint: bytes
     gist: Gist
     tokened: ConversationId | None
     language: str | None
@@ -88,6 +89,7 @@ class Opener:
     def _read(self, message: InboundMessage) -> Read:
         return Read(
             message=message,
+            fingerprint=message.fingerprint,
             gist=gist_of(message.subject or "", message.text),
             tokened=tokened_conversation(message, self._secret),
             language=_hinted(message.language) or self._language_of(message),
@@ -115,8 +117,15 @@ class ReaderHere:
 def parcel(delivery: Delivery, reading: Reading) -> Parcel:
     """The delivery with what was read in it."""
     arrivals = tuple(
-        Arrival(message=message, delivery=delivery, gist=gist, tokened=tokened, language=language)
-        for message, gist, tokened, language in reading.read
+        Arrival(
+            message=message,
+            delivery=delivery,
+            fingerprint=fingerprint,
+            gist=gist,
+            tokened=tokened,
+            language=language,
+        )
+        for message, fingerprint, gist, tokened, language in reading.read
     )
     if reading.refusal is None:
         return Parcel(delivery=delivery, arrivals=arrivals)
