@@ -94,7 +94,7 @@ create table handle (
 -- serves: a customer's handles on the ticket page; erasure
 create index handle_of_customer on handle (customer_id);
 
--- Where tickets wait: tickets with the same queue, skills, channel and weight form one group.
+-- Where tickets wait: tickets with the same queue, team, skills and channel form one group.
 
 create table skill_group (
   id bigint generated always as identity primary key,
@@ -102,8 +102,7 @@ create table skill_group (
   team text not null,
   skills text[] not null,
   channel text not null,
-  weight smallint not null default 1,
-  constraint one_group_for_equal_requirements unique (queue, team, skills, channel, weight)
+  constraint one_group_for_equal_requirements unique (queue, team, skills, channel)
 );
 
 -- which agents may be given tickets of which group; rewritten whenever skills, teams or groups change

@@ -52,14 +52,13 @@ OPEN_STATES = frozenset(TicketState) - {TicketState.RESOLVED, TicketState.ABANDO
 class Requirement:
     """What a waiting ticket asks of an agent; tickets with equal requirements wait in one group.
 
-    `skills` are sorted, so that equal sets are equal. `weight` is the share of an agent's capacity that one takes.
+    `skills` are sorted, so that equal sets are equal.
     """
 
     queue: str
     team: str
     skills: tuple[str, ...]
     channel: str
-    weight: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "skills", tuple(sorted(set(self.skills))))

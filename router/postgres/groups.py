@@ -36,7 +36,7 @@ async def regroup(connection: Connection, agent_id: AgentId) -> None:
 
 async def _find(connection: Connection, requirements: Collection[Requirement]) -> dict[Requirement, int]:
     rows = await connection.fetch(SQL["find_groups"], _recordset(requirements))
-    return {_requirement(row): row["id"] for row in rows}
+    return {requirement(row): row["id"] for row in rows}
 
 
 async def _make(connection: Connection, requirements: Collection[Requirement]) -> None:
@@ -45,14 +45,9 @@ async def _make(connection: Connection, requirements: Collection[Requirement]) -
     await connection.execute(SQL["fill_groups"], [row["id"] for row in made])
 
 
-def _requirement(row: asyncpg.Record) -> Requirement:
-    return Requirement(
-        queue=row["queue"],
-        team=row["team"],
-        skills=tuple(row["skills"]),
-        channel=row["channel"],
-        weight=row["weight"],
-    )
+def requirement(row: asyncpg.Record) -> Requirement:
+    """What the ticket or group in a row asks of an agent."""
+    return Requirement(queue=row["queue"], team=row["team"], skills=tuple(row["skills"]), channel=row["channel"])
 
 
 def _recordset(requirements: Collection[Requirement]) -> str:

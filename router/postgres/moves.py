@@ -135,13 +135,7 @@ def _ticket(row: asyncpg.Record) -> TicketNow:
 def place(row: asyncpg.Record) -> Place:
     """Where the ticket in a row waits, and since when."""
     return Place(
-        requirement=Requirement(
-            queue=row["queue"],
-            team=row["team"],
-            skills=tuple(row["skills"]),
-            channel=row["channel"],
-            weight=row["weight"],
-        ),
+        requirement=groups.requirement(row),
         enqueued_at=row["enqueued_at"],
         due_at=row["due_at"],
         relaxed=row["relaxed"],

@@ -12,7 +12,7 @@ import asyncpg
 
 from router.decide.relax import Relaxed, Waiting
 from router.domain.customer import AgentId
-from router.domain.ticket import Requirement, TicketState
+from router.domain.ticket import TicketState
 from router.flow.ticket_timers import Expired, Turned
 from router.policy.model import Policy
 from router.postgres import groups, hints
@@ -108,13 +108,7 @@ def _waiting(row: asyncpg.Record) -> Waiting:
     return Waiting(
         id=row["id"],
         route=row["route"],
-        requirement=Requirement(
-            queue=row["queue"],
-            team=row["team"],
-            skills=tuple(row["skills"]),
-            channel=row["channel"],
-            weight=row["weight"],
-        ),
+        requirement=groups.requirement(row),
         enqueued_at=row["enqueued_at"],
         due_at=row["due_at"],
         relaxed=row["relaxed"],

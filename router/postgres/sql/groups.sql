@@ -1,9 +1,9 @@
 -- name: find_groups
 -- The groups of the requirements, as far as they exist.
-select skill_group.id, skill_group.queue, skill_group.team, skill_group.skills, skill_group.channel, skill_group.weight
+select skill_group.id, skill_group.queue, skill_group.team, skill_group.skills, skill_group.channel
 from jsonb_to_recordset($1::jsonb)
-  as required (queue text, team text, skills text[], channel text, weight smallint)
-join skill_group using (queue, team, skills, channel, weight)
+  as required (queue text, team text, skills text[], channel text)
+join skill_group using (queue, team, skills, channel)
 
 -- name: serialise_groups
 -- From here to the end of the transaction nobody else makes a group or changes who is eligible for one.
@@ -12,10 +12,10 @@ select pg_advisory_xact_lock(hashtextextended('frontdesk.groups', 0))
 
 -- name: insert_groups
 -- Makes the groups that are still missing and says which those were.
-insert into skill_group (queue, team, skills, channel, weight)
-select queue, team, skills, channel, weight
+insert into skill_group (queue, team, skills, channel)
+select queue, team, skills, channel
 from jsonb_to_recordset($1::jsonb)
-  as required (queue text, team text, skills text[], channel text, weight smallint)
+  as required (queue text, team text, skills text[], channel text)
 on conflict on constraint one_group_for_equal_requirements do nothing
 returning id
 

@@ -165,10 +165,9 @@ from closed
 -- A ticket with what may hold it up.
 select
   ticket.id, ticket.channel, ticket.queue, ticket.team, ticket.skills, ticket.state, ticket.route, ticket.enqueued_at,
-  ticket.due_at, ticket.relaxed, ticket.relax_at, ticket.state_until, ticket.preferred_until, skill_group.weight,
+  ticket.due_at, ticket.relaxed, ticket.relax_at, ticket.state_until, ticket.preferred_until,
   statement_timestamp() as now, ticket.preferred_agent_id,
   (select name from agent where agent.id = ticket.assigned_to) as holder
 from ticket
-join skill_group on skill_group.id = ticket.group_id
 where ticket.id = $1
   and ($2::text[] is null or ticket.team = any ($2))

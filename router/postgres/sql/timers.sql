@@ -231,8 +231,7 @@ from woken
 -- Waiting tickets whose next step is due, locked until the end of the transaction.
 select
   ticket.id, ticket.route, ticket.queue, ticket.team, ticket.skills, ticket.channel, ticket.enqueued_at,
-  ticket.due_at, ticket.relaxed, statement_timestamp() as now,
-  (select weight from skill_group where skill_group.id = ticket.group_id) as weight
+  ticket.due_at, ticket.relaxed, statement_timestamp() as now
 from ticket
 where ticket.state = 'queued'
   and ticket.relax_at <= statement_timestamp()

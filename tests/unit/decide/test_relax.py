@@ -43,7 +43,7 @@ def waiting(
     return Waiting(
         id=7,
         route=route,
-        requirement=Requirement(queue=queue, team=team, skills=("german", "tax"), channel="chat", weight=2),
+        requirement=Requirement(queue=queue, team=team, skills=("german", "tax"), channel="chat"),
         enqueued_at=NOON,
         due_at=NOON + minutes(due_in),
         relaxed=relaxed,
@@ -64,7 +64,7 @@ def test_steps_are_taken_in_order_when_their_time_has_come(after, queue, skills,
     relaxed = relax(waiting(), POLICY, NOON + minutes(after))
     asked = relaxed.ticket.requirement
     assert (asked.queue, asked.team) == (queue, POLICY.queues[queue].team)
-    assert (asked.skills, asked.weight, relaxed.ticket.due_at) == (skills, 2, NOON + minutes(due))
+    assert (asked.skills, relaxed.ticket.due_at) == (skills, NOON + minutes(due))
     assert relaxed.relax_at == (None if next_at is None else NOON + minutes(next_at))
 
 
