@@ -146,7 +146,7 @@ async def deployment(settings: Settings, *, name: str, join: bool = True) -> Asy
             metrics=metrics,
             database=database,
             operations=PostgresOperations(database),
-            hints=Hints(dsn),
+            hints=Hints(dsn, metrics),
         )
 
 
@@ -243,7 +243,7 @@ def _api(
     metrics, database = shared.metrics, shared.database
     claims = Claims(PostgresClaims(database), metrics, policy=policy.current)
     loops.start("claims", claims.run())
-    loops.start("wake", _wake(claims, shared.hints.subscribe(QUEUED)))
+    shared.hints.tell(claims.wake, QUEUED)
     presences = Presences(PostgresPresence(database), policy.current, metrics)
     loops.start("presence", every(LOOK_EVERY_S, "presence", presences.renew_staying, metrics))
     streams = Streams(
@@ -358,13 +358,6 @@ def settle_memory() -> None:
 
 def _holder() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-async def _wake(claims: Claims, queued: asyncio.Event) -> None:
-    while True:
-        await queued.wait()
-        queued.clear()
-        claims.wake()
 
 
 class _Loops:

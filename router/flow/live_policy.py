@@ -50,6 +50,7 @@ class LivePolicy:
         while True:
             if await self.reload() or not remembered:
                 remembered = await self._keep()
+            self._metrics.loop_success.labels("policy").set_to_current_time()
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def reload(self) -> bool:

@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
 import asyncpg
 import structlog
 
+from router.metrics import Metrics
 from router.postgres.database import Connection
 from router.postgres.statements import load
 
@@ -36,23 +38,25 @@ class Hints:
     The connection must be a direct one: LISTEN gets nothing through a pooler in transaction mode.
     """
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, metrics: Metrics) -> None:
         self._dsn = dsn
-        self._events: dict[str, list[asyncio.Event]] = {}
+        self._metrics = metrics
+        self._wakers: dict[str, list[Callable[[], None]]] = {}
+
+    def tell(self, wake: Callable[[], None], channel: str) -> None:
+        """Call `wake` at each notification; only what is asked for before `run` starts is listened for."""
+        self._wakers.setdefault(channel, []).append(wake)
 
     def subscribe(self, channel: str) -> asyncio.Event:
-        """Return an event that is set at each notification; clear it before looking, wait for it after.
-
-        Subscribe before `run` starts.
-        """
+        """Return an event that is set at each notification; clear it before looking, wait for it after."""
         event = asyncio.Event()
-        self._events.setdefault(channel, []).append(event)
+        self.tell(event.set, channel)
         return event
 
     @property
     def are_awaited(self) -> bool:
-        """Whether anybody has subscribed."""
-        return bool(self._events)
+        """Whether anybody is to be told of anything."""
+        return bool(self._wakers)
 
     async def run(self) -> NoReturn:
         """Listen until cancelled."""
@@ -66,9 +70,10 @@ class Hints:
     async def _listen(self) -> NoReturn:
         connection = await asyncpg.connect(self._dsn, timeout=CONNECT_S, command_timeout=CONNECT_S)
         try:
-            for channel in self._events:
+            for channel in self._wakers:
                 await connection.add_listener(channel, self._wake)
             while True:  # a connection that died silently is found by asking
+                self._metrics.loop_success.labels("hints").set_to_current_time()
                 await asyncio.sleep(CHECK_EVERY_S)
                 await connection.execute("select 1")
         finally:
@@ -76,5 +81,5 @@ class Hints:
                 await connection.close(timeout=CONNECT_S)
 
     def _wake(self, _connection: Any, _pid: int, channel: str, _payload: object) -> None:
-        for event in self._events[channel]:
-            event.set()
+        for wake in self._wakers[channel]:
+            wake()

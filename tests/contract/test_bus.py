@@ -52,7 +52,7 @@ async def rabbit_bus(amqp_url: str) -> AsyncIterator[Bus]:
 @pytest.fixture
 async def table_bus(database_url: str) -> AsyncIterator[Bus]:
     metrics = Metrics(CollectorRegistry())
-    hints = Hints(database_url)
+    hints = Hints(database_url, metrics)
     async with connected(database_url, metrics, size=6, name="test") as database, running(hints.run()):
         yield Bus(
             PostgresPublisher(database, metrics),

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 import pytest
+from prometheus_client import CollectorRegistry
 
 from router.domain.actor import Actor
 from router.domain.agent import Role
 from router.flow.hold import Hold
 from router.flow.offers import Offers
 from router.flow.transfer import Destination
+from router.metrics import Metrics
+from router.postgres import hints
 from router.postgres.offers import PostgresOffers
 from tests.api_client import Api, running_api
 from tests.builders import an_agent
@@ -26,6 +29,7 @@ routes:
 triage: {bias: -1}
 """
 DEADLINE_S = 10
+LISTENED = "router_loop_last_success_timestamp_seconds", {"loop": "hints"}
 OFFER = "update ticket set state = 'offered', state_until = now() + interval '1 minute'"
 
 
@@ -72,3 +76,37 @@ async def test_what_waits_anew_is_heard_of_at_once(database_url: str, before: St
         async with hearing(database_url) as heard, asyncio.timeout(DEADLINE_S):
             await move(api, hold)
             assert {await heard.get(), await heard.get()} == {"frontdesk_queued", "frontdesk_agents"}
+
+
+@asynccontextmanager
+async def listening(database_url: str, metrics: Metrics, wake: Callable[[], None]) -> AsyncIterator[None]:
+    heard = hints.Hints(database_url, metrics)
+    heard.tell(wake, hints.QUEUED)
+    running = asyncio.create_task(heard.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+async def test_a_hint_wakes_whoever_is_to_be_told(database_url: str):
+    woken = asyncio.Event()
+    async with running_api(database_url) as api, listening(database_url, api.metrics, woken.set):
+        async with asyncio.timeout(DEADLINE_S):
+            while not woken.is_set():  # until it listens, nobody hears
+                async with api.database.transaction("test") as connection:
+                    await hints.hint(connection, hints.QUEUED)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), 0.1)
+
+
+async def test_each_proof_that_the_database_is_listened_to_is_reported(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(hints, "CHECK_EVERY_S", 0.001)
+    metrics, reported = Metrics(CollectorRegistry()), set[float | None]()
+    async with listening(database_url, metrics, lambda: None), asyncio.timeout(DEADLINE_S):
+        while len(reported - {None}) < 3:
+            reported.add(metrics.registry.get_sample_value(*LISTENED))
+            await asyncio.sleep(0)

@@ -43,12 +43,13 @@ async def test_a_thousand_agents_cost_one_statement_a_look_and_one_listen(databa
     statements: list[str] = []
     async with a_database(database_url, statements) as database, AsyncExitStack() as running:
         await database.execute("test", FILL)
-        hints = Hints(database_url)
+        metrics = Metrics(CollectorRegistry())
+        hints = Hints(database_url, metrics)
         streams = Streams(
             store=PostgresStream(database),
             staying=nullcontext,
             policy=lambda: POLICY,
-            metrics=Metrics(CollectorRegistry()),
+            metrics=metrics,
             hint=hints.subscribe(AGENTS),
             poll_s=NEVER_S,
         )

@@ -32,7 +32,7 @@ def restartable(server_url: str) -> Iterator[PostgresServer]:
 
 @asynccontextmanager
 async def consuming(database: Database, take: Take) -> AsyncIterator[PostgresConsumer]:
-    consumer = PostgresConsumer(database, METRICS, Hints("not listening"))
+    consumer = PostgresConsumer(database, METRICS, Hints("not listening", METRICS))
     running = asyncio.create_task(consumer.run(take))
     try:
         yield consumer

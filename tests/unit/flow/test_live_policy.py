@@ -95,7 +95,8 @@ async def test_each_version_is_remembered_also_after_an_outage(monkeypatch: pyte
     monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.001)
     file, memory = File(text("4h")), Memory()
     memory.outages = 2
-    policy = live(file, memory)
+    registry = CollectorRegistry()
+    policy = live(file, memory, registry)
     running = asyncio.create_task(policy.run())
     async with asyncio.timeout(DEADLINE_S):
         while not memory.versions:
@@ -109,3 +110,4 @@ async def test_each_version_is_remembered_also_after_an_outage(monkeypatch: pyte
     running.cancel()
     await asyncio.wait([running])
     assert memory.versions == [first, policy.current().version]
+    assert registry.get_sample_value("router_loop_last_success_timestamp_seconds", {"loop": "policy"})
