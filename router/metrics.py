@@ -4,6 +4,8 @@ Counters and histograms are exported by the role that does the work; the gauges 
 alone (the one that holds the duty), so that nothing is counted twice however many processes run.
 """
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 WAIT_BUCKETS = (1, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
@@ -18,164 +20,109 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        duration = partial(histogram, buckets=FAST_BUCKETS)
+        wait = partial(histogram, buckets=WAIT_BUCKETS)
+
         # intake
-        self.received = Counter(
-            "router_messages_received_total",
-            "Messages taken in, by what became of them.",
-            ["channel", "outcome"],
-            registry=registry,
+        self.received = counter(
+            "router_messages_received_total", "Messages taken in, by what became of them.", ["channel", "outcome"]
         )
-        self.unprocessable = Counter(
+        self.unprocessable = counter(
             "router_messages_unprocessable_total",
             "Payloads kept as unprocessable, by the stage that refused them.",
             ["channel", "stage"],
-            registry=registry,
         )
-        self.ingest_lag = Histogram(
+        self.ingest_lag = histogram(
             "router_ingest_lag_seconds",
             "From publishing by the integration to the committed ticket.",
-            registry=registry,
             buckets=LAG_BUCKETS,
         )
-        self.batch_size = Histogram(
-            "router_intake_batch_messages",
-            "Messages that shared one transaction.",
-            registry=registry,
-            buckets=BATCH_BUCKETS,
+        self.batch_size = histogram(
+            "router_intake_batch_messages", "Messages that shared one transaction.", buckets=BATCH_BUCKETS
         )
-        self.stage = Histogram(
-            "router_stage_seconds", "Time a batch spent in a stage.", ["stage"], registry=registry, buckets=FAST_BUCKETS
-        )
-        self.retries = Counter(
-            "router_transaction_retries_total", "Transactions repeated, by why.", ["reason"], registry=registry
-        )
-        self.queued = Counter(
+        self.stage = duration("router_stage_seconds", "Time a batch spent in a stage.", ["stage"])
+        self.retries = counter("router_transaction_retries_total", "Transactions repeated, by why.", ["reason"])
+        self.queued = counter(
             "router_tickets_queued_total",
             "Waits begun, by why: tickets new, reopened, transferred, reassigned or woken.",
             ["queue", "channel", "reason"],
-            registry=registry,
         )
         # desk
-        self.answered = Counter(
+        self.answered = counter(
             "router_tickets_answered_total",
             "Tickets assigned to an agent, by whether the target was met.",
             ["queue", "channel", "within_target"],
-            registry=registry,
         )
-        self.wait = Histogram(
-            "router_queue_wait_seconds",
-            "From the beginning of the wait to the assignment.",
-            ["queue", "channel"],
-            registry=registry,
-            buckets=WAIT_BUCKETS,
+        self.wait = wait(
+            "router_queue_wait_seconds", "From the beginning of the wait to the assignment.", ["queue", "channel"]
         )
-        self.first_reply = Histogram(
+        self.first_reply = wait(
             "router_first_reply_seconds",
             "From the ticket's first message to the first human reply.",
             ["queue", "channel"],
-            registry=registry,
-            buckets=WAIT_BUCKETS,
         )
-        self.resolved = Counter(
+        self.resolved = counter(
             "router_tickets_resolved_total",
             "Contacts that agents and leads ended, merges included; again each time one goes on, in wrap-up or later.",
             ["queue", "channel"],
-            registry=registry,
         )
-        self.abandoned = Counter(
+        self.abandoned = counter(
             "router_tickets_abandoned_total",
             "Tickets whose customer left before they were resolved, as intake was told or an agent said.",
             ["queue", "channel"],
-            registry=registry,
         )
         # streams
-        self.streams = Gauge(
-            "router_streams_connected", "Streams to agents that this process has open.", registry=registry
-        )
-        self.stream_poll = Histogram(
+        self.streams = gauge("router_streams_connected", "Streams to agents that this process has open.")
+        self.stream_poll = duration(
             "router_stream_poll_seconds",
             "Time to read what connected agents have in hand, all of them at once, and to see what is new.",
-            registry=registry,
-            buckets=FAST_BUCKETS,
         )
         # offers, by whoever ended them: `api`, `intake` or `timers`
-        self.offers = Counter(
+        self.offers = counter(
             "router_offers_total",
             "Offers of tickets that ended: accepted, declined, expired or withdrawn.",
             ["queue", "outcome"],
-            registry=registry,
         )
-        self.time_to_accept = Histogram(
+        self.time_to_accept = histogram(
             "router_offer_accept_seconds",
             "From the offer of a ticket to its acceptance.",
             ["queue"],
-            registry=registry,
             buckets=ACCEPT_BUCKETS,
         )
         # timers, by the holder of the duty
-        self.waiting = Gauge(
-            "router_queue_waiting_tickets", "Tickets waiting in a queue.", ["queue"], registry=registry
-        )
-        self.longest_wait = Gauge(
-            "router_queue_longest_wait_seconds", "Age of the oldest wait in a queue.", ["queue"], registry=registry
-        )
-        self.overdue = Gauge(
-            "router_queue_overdue_tickets", "Waiting tickets past their target.", ["queue"], registry=registry
-        )
-        self.outbox_age = Gauge(
-            "router_outbox_oldest_seconds", "Age of the oldest reply not yet handed to the bus.", registry=registry
-        )
-        self.outbox_pending = Gauge(
-            "router_outbox_pending_messages", "Replies not yet handed to the bus.", registry=registry
-        )
+        self.waiting = gauge("router_queue_waiting_tickets", "Tickets waiting in a queue.", ["queue"])
+        self.longest_wait = gauge("router_queue_longest_wait_seconds", "Age of the oldest wait in a queue.", ["queue"])
+        self.overdue = gauge("router_queue_overdue_tickets", "Waiting tickets past their target.", ["queue"])
+        self.outbox_age = gauge("router_outbox_oldest_seconds", "Age of the oldest reply not yet handed to the bus.")
+        self.outbox_pending = gauge("router_outbox_pending_messages", "Replies not yet handed to the bus.")
         # deliver
-        self.replies_failed = Counter(
+        self.replies_failed = counter(
             "router_replies_failed_total",
             "Attempts to hand a reply to the bus that failed for the reply's own sake; it stays in the outbox.",
-            registry=registry,
         )
         # every process
-        self.database = Histogram(
+        self.database = duration(
             "router_database_seconds",
             "From asking for a connection to the end of the transaction; in `outbox` the bus confirms meanwhile.",
             ["flow"],
-            registry=registry,
-            buckets=FAST_BUCKETS,
         )
-        self.broker = Histogram(
-            "router_broker_seconds",
-            "Time until the bus confirmed or settled.",
-            ["operation"],
-            registry=registry,
-            buckets=FAST_BUCKETS,
-        )
-        self.consumers_expected = Gauge(
-            "router_consumers_expected", "Consumers this process should have on the bus.", registry=registry
-        )
-        self.consumers_actual = Gauge(
-            "router_consumers_actual", "Consumers of the inbound queue that the bus reports.", registry=registry
-        )
-        self.broker_ready = Gauge(
+        self.broker = duration("router_broker_seconds", "Time until the bus confirmed or settled.", ["operation"])
+        self.consumers_expected = gauge("router_consumers_expected", "Consumers this process should have on the bus.")
+        self.consumers_actual = gauge("router_consumers_actual", "Consumers of the inbound queue that the bus reports.")
+        self.broker_ready = gauge(
             "router_broker_ready_messages",
             "Messages that wait in a queue of the broker, as each intake process sees it.",
             ["broker_queue"],
-            registry=registry,
         )
-        self.loop_success = Gauge(
-            "router_loop_last_success_timestamp_seconds",
-            "When a background loop last did its work.",
-            ["loop"],
-            registry=registry,
+        self.loop_success = gauge(
+            "router_loop_last_success_timestamp_seconds", "When a background loop last did its work.", ["loop"]
         )
-        self.policy_reload = Gauge(
-            "router_policy_last_reload_successful",
-            "1 if the policy file as it stands now is in use.",
-            registry=registry,
+        self.policy_reload = gauge(
+            "router_policy_last_reload_successful", "1 if the policy file as it stands now is in use."
         )
-        self.requests = Histogram(
-            "router_http_request_seconds",
-            "Time to answer, by endpoint as declared.",
-            ["endpoint", "method", "status"],
-            registry=registry,
-            buckets=FAST_BUCKETS,
+        self.requests = duration(
+            "router_http_request_seconds", "Time to answer, by endpoint as declared.", ["endpoint", "method", "status"]
         )
