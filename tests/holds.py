@@ -46,3 +46,8 @@ async def row(api: Api, ticket_id: int) -> Any:
     """The ticket's row."""
     [found] = await api.database.fetch("test", "select * from ticket where id = $1", ticket_id)
     return found
+
+
+def place(row: Any) -> tuple[Any, ...]:
+    """Where a ticket waits, and since when."""
+    return tuple(row[name] for name in ("queue", "team", "skills", "enqueued_at", "due_at"))

@@ -1,10 +1,8 @@
-"""A lead's tools on a real PostgreSQL."""
+"""A lead's tools on a real PostgreSQL, but for undoing."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -14,14 +12,9 @@ from router.domain.customer import Contact, ContactOutcome
 from router.domain.errors import Conflict, Invalid, NotFound, Refused
 from router.flow.hold import Hold
 from router.flow.transfer import Destination
-from router.policy.parse import parse_policy
-from router.postgres.intake import PostgresIntake
-from router.postgres.timers import PostgresTimers
 from tests.api_client import Api, running_api
-from tests.builders import ADA, NOON, a_conversation, a_customer, a_ticket, an_agent
-from tests.holds import a_hold, history, page, row, waiting_for_locks
-from tests.intake import MAILROOM, a_receiver
-from tests.messages import a_message
+from tests.builders import ADA, NOON, a_customer, a_ticket, an_agent
+from tests.holds import a_hold, history, page, place, row, waiting_for_locks
 
 POLICY = """
 teams:
@@ -54,10 +47,6 @@ async def grace(api: Api) -> Agent:
 @pytest.fixture
 async def lead(api: Api) -> Actor:
     return Actor(role=Role.LEAD, agent=await an_agent(api.database, "Linus"))
-
-
-def place(ticket: Any) -> tuple[Any, ...]:
-    return tuple(ticket[name] for name in ("queue", "team", "skills", "enqueued_at", "due_at"))
 
 
 async def audited(api: Api) -> list[tuple[str, str, str]]:
@@ -157,106 +146,6 @@ async def conflict(work: Awaitable[object]) -> str:
     with pytest.raises(Conflict) as refused:
         await work
     return str(refused.value)
-
-
-async def test_undo_gives_a_transferred_ticket_its_place_back(api: Api, grace: Agent):
-    hold = await a_hold(api, grace, skills=("german",))
-    before = await row(api, hold.lease.ticket_id)
-    await api.desk.transfer(hold, Destination(queue="expert"))
-    await api.lead.undo(ADMIN, hold.lease.ticket_id)
-    after = await row(api, hold.lease.ticket_id)
-    assert place(after) == place(before)
-    assert (after["state"], after["skills"]) == ("queued", ["german"])
-    kind, state, actor, data = (await history(api, hold))[-1]
-    assert (kind, state, actor, data["reason"]) == ("reassign", "queued", "admin", "undone")
-
-
-async def test_undo_takes_a_misrouted_ticket_from_whoever_holds_it(api: Api, grace: Agent):
-    alan = await api.agent(await an_agent(api.database, "Alan", teams=["specialists"]))
-    hold = await a_hold(api, grace)
-    await api.desk.transfer(hold, Destination(queue="expert"))
-    lease = (await alan.post("/v1/me/next")).json["lease"]
-    await api.lead.undo(ADMIN, hold.lease.ticket_id)
-    assert (await alan.post(f"/v1/tickets/{hold.lease.ticket_id}/resolve", lease=lease)).status == 404
-    assert (await row(api, hold.lease.ticket_id))["queue"] == "general"
-
-
-async def test_every_undo_goes_one_step_further_back(api: Api, grace: Agent):
-    hold = await a_hold(api, grace)
-    ticket_id = hold.lease.ticket_id
-    await api.desk.transfer(hold, Destination(queue="live"))
-    await api.lead.reassign(ADMIN, ticket_id, Destination(queue="expert"))
-    queues = []
-    for _ in range(2):
-        await api.lead.undo(ADMIN, ticket_id)
-        queues.append((await row(api, ticket_id))["queue"])
-    assert queues == ["live", "general"]
-    with pytest.raises(Conflict, match="nothing to undo"):
-        await api.lead.undo(ADMIN, ticket_id)
-    await api.lead.reassign(ADMIN, ticket_id, Destination(queue="live"))
-    await api.lead.undo(ADMIN, ticket_id)
-    assert (await row(api, ticket_id))["queue"] == "general"
-
-
-async def test_undone_relaxation_keeps_the_wait_and_is_not_repeated_at_once(api: Api):
-    waiting = await a_ticket(api.database, queue="live")
-    was = {"queue": "general", "team": "frontline", "skills": ["german"], "due_at": "2026-03-02T16:00:00+00:00"}
-    await api.database.execute(
-        "test",
-        "update ticket set relaxed = 1, relax_at = now() where id = $1",
-        waiting.ticket_id,
-    )
-    await api.database.execute(
-        "test",
-        "insert into ticket_event (ticket_id, at, kind, state, actor, data) "
-        "values ($1, now(), 'relax', 'queued', 'timers', $2)",
-        waiting.ticket_id,
-        json.dumps({"was": was}),
-    )
-    await api.lead.undo(ADMIN, waiting.ticket_id)
-    ticket = await row(api, waiting.ticket_id)
-    assert place(ticket) == ("general", "frontline", ["german"], NOON, NOON + timedelta(hours=4))
-    assert (ticket["relaxed"], ticket["relax_at"]) == (1, None)
-
-
-async def test_undo_gives_the_place_back_but_not_a_wait_that_has_ended(api: Api, grace: Agent):
-    hold = await a_hold(api, grace, skills=("german",))
-    await api.desk.transfer(hold, Destination(queue="live"))
-    await api.database.execute("test", "update ticket set state = 'snoozed', state_until = now()")
-    await PostgresTimers(api.database).wake(1, parse_policy(POLICY))
-    before = await row(api, hold.lease.ticket_id)
-    await api.lead.undo(ADMIN, hold.lease.ticket_id)
-    after = await row(api, hold.lease.ticket_id)
-    assert (after["queue"], after["skills"]) == ("general", ["german"])
-    assert (after["enqueued_at"], after["due_at"]) == (before["enqueued_at"], before["due_at"])
-
-
-async def test_reopened_ticket_does_not_jump_the_line_by_an_undo(api: Api, grace: Agent):
-    hold = await a_hold(api, grace, customer_id=await a_customer(api.database, ADA))
-    await a_conversation(api.database, hold.lease, thread_key="invoice-4711")
-    await api.desk.transfer(hold, Destination(queue="live"))
-    await api.lead.close(ADMIN, "live", why="Answered by phone")
-    follow_up = a_message(ADA, key="invoice-4711", account="support@acme.example")
-    receiver = a_receiver(PostgresIntake(api.database), policy=lambda: parse_policy(POLICY))
-    await receiver.take([MAILROOM.deliver(follow_up)])
-    reopened = await row(api, hold.lease.ticket_id)
-    await api.lead.undo(ADMIN, hold.lease.ticket_id)
-    after = await row(api, hold.lease.ticket_id)
-    assert (reopened["state"], reopened["reopened_count"], after["queue"]) == ("queued", 1, "general")
-    assert (after["enqueued_at"], after["due_at"]) == (reopened["enqueued_at"], reopened["due_at"])
-
-
-async def test_ticket_that_was_never_moved_has_nothing_to_undo(api: Api):
-    waiting = await a_ticket(api.database)
-    with pytest.raises(Conflict, match="nothing to undo"):
-        await api.lead.undo(ADMIN, waiting.ticket_id)
-
-
-async def test_nothing_goes_back_to_a_queue_that_the_policy_has_dropped(api: Api, grace: Agent):
-    hold = await a_hold(api, grace, queue="dropped")
-    await api.desk.transfer(hold, Destination(queue="general"))
-    with pytest.raises(Conflict, match="Queue dropped"):
-        await api.lead.undo(ADMIN, hold.lease.ticket_id)
 
 
 async def test_draining_agent_keeps_what_is_assigned_and_is_given_nothing(api: Api, grace: Agent, lead: Actor):

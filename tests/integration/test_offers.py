@@ -1,49 +1,26 @@
-"""Offers on a real PostgreSQL: who gets them, what answers do, and several dispatchers side by side."""
+"""Offers on a real PostgreSQL: who gets them, and what answers do."""
 
-import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Agent, Lease
-from router.domain.customer import AgentId
 from router.domain.errors import Conflict, NotFound
 from router.domain.ticket import TicketId
-from router.flow.claims import Claims
 from router.flow.hold import Hold
-from router.flow.offers import Dispatcher, Offers
+from router.flow.offers import Offers
 from router.metrics import Metrics
-from router.policy.model import Assignment
-from router.policy.parse import parse_policy
-from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
-from router.postgres.offers import PostgresDispatch, PostgresDispatchRound, PostgresOffers
+from router.postgres.offers import PostgresOffers
+from tests.dispatching import LIVE, POLICY, RESERVE, dispatch, offered
 from tests.staff import hire
 from tests.tickets import a_requirement, queue_ticket, queue_tickets
 
-POLICY = parse_policy("""
-assignment: {grace: 90s}
-teams: {frontline: {takes: any}, other: {takes: any}}
-queues:
-  live: {team: frontline, mode: push, offer: {to: longest-idle, for: 20s}}
-  even: {team: frontline, mode: push, offer: {to: least-loaded, for: 30s}}
-  asked: {team: frontline}
-  elsewhere: {team: other}
-routes:
-  - {name: calm, when: {channel: email}, queue: elsewhere, target: 1h}
-  - {name: rest, queue: live, target: 1m}
-triage: {bias: -1}
-""")
-LIVE = a_requirement(queue="live", team="frontline", channel="chat")
 RARE = replace(LIVE, skills=("rare",))
-DEADLINE_S = 60
-METRICS = Metrics(CollectorRegistry())
 
 
 @pytest.fixture
@@ -60,16 +37,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def offers(database: Database, registry: CollectorRegistry) -> Offers:
     return Offers(store=PostgresOffers(database), metrics=Metrics(registry))
-
-
-async def dispatch(database: Database) -> None:
-    await Dispatcher(store=PostgresDispatch(database), policy=lambda: POLICY).offer_all()
-
-
-async def offered(database: Database) -> dict[int, int]:
-    """To whom each ticket is offered now."""
-    rows = await database.fetch("test", "select id, assigned_to from ticket where state = 'offered'")
-    return {row["id"]: row["assigned_to"] for row in rows}
 
 
 async def one(database: Database, ticket_id: int) -> dict[str, object]:
@@ -135,9 +102,6 @@ async def test_a_full_groups_backlog_holds_up_no_other_group(database: Database)
     [agent] = await hire(database, 1)
     await dispatch(database)
     assert await offered(database) == {wanted: agent.id}
-
-
-RESERVE = "update ticket set preferred_agent_id = $1, preferred_until = now() + interval '1 hour'"
 
 
 async def test_a_reserved_ticket_is_offered_to_its_agent_only_and_is_anybodys_once_declined(
@@ -273,137 +237,3 @@ async def test_other_peoples_offers_cannot_be_answered(database, offers, answer)
         await getattr(offers, answer)(Hold(agent=colleague, lease=offer.lease))
     with pytest.raises(NotFound):
         await getattr(offers, answer)(Hold(agent=stranger, lease=offer.lease))
-
-
-class Interrupted(PostgresDispatch):
-    """A dispatcher to which something happens between its decision and the agents' locks."""
-
-    def __init__(self, database: Database, meanwhile: Callable[[], Awaitable[object]]) -> None:
-        super().__init__(database)
-        self._meanwhile = meanwhile
-
-    @asynccontextmanager
-    async def round(self, rules: Assignment) -> AsyncIterator[PostgresDispatchRound]:
-        async with super().round(rules) as dispatch_round:
-            lock = dispatch_round.lock
-
-            async def interrupted(agents: Collection[AgentId]) -> None:
-                await self._meanwhile()
-                await lock(agents)
-
-            dispatch_round.lock = interrupted
-            yield dispatch_round
-
-
-async def test_what_another_dispatcher_gave_an_agent_meanwhile_counts(database: Database):
-    later = await queue_ticket(database, LIVE)
-    [agent] = await hire(database, 1, limit=1)
-
-    async def meanwhile() -> None:
-        await queue_ticket(database, LIVE, due_in=timedelta(seconds=1))
-        await dispatch(database)
-
-    await Dispatcher(store=Interrupted(database, meanwhile), policy=lambda: POLICY).offer_all()
-    assert list((await offered(database)).values()) == [agent.id]
-    assert later not in await offered(database)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param("update presence set status = 'away'", id="gone away"),
-        pytest.param("update presence set seen_at = now() - interval '1 day'", id="lost"),
-        pytest.param("update agent set is_draining = true", id="draining"),
-        pytest.param("update agent set retired_at = now()", id="retired"),
-        pytest.param("delete from agent_group", id="no longer eligible"),
-    ],
-)
-async def test_an_agent_who_changed_meanwhile_is_offered_nothing(database: Database, change: str):
-    await queue_ticket(database, LIVE)
-    await hire(database, 1)
-
-    async def meanwhile() -> None:
-        await database.execute("test", change)
-
-    await Dispatcher(store=Interrupted(database, meanwhile), policy=lambda: POLICY).offer_all()
-    assert await offered(database) == {}
-
-
-async def test_a_reserved_ticket_is_not_offered_to_an_agent_who_left_its_team_meanwhile(database: Database):
-    await queue_ticket(database, LIVE)
-    [agent] = await hire(database, 1)
-    await database.execute("test", RESERVE, agent.id)
-
-    async def meanwhile() -> None:
-        await database.execute("test", "delete from agent_team")
-
-    await Dispatcher(store=Interrupted(database, meanwhile), policy=lambda: POLICY).offer_all()
-    assert await offered(database) == {}
-
-
-async def test_dispatchers_and_claims_at_once_give_nothing_twice_and_fill_nobody_beyond_capacity(
-    database_url: str, database: Database, offers: Offers
-):
-    for queue in ("live", "even", "asked"):
-        await queue_tickets(database, replace(LIVE, queue=queue), count=400)
-    agents = await hire(database, 60, limit=5)
-    async with processes(database_url, 4) as side_by_side, asyncio.timeout(DEADLINE_S):
-        lanes = [Claims(PostgresClaims(process), METRICS, policy=lambda: POLICY) for process in side_by_side[:2]]
-        serving = [asyncio.create_task(lane.run()) for lane in lanes]
-        for _ in range(2):
-            await asyncio.gather(
-                *map(dispatch, side_by_side),
-                *(ask(database, lanes[agent.id % 2], agent) for agent in agents),
-                *(answer(database, offers, agent) for agent in agents),
-            )
-        for lane in serving:
-            lane.cancel()
-        await asyncio.wait(serving)
-        await asyncio.gather(*map(dispatch, side_by_side))
-    given = await database.fetch("test", "select assigned_to from ticket where assigned_to is not null")
-    assert Counter(row["assigned_to"] for row in given) == {agent.id: 5 for agent in agents}
-    assert await most_held_at_once(database) == 5
-    kinds = await database.fetch("test", "select distinct kind from ticket_event")
-    assert {row["kind"] for row in kinds} == {"offer", "accept", "decline"}
-
-
-@asynccontextmanager
-async def processes(url: str, count: int) -> AsyncIterator[list[Database]]:
-    async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(connected(url, METRICS, size=2, name="test")) for _ in range(count)]
-
-
-async def ask(database: Database, lane: Claims, agent: Agent) -> None:
-    """Ask twice for the next ticket, having read the one before."""
-    for _ in range(2):
-        if assignment := await lane.next(agent.id, timedelta(0)):
-            await database.execute("test", SEE, assignment.lease.ticket_id)
-
-
-SEE = "update ticket set is_seen = true where id = $1"
-
-
-async def answer(database: Database, offers: Offers, agent: Agent) -> None:
-    """Accept what is offered now, but for every third."""
-    mine = "select id, lease_epoch from ticket where assigned_to = $1 and state = 'offered' order by id"
-    for number, row in enumerate(await database.fetch("test", mine, agent.id)):
-        hold = Hold(agent=agent, lease=Lease(row["id"], row["lease_epoch"]))
-        await (offers.decline(hold) if number % 3 == 0 else offers.accept(hold))
-
-
-async def most_held_at_once(database: Database) -> int:
-    """How many tickets some agent held at once, replayed from the history; fails where two hold one."""
-    holder: dict[int, int] = {}
-    held: Counter[int] = Counter()
-    most = 0
-    for row in await database.fetch("test", "select ticket_id, kind, actor, data from ticket_event order by id"):
-        before = holder.pop(row["ticket_id"], None)
-        held.subtract([before] if before else [])
-        if row["kind"] == "decline":
-            continue
-        agent = json.loads(row["data"])["agent"] if row["kind"] == "offer" else int(row["actor"].split(":")[1])
-        assert before in (None, agent)
-        holder[row["ticket_id"]] = agent
-        held[agent] += 1
-        most = max(most, held[agent])
-    return most
