@@ -52,7 +52,7 @@ class Work(Moves, Protocol):
 
     async def snooze(self, ticket: TicketNow, by: Actor, until: datetime | None) -> None: ...
 
-    async def wrap_up(self, ticket: TicketNow, by: Actor, lasts: timedelta) -> None: ...
+    async def wrap_up(self, ticket: TicketNow, by: Actor, lasts: timedelta, **why: object) -> None: ...
 
     async def lock_conversations(self, ticket: TicketNow) -> None: ...
 
@@ -150,11 +150,12 @@ class Desk:
             held, customer = await _with_customer(work, hold, read_up_to)
             ended = customer.with_outcome(held.id, ContactOutcome.RESOLVED)
             await work.remember(replace(ended, last_agent_id=hold.agent.id))
-            queue = self._policy().queues.get(held.queue)
+            policy = self._policy()
+            queue = policy.queues.get(held.queue)
             if queue and queue.wrap_up:
-                await work.wrap_up(held, hold.actor, queue.wrap_up)
+                await work.wrap_up(held, hold.actor, queue.wrap_up, policy_version=policy.version)
             else:
-                await work.end(held, TicketState.RESOLVED, hold.actor)
+                await work.end(held, TicketState.RESOLVED, hold.actor, policy_version=policy.version)
         self._metrics.resolved.labels(held.queue, held.channel).inc()
         _log("ticket resolved", hold, queue=held.queue)
 
@@ -173,11 +174,13 @@ class Desk:
         """
         async with self._store.work() as work:
             held, customer = await _with_customer(work, hold, read_up_to)
-            queue = self._policy().queues.get(held.queue)
+            policy = self._policy()
+            queue = policy.queues.get(held.queue)
             if queue is None or not queue.abandon:
                 raise Refused(f"Tickets of queue {held.queue} are not abandoned when a customer leaves: resolve it.")
             await work.remember(customer.with_outcome(held.id, ContactOutcome.ABANDONED))
-            await work.end(held, TicketState.ABANDONED, hold.actor, kind="abandon", reason="by_hand")
+            why = {"reason": "by_hand", "policy_version": policy.version}
+            await work.end(held, TicketState.ABANDONED, hold.actor, kind="abandon", **why)
         self._metrics.abandoned.labels(held.queue, held.channel).inc()
         _log("ticket abandoned", hold, queue=held.queue)
 

@@ -184,7 +184,7 @@ def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
         probability=round(triage.probability, 3),
         route=routing.route,
         queue=routing.queue,
-        policy=routing.policy_version,
+        policy_version=routing.policy_version,
     )
     return _record(decided, ticket, "queue", Outcome.QUEUED, world)
 

@@ -68,9 +68,13 @@ class TicketNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewWait:
-    """How a ticket waits from now on: for whom, until it is relaxed, and for `wish_lasts` for one agent only."""
+    """How a ticket waits from now on: for whom, until it is relaxed, and for `wish_lasts` for one agent only.
+
+    `policy_version` is that of the policy which has decided so.
+    """
 
     requirement: Requirement
+    policy_version: str
     relaxed_after: timedelta | None = None
     wish: AgentId | None = None
     wish_lasts: timedelta | None = None

@@ -44,6 +44,7 @@ def woken(ticket: TicketNow, policy: Policy) -> NewWait:
     wish = ticket.reserved_for if queue and queue.sticky_for else None
     return NewWait(
         requirement=ticket.place.requirement,
+        policy_version=policy.version,
         relaxed_after=relaxed_after(ticket.route, ticket.queue, policy),
         wish=wish,
         wish_lasts=queue.sticky_for if queue and wish else None,
@@ -57,7 +58,11 @@ async def _wait_in(queue: str, ticket: TicketNow, policy: Policy, directory: Dir
         raise Refused(why)
     wanted = _required(queue, ticket, policy)
     wanted = wanted if await directory.skills_in_team(wanted) else _without_skills(wanted)
-    return NewWait(requirement=wanted, relaxed_after=relaxed_after(ticket.route, queue, policy))
+    return NewWait(
+        requirement=wanted,
+        policy_version=policy.version,
+        relaxed_after=relaxed_after(ticket.route, queue, policy),
+    )
 
 
 async def _wait_for(name: str, ticket: TicketNow, policy: Policy, directory: Directory) -> NewWait:
@@ -68,6 +73,7 @@ async def _wait_for(name: str, ticket: TicketNow, policy: Policy, directory: Dir
     wanted = _required(queue, ticket, policy)
     return NewWait(
         requirement=wanted if agent.may_take(wanted) else _without_skills(wanted),
+        policy_version=policy.version,
         relaxed_after=relaxed_after(ticket.route, queue, policy),
         wish=agent.id,
         wish_lasts=policy.queues[queue].sticky_for or WISH_LASTS,

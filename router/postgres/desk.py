@@ -72,10 +72,10 @@ class PostgresWork(PostgresMoves):
         data = {"queue": ticket.queue, "agent": ticket.assigned_to, "until": until and until.isoformat()}
         await self.event(ticket, "snooze", TicketState.SNOOZED, by, **data, lease_epoch=ticket.epoch)
 
-    async def wrap_up(self, ticket: TicketNow, by: Actor, lasts: timedelta) -> None:
+    async def wrap_up(self, ticket: TicketNow, by: Actor, lasts: timedelta, **why: object) -> None:
         await self._guarded(SQL["wrap_up_ticket"], *guard(ticket), lasts)
         data = {"queue": ticket.queue, "lasts_s": lasts.total_seconds()}
-        await self.event(ticket, "wrap_up", TicketState.WRAP_UP, by, **data)
+        await self.event(ticket, "wrap_up", TicketState.WRAP_UP, by, **data, **why)
 
     async def lock_conversations(self, ticket: TicketNow) -> None:
         await self._connection.execute(SQL["lock_conversations"], ticket.id)

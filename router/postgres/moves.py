@@ -74,8 +74,8 @@ class PostgresMoves:
             wait.wish, wait.wish_lasts,
         )  # fmt: skip
         moved = {"from": ticket.queue, "queue": to.queue, "team": to.team, "lease_epoch": ticket.epoch}
-        wished = {"agent": wait.wish} if wait.wish else {}
-        await self.event(ticket, kind, TicketState.QUEUED, by, **moved, **wished, **why)
+        decided = {"policy_version": wait.policy_version, **({"agent": wait.wish} if wait.wish else {})}
+        await self.event(ticket, kind, TicketState.QUEUED, by, **moved, **decided, **why)
         await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
 
     async def end(

@@ -341,7 +341,7 @@ def test_the_history_says_why():
         "probability": pytest.approx(0.269),
         "route": "rest",
         "queue": "general",
-        "policy": POLICY.version,
+        "policy_version": POLICY.version,
         "message": 1,
     }
 
