@@ -1,8 +1,8 @@
 """Classify: is a query simple or complex, and why. Weighs the policy's signals; learns nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from math import exp, fsum
+from typing import NamedTuple
 
 from router.domain.triage import Complexity, Query, Reason, Triage
 from router.policy.model import Measure, MeasureSignal, Trait, TraitSignal, TriagePolicy
@@ -30,8 +30,7 @@ def _reasons(query: Query, policy: TriagePolicy) -> Iterator[Reason]:
     yield from _traits(query, policy.traits)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(NamedTuple):
     query: Query
     topics: int
 

@@ -1,14 +1,13 @@
 """Whose message is it? Joins handles to customers; never joins two customers, only suggests it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from channels.message import Handle, InboundMessage
 from router.domain.customer import CustomerId, KnownHandle
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(NamedTuple):
     """Who writes: a known customer, or a new one if `customer_id` is None.
 
     `adopt` are handles to be recorded as theirs from now on, or as verified from now on. `same_as` are other customers

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from channels.message import Automatic, Channel, InboundMessage
 from router.domain.conversation import Conversation
@@ -27,8 +27,7 @@ class Evidence(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidates:
+class Candidates(NamedTuple):
     """The conversations that each kind of evidence points to; `referenced` has the latest reference first."""
 
     tokened: Conversation | None = None
@@ -38,8 +37,7 @@ class Candidates:
     numbered: Sequence[Conversation] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thread:
+class Thread(NamedTuple):
     """The conversation that a message belongs to, and why; None if it begins one."""
 
     conversation: Conversation | None = None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 CustomerId = NewType("CustomerId", int)
 AgentId = NewType("AgentId", int)
@@ -19,8 +19,7 @@ class ContactOutcome(StrEnum):
     ABANDONED = "abandoned"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class Contact(NamedTuple):
     """One time a customer reached out: a ticket begun, reopened, or continued on another channel."""
 
     at: datetime
@@ -79,7 +78,7 @@ class Customer:
         return replace(
             self,
             contacts=tuple(
-                replace(contact, outcome=outcome) if contact.ticket_id == ticket_id else contact
+                contact._replace(outcome=outcome) if contact.ticket_id == ticket_id else contact
                 for contact in self.contacts
             ),
         )
@@ -89,14 +88,13 @@ class Customer:
         return replace(
             self,
             contacts=tuple(
-                replace(contact, ticket_id=into) if contact.ticket_id == ticket_id else contact
+                contact._replace(ticket_id=into) if contact.ticket_id == ticket_id else contact
                 for contact in self.contacts
             ),
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownHandle:
+class KnownHandle(NamedTuple):
     """A handle that belongs to a customer, and whether anybody has vouched for that."""
 
     key: str

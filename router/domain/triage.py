@@ -1,9 +1,10 @@
 """What classify decides and what route decides, with the reasons that an agent can read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple, NewType
 
 from channels.message import Channel
@@ -62,8 +63,7 @@ class Gist(NamedTuple):
     in_capitals: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(NamedTuple):
     """What classify looks at: the message and the customer's counters as they were before it.
 
     `attachments` is their number; `contacts_7d` counts earlier contacts in the last seven days, on every channel;
@@ -81,8 +81,7 @@ class Query:
     is_returning: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(NamedTuple):
     """Everything the conditions of a route may read. `attributes` are the integration's own, by name."""
 
     complexity: Complexity
@@ -93,7 +92,7 @@ class Facts:
     tier: str | None = None
     is_returning: bool = False
     words: Words = Words(" ")
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = MappingProxyType({})
     has_attachments: bool = False
 
 

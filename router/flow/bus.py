@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 
 class Exchange(StrEnum):
@@ -14,8 +14,7 @@ class Exchange(StrEnum):
     OUTBOUND = "frontdesk.outbound"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One payload as the bus handed it over. `format` names its parser, `account` our side of the channel."""
 
     body: bytes

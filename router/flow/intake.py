@@ -1,9 +1,9 @@
 """A message's whole way in: identify, thread, classify, route, queue. Leaves batches and outages to `receive`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from channels.message import Automatic, InboundMessage
 from router.decide.classify import classify
@@ -24,8 +24,7 @@ from router.policy.model import Policy
 _WEEK = timedelta(days=7)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(NamedTuple):
     """One parsed message with the delivery that brought it.
 
     With it what was read beside: its fingerprint and gist, the conversation that our token names, its language.
@@ -79,8 +78,7 @@ def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
             return _begin(matter, policy, world)
 
 
-@dataclass(frozen=True, slots=True)
-class _Matter:
+class _Matter(NamedTuple):
     """A message that is for a ticket, who wrote it, where it belongs, and why so far."""
 
     arrival: Arrival
@@ -91,7 +89,7 @@ class _Matter:
 
     def decided(self, **because: object) -> "_Matter":
         """The same matter with more reasons for its ticket's history."""
-        return replace(self, because={**self.because, **because})
+        return self._replace(because={**self.because, **because})
 
 
 def _again(arrival: Arrival, earlier: Received, world: World) -> Outcome:

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from channels.errors import Malformed
@@ -48,8 +47,7 @@ class Reading(NamedTuple):
     refusal: Refusal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Parcel(NamedTuple):
     """A delivery opened: its messages, and what of it can never be processed."""
 
     delivery: Delivery
@@ -129,7 +127,7 @@ def parcel(delivery: Delivery, reading: Reading) -> Parcel:
     )
     if reading.refusal is None:
         return Parcel(delivery=delivery, arrivals=arrivals)
-    return replace(refused(delivery, reading.refusal), arrivals=arrivals)
+    return refused(delivery, reading.refusal)._replace(arrivals=arrivals)
 
 
 def refused(delivery: Delivery, refusal: Refusal) -> Parcel:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from channels.message import InboundMessage, MessageKey
 from router.decide.thread import ticket_number
@@ -59,8 +59,7 @@ class IntakeStore(Attempts, Protocol):
     def transaction(self) -> AbstractAsyncContextManager[IntakeTransaction]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(NamedTuple):
     """A delivery that is being read, or stays closed."""
 
     delivery: Delivery

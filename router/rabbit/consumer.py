@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
@@ -25,8 +24,7 @@ STALLED_AFTER_S = 30.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """What a delivery of `size` bytes was opened to, and the tag that acknowledges it."""
 
     tag: int

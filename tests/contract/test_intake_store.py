@@ -288,8 +288,8 @@ async def test_the_clock_does_not_run_backwards(store: IntakeStore):
 
 
 async def test_a_payload_without_a_message_is_kept_whatever_it_says(store: IntakeStore):
-    delivery = replace(
-        ROOM.deliver(), body=b"\x00\xff", format="\x00", account="\ud800", routing_key="a\x00", trace_id="\x00"
+    delivery = ROOM.deliver()._replace(
+        body=b"\x00\xff", format="\x00", account="\ud800", routing_key="a\x00", trace_id="\x00"
     )
     refused = Unprocessable(delivery=delivery, stage="receive", reason="malformed", detail="\ud800\x00 is not text")
     assert await keep(store, refused) == [refused]

@@ -1,7 +1,6 @@
 """What could not be processed, kept in PostgreSQL: page by page, byte by byte, and sent through again."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -67,7 +66,7 @@ async def test_a_payload_that_fails_again_after_a_replay_is_kept_again(
     bad = Delivery(body=RAW, format="message.v1", account="shop.example")
     receiver = a_receiver(PostgresIntake(database), parse=parse)
     await receiver.take([bad])
-    await receiver.take([replace(bad, redelivered=True)])  # its acknowledgement was lost
+    await receiver.take([bad._replace(redelivered=True)])  # its acknowledgement was lost
     [kept] = await store.newest(10, before=None, pending=True)
     await replay(kept.id, store, MemoryPublisher())
     await receiver.take([bad])

@@ -97,7 +97,7 @@ async def test_what_comes_again_after_it_was_kept_is_neither_kept_nor_counted_tw
     metrics = Metrics(CollectorRegistry())
     store, bad = MemoryIntake(), Delivery(body=b"\xff", format="email.rfc822")
     await settle(store, [bad], metrics=metrics)
-    await settle(store, [replace(bad, redelivered=True)], metrics=metrics)
+    await settle(store, [bad._replace(redelivered=True)], metrics=metrics)
     labels = {"channel": "email", "stage": "receive"}
     assert metrics.registry.get_sample_value("router_messages_unprocessable_total", labels) == 1
     assert reasons(store) == ["malformed"]
@@ -269,7 +269,7 @@ async def test_poison_is_cornered_in_four_deaths_and_its_neighbours_pass():
         return False
 
     async def lifetime() -> bool:
-        again = [replace(delivery, redelivered=bool(deaths)) for delivery in batch]
+        again = [delivery._replace(redelivered=bool(deaths)) for delivery in batch]
         try:
             await settle(store, again, parse=deadly(poison, deaths, store), isolate=isolate)
         except Death:
@@ -378,7 +378,7 @@ async def test_what_was_settled_is_counted_by_channel_and_outcome():
     registry = CollectorRegistry()
     message = a_message()
     bad = Delivery(body=b"\xff", format="email.rfc822")
-    batch = [ROOM.deliver(message), ROOM.deliver(message), bad, replace(bad, format="junk")]
+    batch = [ROOM.deliver(message), ROOM.deliver(message), bad, bad._replace(format="junk")]
     await settle(MemoryIntake(), batch, metrics=Metrics(registry))
 
     def counted(name: str, **labels: str) -> float | None:
