@@ -15,6 +15,7 @@ from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
 from router.flow.claims import Assignment, Roll
+from router.postgres.agents import lock_agents
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
 
@@ -31,7 +32,7 @@ class PostgresClaims:
     async def round(self, agents: Collection[AgentId]) -> AsyncIterator["PostgresRound"]:
         async with self._database.transaction("claim") as connection:
             # Lock first, read in the next statement: only that one sees what the last holder did.
-            await connection.execute(SQL["lock_agents"], _array(agents))
+            await lock_agents(connection, agents)
             yield PostgresRound(connection, agents)
 
 
