@@ -161,9 +161,9 @@ class MemoryTransaction:
             if handle.verified and known.customer_id == handle.customer_id:
                 store.handles[handle.key] = handle
         store.conversations |= {
-            id_: replace(c, reply_to=replace(c.reply_to, verified=False)) for id_, c in changes.conversations.items()
+            id_: c._replace(reply_to=replace(c.reply_to, verified=False)) for id_, c in changes.conversations.items()
         }
-        store.tickets |= {id_: replace(t, triage=replace(t.triage, reasons=())) for id_, t in changes.tickets.items()}
+        store.tickets |= {id_: t._replace(triage=replace(t.triage, reasons=())) for id_, t in changes.tickets.items()}
         store.messages += changes.messages
         for account, message_id, conversation_id in changes.references:
             store.references.setdefault((account, message_id), conversation_id)

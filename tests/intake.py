@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
@@ -84,5 +83,5 @@ def resolve_all(store: MemoryIntake, *, ago: timedelta) -> MemoryIntake:
     """The store after agents have resolved every ticket so long ago."""
     store.now += ago
     for id_, ticket in store.tickets.items():
-        store.tickets[id_] = replace(ticket, state=TicketState.RESOLVED, resolved_at=store.now - ago)
+        store.tickets[id_] = ticket._replace(state=TicketState.RESOLVED, resolved_at=store.now - ago)
     return store

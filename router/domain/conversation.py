@@ -1,8 +1,7 @@
 """One customer's thread on one channel account, and what is known to lead a message to it."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from channels.message import Channel, Handle
 from router.domain.customer import CustomerId
@@ -15,8 +14,7 @@ ERASED = "erased"
 """The scope of the handle that stands where an erased customer's address was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class Conversation(NamedTuple):
     """A thread: `reply_to` is where answers go, whoever its customer is merged with.
 
     `thread_key` is the root Message-ID of a mail thread, or the provider's thread or session. `participants` are the

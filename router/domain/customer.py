@@ -1,6 +1,5 @@
 """The person who writes: their handles, and the digest of their contacts that triage and agents look at."""
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, NewType
@@ -45,8 +44,7 @@ class Contact(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
+class Customer(NamedTuple):
     """A person, with the last twenty contacts (oldest first) at hand."""
 
     id: CustomerId
@@ -71,12 +69,11 @@ class Customer:
 
     def with_contact(self, contact: Contact) -> "Customer":
         """This customer after one more contact; the oldest beyond twenty is forgotten."""
-        return replace(self, contacts=(*self.contacts, contact)[-CONTACTS_KEPT:])
+        return self._replace(contacts=(*self.contacts, contact)[-CONTACTS_KEPT:])
 
     def with_outcome(self, ticket_id: int, outcome: ContactOutcome) -> "Customer":
         """This customer after all contacts of a ticket came to `outcome`."""
-        return replace(
-            self,
+        return self._replace(
             contacts=tuple(
                 contact._replace(outcome=outcome) if contact.ticket_id == ticket_id else contact
                 for contact in self.contacts
@@ -85,8 +82,7 @@ class Customer:
 
     def with_merged(self, ticket_id: int, into: int) -> "Customer":
         """This customer after one ticket took over another's contacts."""
-        return replace(
-            self,
+        return self._replace(
             contacts=tuple(
                 contact._replace(ticket_id=into) if contact.ticket_id == ticket_id else contact
                 for contact in self.contacts

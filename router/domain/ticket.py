@@ -1,9 +1,9 @@
 """The unit of work that is routed: its states, the legal arrows between them, and what a ticket carries."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from router.domain.customer import AgentId, CustomerId
 from router.domain.triage import Routing, Triage
@@ -64,8 +64,7 @@ class Requirement:
         object.__setattr__(self, "skills", tuple(sorted(set(self.skills))))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
+class Ticket(NamedTuple):
     """One piece of work. A wait runs from `enqueued_at`; it should be answered by `due_at`.
 
     `relax_at` is the time of the next step of its route's relaxation, of which it has taken `relaxed` in this wait.
@@ -98,4 +97,4 @@ class Ticket:
 
     def heard(self, now: datetime) -> "Ticket":
         """This ticket after a word of the customer's: `last_customer_at` rises even where a clock was set back."""
-        return replace(self, last_customer_at=max(now, self.last_customer_at + timedelta.resolution))
+        return self._replace(last_customer_at=max(now, self.last_customer_at + timedelta.resolution))

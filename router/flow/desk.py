@@ -6,7 +6,7 @@ second for the truth.
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -149,7 +149,7 @@ class Desk:
         async with self._store.work() as work:
             held, customer = await _with_customer(work, hold, read_up_to)
             ended = customer.with_outcome(held.id, ContactOutcome.RESOLVED)
-            await work.remember(replace(ended, last_agent_id=hold.agent.id))
+            await work.remember(ended._replace(last_agent_id=hold.agent.id))
             policy = self._policy()
             queue = policy.queues.get(held.queue)
             if queue and queue.wrap_up:

@@ -1,7 +1,6 @@
 """A message's whole way in: identify, thread, classify, route, queue. Leaves batches and outages to `receive`."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -128,7 +127,7 @@ def _set_aside(arrival: Arrival, thread: Thread, otherwise: Outcome, policy: Pol
 def _abandon(ticket: Ticket, customer_id: CustomerId, because: Mapping[str, object], world: World) -> None:
     """End a ticket that nobody waits for any more; the customer's digest says so. An offer of it ends with it."""
     world.put_customer(world.customer(customer_id).with_outcome(ticket.id, ContactOutcome.ABANDONED))
-    ended = replace(ticket, state=TicketState.ABANDONED, assigned_to=None)
+    ended = ticket._replace(state=TicketState.ABANDONED, assigned_to=None)
     data = {"reason": "left", "queue": ticket.routing.queue, "was": ticket.state.value, **because}
     world.put_ticket(ended, "abandon", data)
 
@@ -138,12 +137,12 @@ def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy,
     heard = ticket.heard(world.now)
     match ticket.state:
         case TicketState.SNOOZED:
-            woken = replace(heard, **_wait(ticket.routing, ticket.preferred_agent_id, policy, world))
+            woken = heard._replace(**_wait(ticket.routing, ticket.preferred_agent_id, policy, world))
             return _record(matter.decided(reason="woken"), woken, "queue", outcome, world)
         case TicketState.WRAP_UP:  # whoever has just ended the contact still has it
             owner = world.customer(matter.conversation.customer_id)
             world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.OPEN))
-            return _record(matter, replace(heard, state=TicketState.ASSIGNED), "receive", outcome, world)
+            return _record(matter, heard._replace(state=TicketState.ASSIGNED), "receive", outcome, world)
         case _:
             return _record(matter, heard, "receive", outcome, world)
 
@@ -153,8 +152,8 @@ def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Ou
     owner = world.customer(matter.conversation.customer_id)
     wait = _wait(ticket.routing, owner.last_agent_id, policy, world)
     heard = ticket.heard(world.now)
-    reopened = replace(heard, reopened_count=ticket.reopened_count + 1, resolved_at=None, **wait)
-    world.put_customer(replace(owner, reopened_count=owner.reopened_count + 1))
+    reopened = heard._replace(reopened_count=ticket.reopened_count + 1, resolved_at=None, **wait)
+    world.put_customer(owner._replace(reopened_count=owner.reopened_count + 1))
     world.add_contact(owner.id, matter.arrival.message.channel, reopened)
     return _record(matter.decided(reason="reopened"), reopened, "queue", Outcome.REOPENED, world)
 

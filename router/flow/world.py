@@ -1,7 +1,7 @@
 """What intake knows while it decides a batch: each decision changes what the next one sees."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -167,7 +167,7 @@ class World:
         if message.channel is not Channel.EMAIL:
             silent = self._get(self._open_here.get(_pair(conversation)))
             if silent:
-                self._put_conversation(replace(silent, is_open=False))
+                self._put_conversation(silent._replace(is_open=False))
             self._open_here[_pair(conversation)] = conversation.id
         elif conversation.thread_key:
             self._rooted[conversation.account, conversation.thread_key] = conversation.id
@@ -210,8 +210,7 @@ class World:
         participants = conversation.participants
         if not message.automatic and len(participants) < PARTICIPANTS_KEPT:
             participants |= wrote
-        return replace(
-            conversation,
+        return conversation._replace(
             last_message_at=self.now,
             participants=participants,
             ticket_id=ticket.id if ticket else conversation.ticket_id,

@@ -47,7 +47,7 @@ def test_an_answer_continues_its_ticket_which_keeps_its_place():
     take_in([reply()], store=store)
     [after] = store.tickets.values()
     assert [received.outcome for received in store.received.values()] == [Outcome.QUEUED, Outcome.CONTINUED]
-    assert after == replace(before, last_customer_at=after.last_customer_at)
+    assert after == before._replace(last_customer_at=after.last_customer_at)
     assert after.last_customer_at > before.last_customer_at
 
 
@@ -111,7 +111,7 @@ def test_our_token_leads_nobody_to_a_conversation_whose_customer_was_erased():
     store = take_in([MAIL])
     [conversation] = store.conversations.values()
     nobody = Handle(kind=HandleKind.USER, value=ERASED, scope=ERASED)
-    store.conversations[conversation.id] = replace(conversation, reply_to=nobody, thread_key=None)
+    store.conversations[conversation.id] = conversation._replace(reply_to=nobody, thread_key=None)
     tokens = (make_token(SECRET, conversation.id, 1),)
     assert outcomes(a_message(an_email("bob@example.com"), tokens=tokens), store=store) == [Outcome.QUEUED]
     bounce = a_message(an_email("mailer-daemon@mail.example"), tokens=tokens, automatic=Automatic.BOUNCE)
@@ -139,7 +139,7 @@ def test_an_answer_that_comes_too_late_begins_a_new_ticket_in_the_same_conversat
 def test_a_returning_customer_waits_with_a_wish_for_the_last_agent():
     store = resolve_all(take_in([MAIL]), ago=timedelta(hours=2))
     [customer_id] = store.customers
-    store.customers[customer_id] = replace(store.customers[customer_id], last_agent_id=7)
+    store.customers[customer_id] = store.customers[customer_id]._replace(last_agent_id=7)
     take_in([a_message()], store=store)
     ticket = store.tickets[max(store.tickets)]
     assert (ticket.preferred_agent_id, ticket.preferred_until) == (7, ticket.enqueued_at + timedelta(minutes=10))
@@ -148,7 +148,7 @@ def test_a_returning_customer_waits_with_a_wish_for_the_last_agent():
 def changed(store: MemoryIntake, **fields: object) -> MemoryIntake:
     """The store after something else has happened to its only ticket."""
     [ticket] = store.tickets.values()
-    store.tickets[ticket.id] = replace(ticket, **fields)
+    store.tickets[ticket.id] = ticket._replace(**fields)
     return store
 
 
@@ -179,7 +179,7 @@ def test_an_answer_leaves_everything_else_where_it_is(state: TicketState):
     [before] = store.tickets.values()
     take_in([reply()], store=store)
     [after] = store.tickets.values()
-    assert after == replace(before, last_customer_at=after.last_customer_at)
+    assert after == before._replace(last_customer_at=after.last_customer_at)
 
 
 CHAT = a_message(a_user("v1"), channel=Channel.CHAT, key="s1")
@@ -286,7 +286,7 @@ def test_blocked_senders_are_kept_without_a_ticket():
 
 def test_blocked_customers_are_kept_without_a_ticket_on_every_channel():
     store = take_in([MAIL])
-    store.customers = {id_: replace(customer, is_blocked=True) for id_, customer in store.customers.items()}
+    store.customers = {id_: customer._replace(is_blocked=True) for id_, customer in store.customers.items()}
     chat = a_message(a_user(), channel=Channel.CHAT, also=(an_email(verified=True),))
     assert outcomes(reply(), chat, store=store) == [Outcome.BLOCKED, Outcome.BLOCKED]
     assert {stored.ticket_id for stored in store.messages[1:]} == {None}
