@@ -1,7 +1,7 @@
-"""The page of a ticket and the card of a customer, out of what `reading.sql` found. Leaves finding it to the store."""
+"""The page of a ticket and the card of a customer, out of the documents in which PostgreSQL gives them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import asyncpg
@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 
 from channels.message import Handle
 from router.domain.customer import Contact, ContactOutcome
-from router.domain.ticket import OPEN_STATES, TicketState
-from router.domain.triage import Complexity, Reason
+from router.domain.ticket import OPEN_STATES, TicketId, TicketState
+from router.domain.triage import Complexity
 from router.flow.reading import (
     ConversationCard,
     CustomerCard,
@@ -39,29 +39,45 @@ class Customer:
     tickets: list[TicketLine]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The document about a ticket."""
+
+    ticket: TicketLine
+    lease_epoch: int
+    decision: Decision
+    customer: Customer
+    conversations: list[ConversationCard]
+    transcript: list[Entry]
+    read_up_to: int
+
+
 _CUSTOMER = TypeAdapter(Customer)
-_CONVERSATIONS = TypeAdapter(list[ConversationCard])
-_TRANSCRIPT = TypeAdapter(list[Entry])
-_REASONS = TypeAdapter(list[Reason])
+_PAGE = TypeAdapter(Page)
 
 
-def page(row: asyncpg.Record, viewer: Viewer) -> TicketPage:
-    """The page in a row of the statement `page`."""
-    ticket = ticket_line(row, viewer)
+def page(document: str, viewer: Viewer) -> TicketPage:
+    """The page in a document of the statement `pages`."""
+    found = _PAGE.validate_json(document)
+    ticket = found.ticket
+    lease = lease_for(viewer, ticket_id=TicketId(ticket.id), assigned_to=ticket.assigned_to, epoch=found.lease_epoch)
     return TicketPage(
-        ticket=ticket,
-        decision=_decision(row),
-        customer=card(row),
-        conversations=_CONVERSATIONS.validate_json(row["conversations"]),
-        transcript=_TRANSCRIPT.validate_json(row["transcript"]),
-        read_up_to=row["read_up_to"],
-        lease=ticket.lease,
+        ticket=replace(ticket, lease=lease),
+        decision=found.decision,
+        customer=_card(found.customer),
+        conversations=found.conversations,
+        transcript=found.transcript,
+        read_up_to=found.read_up_to,
+        lease=lease,
     )
 
 
-def card(row: asyncpg.Record) -> CustomerCard:
-    """The card in a row of the statements `page` and `cards`."""
-    customer = _CUSTOMER.validate_json(row["customer"])
+def card(document: str) -> CustomerCard:
+    """The card in a document of the statement `cards`."""
+    return _card(_CUSTOMER.validate_json(document))
+
+
+def _card(customer: Customer) -> CustomerCard:
     contacts = [Contact.decode(text) for text in reversed(customer.contacts)]
     lines = {line.id: line for line in customer.tickets}
     return CustomerCard(
@@ -117,17 +133,4 @@ def _past(contact: Contact, ticket: TicketLine | None) -> PastContact:
         outcome=contact.outcome,
         ticket_id=ticket.id if ticket else None,
         subject=ticket.subject if ticket else None,
-    )
-
-
-def _decision(row: asyncpg.Record) -> Decision:
-    return Decision(
-        complexity=Complexity(row["complexity"]),
-        probability=row["probability"],
-        reasons=_REASONS.validate_json(row["reasons"]),
-        language=row["language"],
-        route=row["route"],
-        policy_version=row["policy_version"],
-        skills=row["skills"],
-        target_s=row["target_s"],
     )

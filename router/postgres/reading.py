@@ -26,8 +26,11 @@ from router.postgres.database import Connection, Database
 from router.postgres.eyes import eyes
 from router.postgres.pages import card, page, ticket_line
 from router.postgres.statements import load
+from router.postgres.together import Together
 
 SQL = load("reading")
+READ_TOGETHER = 50
+"""Pages in one statement: what a page costs falls no further with more, and nobody waits for more than these."""
 
 
 class PostgresReading:
@@ -35,11 +38,11 @@ class PostgresReading:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._pages = Together(self._read_pages, at_most=READ_TOGETHER)
 
     async def ticket(self, viewer: Viewer, ticket_id: int) -> TicketPage | None:
-        async with self._eyes(viewer) as connection:
-            row = await connection.fetchrow(SQL["page"], ticket_id, _teams(viewer), TRANSCRIPT_SHOWN)
-        return None if row is None else page(row, viewer)
+        document = await self._pages.ask((viewer, ticket_id))
+        return None if document is None else page(document, viewer)
 
     async def history(self, viewer: Viewer, ticket_id: int) -> Sequence[Happening]:
         async with self._eyes(viewer) as connection:
@@ -72,13 +75,13 @@ class PostgresReading:
     async def customer(self, viewer: Viewer, customer_id: int) -> CustomerCard | None:
         async with self._eyes(viewer) as connection:
             rows = await connection.fetch(SQL["cards"], [customer_id], _teams(viewer))
-        return next(map(card, rows), None)
+        return next((card(row["customer"]) for row in rows), None)
 
     async def customers_by_handle(self, viewer: Viewer, handle: str) -> Sequence[CustomerCard]:
         async with self._eyes(viewer) as connection:
             customers = await _customers_by_handle(connection, handle)
             rows = await connection.fetch(SQL["cards"], customers, _teams(viewer))
-        return [card(row) for row in rows]
+        return [card(row["customer"]) for row in rows]
 
     async def queues(self, viewer: Viewer) -> Sequence[QueueLoad]:
         async with self._eyes(viewer) as connection:
@@ -90,6 +93,10 @@ class PostgresReading:
             received = await connection.fetchrow(SQL["received"], key.account, key.external_id, key.channel)
             refused = await connection.fetchrow(SQL["unprocessable"], key.channel, key.account, key.external_id)
         return _status(key, received, refused)
+
+    async def _read_pages(self, asked: Sequence[tuple[Viewer, int]]) -> Sequence[str | None]:
+        rows = await self._database.fetch("reading", SQL["pages"], _asked(asked), TRANSCRIPT_SHOWN)
+        return [row["page"] for row in rows]
 
     def _eyes(self, viewer: Viewer) -> AbstractAsyncContextManager[Connection]:
         return eyes(self._database, viewer)
@@ -108,6 +115,12 @@ async def _customers_by_handle(connection: Connection, handle: str) -> list[int]
 
 def _happening(row: asyncpg.Record) -> Happening:
     return Happening(**{**row, "state": TicketState(row["state"]), "data": json.loads(row["data"])})
+
+
+def _asked(pages: Sequence[tuple[Viewer, int]]) -> str:
+    return json.dumps(
+        [{"agent_id": viewer.agent_id, "ticket_id": ticket_id, "teams": _teams(viewer)} for viewer, ticket_id in pages]
+    )
 
 
 def _teams(viewer: Viewer) -> list[str] | None:

@@ -12,7 +12,7 @@ from tests.builders import a_conversation, a_message, a_ticket, an_agent
 TOKEN = 1  # remembered for two seconds, so a slow test may ask again
 CLAIM = 4
 SEEN = 1
-PAGE = 4  # begin, whose eyes, the page, commit
+PAGE = 1
 
 
 @pytest.fixture

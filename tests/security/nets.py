@@ -14,6 +14,11 @@ import pytest
 import router.postgres
 from router.flow.reading import Viewer
 
+_PAGES_FOR_THE_OWNER = """
+select ticket_page(ticket_id, teams, $2) as page
+from json_to_recordset($1) as asked (ticket_id bigint, teams text[])
+"""
+
 
 def without_team_conditions(patch: pytest.MonkeyPatch) -> None:
     """Let every store's reads be told of no teams, as if its statements had no condition: row-level security is left.
@@ -28,8 +33,13 @@ def without_team_conditions(patch: pytest.MonkeyPatch) -> None:
 
 def without_row_level_security(patch: pytest.MonkeyPatch) -> None:
     """Let everybody read as the owner of the tables: the statements' own conditions are left."""
-    eyes = importlib.import_module("router.postgres.eyes")
-    patch.setattr(eyes, "SQL", MappingProxyType({**eyes.SQL, "become_agent": "select $1::text"}))
+    _replace(patch, "eyes", "become_agent", "select $1::text")
+    _replace(patch, "reading", "pages", _PAGES_FOR_THE_OWNER)
+
+
+def _replace(patch: pytest.MonkeyPatch, file: str, name: str, statement: str) -> None:
+    module = importlib.import_module(f"router.postgres.{file}")
+    patch.setattr(module, "SQL", MappingProxyType({**module.SQL, name: statement}))
 
 
 def _stores() -> Iterator[type]:

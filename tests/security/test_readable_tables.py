@@ -17,3 +17,11 @@ async def test_no_table_shows_words_of_another_team(matrix: Matrix):
         for table, person in product(tables, matrix.persons)
     }
     assert {place: rows for place, rows in shown.items() if rows} == {}
+
+
+async def test_who_reads_under_row_level_security_does_not_choose_whose_eyes_to_read_with(matrix: Matrix):
+    page = "ticket_page_seen_by(bigint, bigint, text[], integer)"
+    [row] = await matrix.api.database.fetch(
+        "test", "select has_function_privilege('frontdesk_agent', $1, 'execute') as may", page
+    )
+    assert not row["may"]

@@ -1,69 +1,12 @@
--- name: page
--- A ticket with all that is on hand about it, read in one round trip: each part of its page is a document.
--- `id + 0`: no index serves this order. One that does, in a plan made while the table was empty, is read to its end.
+-- name: pages
+-- Pages of tickets, each as row-level security shows it to the agent who asks, in the order in which they are asked for.
 select
-  id, customer_id, channel, subject, state, queue, team, complexity, probability, reasons, language, route,
-  policy_version, skills, target_s, enqueued_at, due_at, assigned_to, lease_epoch, created_at, resolved_at,
-  (extract(epoch from last_customer_at) * 1000000)::bigint as read_up_to,
-  (
-    select coalesce(json_agg(held), '[]')
-    from (
-      select id, channel, provider, account, reply_to, subject, is_open
-      from conversation
-      where ticket_id = ticket.id
-      order by id + 0
-    ) as held
-  ) as conversations,
-  -- the latest, oldest first
-  (
-    select coalesce(json_agg(entry order by entry.sent_at, entry.id), '[]')
-    from (
-      select
-        id, conversation_id, direction, channel, author, agent_id, subject, text, html,
-        coalesce(attachments, '[]') as attachments, automatic, sent_at
-      from message
-      where ticket_id = ticket.id
-      order by sent_at desc, id desc
-      limit $3
-    ) as entry
-  ) as transcript,
-  (
-    select row_to_json(card)
-    from (
-      select
-        id, name, tier, is_blocked, contacts, merged_into, created_at,
-        (
-          select coalesce(json_agg(known), '[]')
-          from (
-            select kind, value, scope, name, verified
-            from handle
-            where customer_id = customer.id
-            order by created_at, key
-          ) as known
-        ) as handles,
-        (
-          select coalesce(json_agg(line), '[]')
-          from (
-            select
-              id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to,
-              created_at, resolved_at
-            from ticket
-            where customer_id = customer.id
-              and ($2::text[] is null or team = any ($2))
-              and (
-                is_open
-                or id in (select split_part(contact, ' ', 4)::bigint from unnest(customer.contacts) as contact))
-            order by id + 0 desc
-            limit 200
-          ) as line
-        ) as tickets
-      from customer
-      where id = ticket.customer_id
-    ) as card
-  ) as customer
-from ticket
-where id = $1
-  and ($2::text[] is null or team = any ($2))
+  case
+    when agent_id is null then ticket_page(ticket_id, teams, $2)
+    else ticket_page_seen_by(agent_id, ticket_id, teams, $2)
+  end as page
+from rows from (json_to_recordset($1) as (agent_id bigint, ticket_id bigint, teams text[])) with ordinality as asked
+order by ordinality
 
 -- name: history
 -- What happened to a ticket, oldest first.
@@ -116,39 +59,10 @@ order by assigned_at, id
 -- name: cards
 -- Customers with all that is on hand about them, as the page of a ticket shows it: those of whom some ticket belongs to
 -- one of the teams.
-select row_to_json(card) as customer
-from (
-  select
-    id, name, tier, is_blocked, contacts, merged_into, created_at,
-    (
-      select coalesce(json_agg(known), '[]')
-      from (
-        select kind, value, scope, name, verified
-        from handle
-        where customer_id = customer.id
-        order by created_at, key
-      ) as known
-    ) as handles,
-    (
-      select coalesce(json_agg(line), '[]')
-      from (
-        select
-          id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to,
-          created_at, resolved_at
-        from ticket
-        where customer_id = customer.id
-          and ($2::text[] is null or team = any ($2))
-          and (
-            is_open
-            or id in (select split_part(contact, ' ', 4)::bigint from unnest(customer.contacts) as contact))
-        order by id + 0 desc
-        limit 200
-      ) as line
-    ) as tickets
-  from customer
-  where id = any ($1)
-    and ($2::text[] is null or exists (select from ticket where customer_id = customer.id and team = any ($2)))
-) as card
+select customer_card(id, $2) as customer
+from customer
+where id = any ($1)
+  and ($2::text[] is null or exists (select from ticket where customer_id = customer.id and team = any ($2)))
 
 -- name: customers_by_handle
 -- Whose handle this is.
