@@ -5,13 +5,13 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from http import HTTPMethod
 from importlib.metadata import version
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from pydantic import TypeAdapter
 
 from router.api import openapi
 from router.api.access import Principals, Renewing
@@ -19,8 +19,8 @@ from router.api.agents import AgentEndpoints
 from router.api.audit import AuditEndpoints
 from router.api.customers import Customers
 from router.api.desk import DeskEndpoints
-from router.api.endpoint import MAX_BODY, Answer, Endpoint, PossibleAnswer
-from router.api.errors import CONTENT_TYPE, Problem, ProblemDetails, problem_of
+from router.api.endpoint import MAX_BODY, Answer, Endpoint, PossibleAnswer, to_json
+from router.api.errors import CONTENT_TYPE, Problem, problem_of
 from router.api.lead import LeadEndpoints
 from router.api.me import Me
 from router.api.messages import Messages
@@ -53,7 +53,6 @@ log = structlog.get_logger(__name__)
 
 SHUTDOWN_S = 5.0
 _METHODS = frozenset(HTTPMethod)
-_DETAILS = TypeAdapter(ProblemDetails)
 # what aiohttp logs by itself is input that is not HTTP, bytes and all; faults of ours are logged here
 _SILENT = logging.getLogger(f"{__name__}.silent")
 _SILENT.disabled = True
@@ -211,7 +210,7 @@ def _fault(request: web.Request, exc: Exception) -> Problem:
 
 
 def _refusal(problem: Problem) -> web.Response:
-    body = _DETAILS.dump_json(problem.details(), exclude_none=True)
+    body = to_json({name: told for name, told in asdict(problem.details()).items() if told is not None})
     headers = {**problem.headers, "Content-Type": CONTENT_TYPE}
     return web.Response(body=body, status=problem.status, headers=headers)
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse
-from pydantic_core import to_json
 
 from router.api.access import PERSONS
-from router.api.endpoint import Endpoint, PossibleAnswer
+from router.api.endpoint import Endpoint, PossibleAnswer, to_json
 from router.api.errors import Problem
 from router.domain.agent import Principal
 from router.flow.situation import EventData
