@@ -93,7 +93,8 @@ class Presences:
             yield
         finally:
             self._staying[agent_id] -= 1
-            self._staying += Counter()  # drops whoever is there no more times
+            if not self._staying[agent_id]:
+                del self._staying[agent_id]
 
     async def renew_staying(self) -> None:
         """Renew whoever stays and is due for it, in one statement."""
