@@ -160,16 +160,11 @@ def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Ou
 
 def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
     """Classify and route; then join an open ticket that the same team has from another channel, or queue a new one."""
-    triage = classify(_query(matter, world), policy.triage)
-    routing = route(_facts(matter, triage), policy)
     owner_id = matter.conversation.customer_id
-    joined = joins(
-        matter.arrival.message,
-        routing,
-        world.open_tickets_of(owner_id),
-        policy.threading.join_channels_within,
-        world.now,
-    )
+    open_tickets = world.open_tickets_of(owner_id)
+    triage = classify(_query(matter, len(open_tickets), world), policy.triage)
+    routing = route(_facts(matter, triage), policy)
+    joined = joins(matter.arrival.message, routing, open_tickets, policy.threading.join_channels_within, world.now)
     if joined:
         world.add_contact(owner_id, matter.arrival.message.channel, joined)
         return _continue(matter.decided(reason="joined", route=routing.route), joined, Outcome.JOINED, policy, world)
@@ -206,7 +201,7 @@ def _received(arrival: Arrival, outcome: Outcome, ticket: Ticket | None, message
     return outcome
 
 
-def _query(matter: _Matter, world: World) -> Query:
+def _query(matter: _Matter, open_tickets: int, world: World) -> Query:
     message, customer = matter.arrival.message, world.customer(matter.conversation.customer_id)
     return Query(
         channel=message.channel,
@@ -215,7 +210,7 @@ def _query(matter: _Matter, world: World) -> Query:
         language=matter.arrival.language,
         contacts_7d=customer.contacts_within(_WEEK, world.now),
         reopened_count=customer.reopened_count,
-        open_tickets=len(world.open_tickets_of(customer.id)),
+        open_tickets=open_tickets,
         tier=matter.tier,
         is_returning=customer.is_returning,
     )

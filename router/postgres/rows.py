@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 import asyncpg
 import orjson
@@ -115,9 +116,12 @@ def ticket(row: asyncpg.Record) -> Ticket:
 
 def requirement(ticket: Ticket) -> Requirement:
     routing = ticket.routing
-    return Requirement(
-        queue=routing.queue, team=routing.team, skills=tuple(sorted(routing.skills)), channel=ticket.channel
-    )
+    return _requirement(routing.queue, routing.team, routing.skills, ticket.channel)
+
+
+@lru_cache(maxsize=1024)  # all tickets ask for the same few
+def _requirement(queue: str, team: str, skills: tuple[str, ...], channel: str) -> Requirement:
+    return Requirement(queue=queue, team=team, skills=skills, channel=channel)
 
 
 def unprocessable(refused: Unprocessable) -> Sequence[object]:
