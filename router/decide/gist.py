@@ -6,7 +6,7 @@ from router.domain.triage import Gist
 from router.policy.words import READ_CHARACTERS, as_words
 
 # A question mark inside a word belongs to a link; several in a row are one question.
-_QUESTION = re.compile(r"\?+(?!\w)")
+_QUESTION = re.compile(r"\?(?![\w?])")
 # Less may be an abbreviation.
 _SHOUTED_CHARACTERS = 20
 
