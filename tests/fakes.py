@@ -163,7 +163,7 @@ class MemoryTransaction:
         store.conversations |= {
             id_: c._replace(reply_to=replace(c.reply_to, verified=False)) for id_, c in changes.conversations.items()
         }
-        store.tickets |= {id_: t._replace(triage=replace(t.triage, reasons=())) for id_, t in changes.tickets.items()}
+        store.tickets |= {id_: t._replace(triage=t.triage._replace(reasons=())) for id_, t in changes.tickets.items()}
         store.messages += changes.messages
         for account, message_id, conversation_id in changes.references:
             store.references.setdefault((account, message_id), conversation_id)

@@ -20,8 +20,7 @@ class Complexity(StrEnum):
     COMPLEX = "complex"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(NamedTuple):
     """One signal that counted: its name in the policy, what it added to the score (log-odds), words for an agent."""
 
     signal: str
@@ -29,8 +28,7 @@ class Reason:
     words: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Triage:
+class Triage(NamedTuple):
     """How hard a query looks: `probability` is that of `complex`, 0 to 1; reasons are ordered by absolute weight."""
 
     complexity: Complexity
@@ -39,8 +37,7 @@ class Triage:
     language: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Routing:
+class Routing(NamedTuple):
     """Where a ticket waits and until when it should be answered, and which route of which policy said so."""
 
     route: str

@@ -149,7 +149,7 @@ async def test_a_customers_open_tickets_come_along_as_they_were_recorded(store: 
     [recorded] = changes.tickets.values()
     [seen] = (await look(store, handles=frozenset({"email:ada@example.com"}))).tickets
     assert seen == recorded._replace(
-        triage=replace(recorded.triage, reasons=(), probability=pytest.approx(recorded.triage.probability)),
+        triage=recorded.triage._replace(reasons=(), probability=pytest.approx(recorded.triage.probability)),
     )
 
 

@@ -1,6 +1,5 @@
 """Where does a message belong: the strongest evidence that holds, windows of silence, reopening, joining channels."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -174,7 +173,7 @@ def test_a_follow_up_continues_reopens_or_begins_anew(case: str, ticket: Ticket 
 
 
 def joined(*tickets: Ticket, within: timedelta = HOUR, team: str = "frontline") -> int | None:
-    routing = replace(a_ticket().routing, team=team)
+    routing = a_ticket().routing._replace(team=team)
     ticket = joins(a_message(a_user(), channel=Channel.CHAT), routing, tickets, within, NOON)
     return ticket and ticket.id
 
