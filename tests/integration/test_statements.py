@@ -8,7 +8,7 @@ import pytest
 
 from router.postgres.statements import SQL, load
 
-Arguments = tuple[list[object] | int, ...]
+Arguments = tuple[list[object] | int | str, ...]
 
 FILES = sorted(path.stem for path in SQL.glob("*.sql"))
 ROWS = 50_000
@@ -58,6 +58,10 @@ BATCH = {
     "finish_attempts": ([bytes(32)] * 200,),
 }  # fmt: skip
 
+OF_CUSTOMERS = {
+    "cards": ([1], ["frontline"]),
+    "tickets_of_customers": (["frontline"], "queued", "general", 100, 50, 1, [1]),
+}
 DOCUMENTS = (
     "select ticket_page(1, '{frontline}', 50)",
     "select customer_card(1, '{frontline}')",
@@ -103,7 +107,8 @@ async def test_pages_are_read_by_index_with_plans_made_while_the_tables_were_emp
     await connection.execute("vacuum analyze")
     await connection.execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
     await connection.execute(f"set app.agent_id = 1; set role {role}")
-    assert await scanned(connection, load("reading")["cards"], ([1], ["frontline"])) == []
+    for name, arguments in OF_CUSTOMERS.items():
+        assert await scanned(connection, load("reading")[name], arguments) == [], name
     planned = [await connection.prepare(read) for read in DOCUMENTS]
     for read in planned:
         assert await read.fetchval() is None
@@ -135,8 +140,8 @@ def _type(parameter: asyncpg.Type) -> str:
     return parameter.name.removesuffix("[]") + ("[]" if parameter.kind == "array" else "")
 
 
-def literal(values: list[object] | int) -> str:
-    if isinstance(values, int):
+def literal(values: list[object] | int | str) -> str:
+    if isinstance(values, (int, str)):
         return str(values)
     return "{" + ",".join(f'"\\\\x{v.hex()}"' if isinstance(v, bytes) else f'"{v}"' for v in values) + "}"
 
