@@ -30,7 +30,7 @@ begin
           from (
             select
               id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to,
-              created_at, resolved_at
+              created_at, resolved_at, merged_into
             from ticket
             where customer_id = customer.id
               and (of_teams is null or team = any (of_teams))
@@ -64,7 +64,7 @@ begin
             select
               ticket.id, ticket.customer_id, ticket.channel, ticket.subject, ticket.state, ticket.queue, ticket.team,
               ticket.complexity, ticket.enqueued_at, ticket.due_at, ticket.assigned_to, ticket.created_at,
-              ticket.resolved_at
+              ticket.resolved_at, ticket.merged_into
           ) as line
         ) as ticket,
         (

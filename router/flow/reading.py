@@ -34,7 +34,7 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketLine:
-    """A ticket in a list. `lease` is there for its holder only."""
+    """A ticket in a list. `lease` is there for its holder only; `merged_into` is the ticket that has taken it over."""
 
     id: int
     customer_id: int
@@ -49,6 +49,7 @@ class TicketLine:
     assigned_to: int | None
     created_at: datetime
     resolved_at: datetime | None
+    merged_into: int | None = None
     lease: str | None = None
 
 

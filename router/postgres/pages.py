@@ -95,7 +95,7 @@ def _card(customer: Customer) -> CustomerCard:
 
 
 def ticket_line(row: asyncpg.Record, viewer: Viewer) -> TicketLine:
-    """The ticket in a row, with its lease if the row has one and the viewer holds it."""
+    """The ticket in a row, with its lease if the row has one and the viewer holds it; what is open is not merged."""
     epoch = row.get("lease_epoch")
     return TicketLine(
         id=row["id"],
@@ -111,6 +111,7 @@ def ticket_line(row: asyncpg.Record, viewer: Viewer) -> TicketLine:
         assigned_to=row["assigned_to"],
         created_at=row["created_at"],
         resolved_at=row["resolved_at"],
+        merged_into=row.get("merged_into"),
         lease=lease_for(viewer, ticket_id=row["id"], assigned_to=row["assigned_to"], epoch=epoch) if epoch else None,
     )
 

@@ -126,3 +126,15 @@ async def test_history_says_what_happened_to_the_ticket_and_why(api: Api, grace:
     events = (await grace.get(f"/v1/tickets/{held.ticket_id}/history")).json["events"]
     assert [(event["kind"], event["state"]) for event in events] == [("note", "assigned"), ("queue", "queued")]
     assert events[1]["data"]["reason"] == "transferred"
+
+
+async def test_merged_ticket_names_the_one_that_has_taken_it_over(api: Api, grace: Caller):
+    customer = await a_customer(api.database, ADA)
+    into = (await a_ticket(api.database, customer_id=customer)).ticket_id
+    held = await a_ticket(api.database, customer_id=customer, held_by=await an_agent(api.database))
+    merged = await grace.post(f"/v1/tickets/{held.ticket_id}/merge", lease=held, json={"into": into})
+    assert merged.status == 204
+    assert (await grace.get(f"/v1/tickets/{held.ticket_id}")).json["ticket"]["merged_into"] == into
+    for query in ("limit=2", f"customer={customer}"):
+        lines = (await grace.get(f"/v1/tickets?{query}")).json["tickets"]
+        assert {line["id"]: line["merged_into"] for line in lines} == {into: None, held.ticket_id: into}

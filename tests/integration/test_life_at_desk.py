@@ -292,7 +292,7 @@ async def test_merged_tickets_transcript_is_in_the_other_one(api: Api, grace: Ag
     assert merged.ticket.state == "queued"
     source = await page(api, hold)
     assert (source.ticket.state, source.transcript, source.conversations) == ("resolved", [], [])
-    assert (await row(api, hold.lease.ticket_id))["merged_into"] == into.ticket_id
+    assert source.ticket.merged_into == into.ticket_id
     assert await outcomes(api, hold) == [(into.ticket_id, ContactOutcome.OPEN)]
     assert (await history(api, hold))[-1][:2] == ("merge", "resolved")
     kind, state, actor, data = (await history(api, Hold(agent=grace, lease=into)))[-1]

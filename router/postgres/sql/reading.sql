@@ -21,7 +21,7 @@ order by ticket_event.id
 -- A page of tickets, newest first.
 select
   id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
-  resolved_at
+  resolved_at, merged_into
 from ticket
 where ($1::text[] is null or team = any ($1))
   and ($2::text is null or state = $2)
@@ -36,7 +36,7 @@ limit $5
 -- `id + 0`: no index serves this order. One that does, in a plan made while the table was empty, is read to its end.
 select
   id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
-  resolved_at
+  resolved_at, merged_into
 from ticket
 where ($1::text[] is null or team = any ($1))
   and ($2::text is null or state = $2)
