@@ -73,7 +73,7 @@ class Storm:
         """Let the timers find agents who were not heard of for an hour; the next request shows that they are there."""
         await self._database.execute("storm", load("presence")["renew"], agents)
         await self._database.execute("storm", UNHEARD_OF, agents)
-        await self._database.fetch("storm", load("timers")["release_lost"], CHUNK, GRACE)
+        await self._database.fetch("storm", load("timers")["release_lost"], CHUNK, GRACE, "storm")
         await self._database.execute("storm", load("presence")["renew"], agents)
 
 

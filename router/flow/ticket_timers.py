@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import NoReturn, Protocol, TypeAlias
 
@@ -65,13 +65,13 @@ class TimerStore(Protocol):
     What somebody else is writing to is left out. All raise `StoreUnavailable`.
     """
 
-    async def expire_offers(self, limit: int, away_after: int) -> Expired:
-        """Queue what was offered for too long; who has missed `away_after` in a row is set away, unless it is 0."""
+    async def expire_offers(self, limit: int, policy: Policy) -> Expired:
+        """Queue what was offered for too long; who has missed as many in a row as the policy says is set away."""
 
-    async def release_lost(self, limit: int, grace: timedelta) -> Sequence[Turned]:
+    async def release_lost(self, limit: int, policy: Policy) -> Sequence[Turned]:
         """Queue what agents hold whose lease is over, and resolve what they had in wrap-up."""
 
-    async def end_wishes(self, limit: int, grace: timedelta) -> Sequence[Turned]:
+    async def end_wishes(self, limit: int, policy: Policy) -> Sequence[Turned]:
         """Let anybody have what was reserved for long enough, or for an agent who is not there."""
 
     async def end_wrap_ups(self, limit: int) -> Sequence[Turned]: ...
@@ -113,18 +113,18 @@ class TicketTimers:
         }
 
     async def expire_offers(self) -> int:
-        turned = await self._store.expire_offers(CHUNK, self._policy().assignment.away_after_missed)
+        turned = await self._store.expire_offers(CHUNK, self._policy())
         self._count_offers(turned.expired, "expired")
         self._count_offers(turned.withdrawn, "withdrawn")
         return len(turned.expired)
 
     async def release_lost(self) -> int:
-        turned = await self._store.release_lost(CHUNK, self._policy().assignment.grace)
+        turned = await self._store.release_lost(CHUNK, self._policy())
         self._count_offers([ticket for ticket in turned if ticket.was is TicketState.OFFERED], "withdrawn")
         return len(turned)
 
     async def end_wishes(self) -> int:
-        return len(await self._store.end_wishes(CHUNK, self._policy().assignment.grace))
+        return len(await self._store.end_wishes(CHUNK, self._policy()))
 
     async def end_wrap_ups(self) -> int:
         return len(await self._store.end_wrap_ups(CHUNK))

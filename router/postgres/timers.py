@@ -6,7 +6,7 @@ flows that wait for each other; what somebody else has locked is left to the nex
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import asyncpg
 
@@ -29,22 +29,22 @@ class PostgresTimers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def expire_offers(self, limit: int, away_after: int) -> Expired:
+    async def expire_offers(self, limit: int, policy: Policy) -> Expired:
         async with self._database.transaction("timers") as connection:
             expired = await connection.fetch(SQL["expire_offers"], limit)
             agents = {row["agent_id"] for row in expired}
-            withdrawn = await _set_away(connection, agents, away_after) if away_after and agents else []
+            withdrawn = await _set_away(connection, agents, policy) if agents else []
             await _hint(connection, expired, hints.AGENTS)
         return Expired(expired=_turned(expired), withdrawn=_turned(withdrawn))
 
-    async def release_lost(self, limit: int, grace: timedelta) -> Sequence[Turned]:
+    async def release_lost(self, limit: int, policy: Policy) -> Sequence[Turned]:
         async with self._database.transaction("timers") as connection:
-            released = await connection.fetch(SQL["release_lost"], limit, grace)
+            released = await connection.fetch(SQL["release_lost"], limit, policy.assignment.grace, policy.version)
             await _hint(connection, released, hints.AGENTS)
         return _turned(released)
 
-    async def end_wishes(self, limit: int, grace: timedelta) -> Sequence[Turned]:
-        return await self._queued("end_wishes", limit, grace)
+    async def end_wishes(self, limit: int, policy: Policy) -> Sequence[Turned]:
+        return await self._queued("end_wishes", limit, policy.assignment.grace, policy.version)
 
     async def end_wrap_ups(self, limit: int) -> Sequence[Turned]:
         async with self._database.transaction("timers") as connection:
@@ -89,10 +89,13 @@ class PostgresRelaxChunk:
         return _turned(rows)
 
 
-async def _set_away(connection: Connection, agents: Collection[AgentId], missed: int) -> list[asyncpg.Record]:
-    """Set those away who have missed so many offers in a row; returns what else they were offered."""
+async def _set_away(connection: Connection, agents: Collection[AgentId], policy: Policy) -> list[asyncpg.Record]:
+    """Set those away who have missed too many offers in a row; returns what else they were offered."""
+    missed = policy.assignment.away_after_missed
+    if missed == 0:  # never
+        return []
     absent = [row["agent_id"] for row in await connection.fetch(SQL["set_away"], list(agents), missed)]
-    return list(await connection.fetch(SQL["withdraw_offers"], absent)) if absent else []
+    return list(await connection.fetch(SQL["withdraw_offers"], absent, policy.version)) if absent else []
 
 
 async def _hint(connection: Connection, queued: Sequence[object], *also: str) -> None:

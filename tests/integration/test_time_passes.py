@@ -137,6 +137,7 @@ async def test_who_misses_two_offers_in_a_row_is_away_and_the_rest_is_withdrawn(
     assert await presence(database, agent.id) == ("away", 0)
     kind, state, actor, data = await last_event(database, still_offered)
     assert (kind, state, actor, data["reason"]) == ("release", "queued", "timers", "not_available")
+    assert data["policy_version"] == POLICY.version
     [audited] = await database.fetch("test", "select actor, action, subject, data from audit")
     assert tuple(audited)[:3] == ("timers", "presence.set", f"agent:{agent.name}")
     assert json.loads(audited["data"])["status"] == ["available", "away"]
@@ -176,6 +177,7 @@ async def test_what_a_lost_agent_held_is_released(database: Database, timers: Ti
     event = await last_event(database, ticket_id)
     assert event[:3] == (kind, then, "timers")
     assert (event[3]["reason"], event[3]["agent"]) == ("agent_lost", agent.id)
+    assert event[3]["policy_version"] == POLICY.version
 
 
 RESERVE = "update ticket set preferred_agent_id = $1, preferred_until = now() + interval '1 minute'"
@@ -206,6 +208,7 @@ async def test_a_wish_lasts_while_its_agent_is_there(database: Database, timers:
     if is_over:
         kind, state, actor, data = await last_event(database, ticket_id)
         assert (kind, state, actor, data["reason"]) == ("relax", "queued", "timers", "wish_over")
+        assert data["policy_version"] == POLICY.version
 
 
 async def test_wrap_up_ends_in_time(database: Database, timers: TicketTimers):

@@ -78,15 +78,14 @@ with offered as materialized (
   set state = 'queued', assigned_to = null, assigned_at = null, state_until = null, is_seen = false
   from offered
   where ticket.id = offered.id
-  returning
-    ticket.id, ticket.queue, ticket.channel, ticket.lease_epoch, ticket.policy_version, offered.agent_id
+  returning ticket.id, ticket.queue, ticket.channel, ticket.lease_epoch, offered.agent_id
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
     id, statement_timestamp(), 'release', 'queued', 'timers',
     jsonb_build_object(
       'reason', 'not_available', 'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version',
-      policy_version)
+      $2::text)
   from queued
 )
 select queue, channel, 'offered' as was
@@ -111,15 +110,14 @@ with lost as materialized (
   from lost
   where ticket.id = lost.id
   returning
-    ticket.id, ticket.state, ticket.queue, ticket.channel, ticket.lease_epoch, ticket.policy_version, lost.agent_id,
-    lost.state as was
+    ticket.id, ticket.state, ticket.queue, ticket.channel, ticket.lease_epoch, lost.agent_id, lost.state as was
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
     id, statement_timestamp(), case when was = 'wrap_up' then 'resolve' else 'release' end, state, 'timers',
     jsonb_build_object(
       'reason', 'agent_lost', 'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version',
-      policy_version)
+      $3::text)
   from released
 )
 select queue, channel, was
@@ -150,12 +148,12 @@ with over as materialized (
   set preferred_agent_id = null, preferred_until = null
   from over
   where ticket.id = over.id
-  returning ticket.id, ticket.queue, ticket.channel, ticket.policy_version, over.agent_id
+  returning ticket.id, ticket.queue, ticket.channel, over.agent_id
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
     id, statement_timestamp(), 'relax', 'queued', 'timers',
-    jsonb_build_object('reason', 'wish_over', 'agent', agent_id, 'queue', queue, 'policy_version', policy_version)
+    jsonb_build_object('reason', 'wish_over', 'agent', agent_id, 'queue', queue, 'policy_version', $3::text)
   from ended
 )
 select queue, channel, 'queued' as was

@@ -13,6 +13,7 @@ from router.domain.ticket import TicketState
 from router.flow import ticket_timers as flow
 from router.flow.ticket_timers import CHUNK, Expired, TicketTimers, Turned
 from router.metrics import Metrics
+from router.policy.model import Policy
 from tests.intake import POLICY
 
 DEADLINE_S = 5
@@ -35,19 +36,19 @@ class Tickets:
         self.due[name] -= turned
         return [Turned(queue="general", channel="chat", was=TicketState.OFFERED)] * turned
 
-    async def expire_offers(self, limit: int, away_after: int) -> Expired:
+    async def expire_offers(self, limit: int, policy: Policy) -> Expired:
         return Expired(expired=self.turn("offer_expiry", limit), withdrawn=())
 
-    async def release_lost(self, limit: int, grace: object) -> Sequence[Turned]:
+    async def release_lost(self, limit: int, policy: Policy) -> Sequence[Turned]:
         return self.turn("lost_agents", limit)
 
-    async def end_wishes(self, limit: int, grace: object) -> Sequence[Turned]:
+    async def end_wishes(self, limit: int, policy: Policy) -> Sequence[Turned]:
         return self.turn("wishes", limit)
 
     async def end_wrap_ups(self, limit: int) -> Sequence[Turned]:
         return self.turn("wrap_ups", limit)
 
-    async def wake(self, limit: int, policy: object) -> Sequence[Turned]:
+    async def wake(self, limit: int, policy: Policy) -> Sequence[Turned]:
         return self.turn("snoozes", limit)
 
     @asynccontextmanager
