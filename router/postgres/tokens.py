@@ -4,8 +4,10 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
+
+import asyncpg
 
 from router.domain.actor import OPERATOR
 from router.domain.agent import Principal, Role, Token
@@ -13,11 +15,14 @@ from router.domain.errors import Conflict, Invalid, NotFound
 from router.postgres import agents, audit
 from router.postgres.database import Database
 from router.postgres.statements import load
+from router.postgres.together import Together
 
 SQL = load("tokens")
 SECRET = re.compile(r"fd_[A-Za-z0-9_-]{43}", re.ASCII)
 PERSONS = frozenset({Role.AGENT, Role.LEAD})
 REMEMBERED_S = 2.0
+LOOKED_UP_TOGETHER = 100
+"""Tokens in one statement, at most."""
 
 
 class Tokens:
@@ -27,6 +32,7 @@ class Tokens:
         self._database = database
         self._clock = clock
         self._remembered: dict[bytes, tuple[float, Principal]] = {}
+        self._principals = Together(self._look_up, at_most=LOOKED_UP_TOGETHER)
 
     async def create(
         self,
@@ -81,22 +87,25 @@ class Tokens:
             return None
         digest = _hash(secret)
         until, principal = self._remembered.get(digest, (0.0, None))
-        return principal if self._clock() < until else await self._look_up(digest)
+        return principal if self._clock() < until else await self._recall(digest)
 
-    async def _look_up(self, digest: bytes) -> Principal | None:
+    async def _recall(self, digest: bytes) -> Principal | None:
         asked_at = self._clock()
         self._remembered.pop(digest, None)
-        rows = await self._database.fetch("tokens", SQL["principal"], digest)
-        if not rows:
-            return None
-        [row] = rows
-        principal = Principal(
-            token_id=row["token_id"],
-            role=Role(row["role"]),
-            agent=agents.agent_of(row) if row["id"] is not None else None,
-        )
-        self._remembered[digest] = (asked_at + REMEMBERED_S, principal)
+        principal = await self._principals.ask(digest)
+        if principal:
+            self._remembered[digest] = (asked_at + REMEMBERED_S, principal)
         return principal
+
+    async def _look_up(self, digests: Sequence[bytes]) -> Sequence[Principal | None]:
+        rows = await self._database.fetch("tokens", SQL["principals"], digests)
+        found = {row["hash"]: _principal(row) for row in rows}
+        return [found.get(digest) for digest in digests]
+
+
+def _principal(row: asyncpg.Record) -> Principal:
+    agent = agents.agent_of(row) if row["id"] is not None else None
+    return Principal(token_id=row["token_id"], role=Role(row["role"]), agent=agent)
 
 
 def _check_person(role: Role, agent_name: str | None) -> None:

@@ -158,6 +158,16 @@ async def test_an_unknown_secret_is_nobody(tokens: Tokens, secret: str):
     assert await tokens.principal_of(secret) is None
 
 
+async def test_secrets_shown_at_the_same_time_are_told_apart(tokens: Tokens):
+    ada = await tokens.create("ada", Role.AGENT, agent_name="ada")
+    unknown = "fd_" + "x" * 43
+    shop = await tokens.create("shop", Role.INTEGRATION)
+    ended = await tokens.create("ended", Role.ADMIN)
+    await tokens.revoke("ended")
+    shown = await asyncio.gather(*map(tokens.principal_of, (ada, unknown, shop, ended, ada)))
+    assert [who and who.role for who in shown] == [Role.AGENT, None, Role.INTEGRATION, None, Role.AGENT]
+
+
 async def test_an_expired_token_is_nobody(tokens: Tokens):
     secret = await tokens.create("old", Role.ADMIN, expires_in=timedelta(seconds=-1))
     assert await tokens.principal_of(secret) is None

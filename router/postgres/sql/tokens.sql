@@ -19,9 +19,10 @@ set revoked_at = coalesce(revoked_at, now())
 where name = $1
 returning id
 
--- name: principal
--- Who shows a token that is valid now.
+-- name: principals
+-- Who shows tokens, of those that are valid now.
 select
+  token.hash,
   token.id as token_id,
   token.role,
   agent.id,
@@ -30,6 +31,6 @@ select
   array(select team from agent_team where agent_team.agent_id = agent.id) as teams
 from token
 left join agent on agent.id = token.agent_id
-where token.hash = $1
+where token.hash = any ($1)
   and token.revoked_at is null
   and (token.expires_at is null or token.expires_at > now())
