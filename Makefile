@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# The CA of a company's proxy is in the system's store alone; where there is no store, uv brings its own.
+export UV_SYSTEM_CERTS ?= $(if $(wildcard /etc/ssl/certs/*),true,false)
 
 .PHONY: help demo up test check format bench lock clean
 
@@ -32,8 +34,10 @@ lock: .venv/uv ## rewrite requirements/*.txt from pyproject.toml, with hashes
 clean: ## remove what these targets installed
 	@rm -rf .venv
 
-.venv/uv: requirements/uv.txt
-	@test -x $(BIN)/python || python3 -m venv .venv
+.venv/made:
+	@python3 -m venv --clear .venv && touch $@
+
+.venv/uv: .venv/made requirements/uv.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt && touch $@
 
 .venv/run: .venv/uv requirements/run.txt pyproject.toml
