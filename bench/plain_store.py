@@ -15,8 +15,10 @@ from router.flow.changes import Changes, Received, Unprocessable
 from router.flow.receive import Wanted
 from router.flow.world import Ids, Snapshot
 from router.postgres import records, rows
-from router.postgres.intake import SQL, PostgresIntake, PostgresIntakeTransaction, lock_keys
+from router.postgres.database import Connection
+from router.postgres.intake import PostgresIntake, PostgresIntakeTransaction, lock_keys
 
+LOCK_HANDLES = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
 FIND_CONVERSATIONS = """
     select id from conversation where id = any ($1::bigint[])
     union
@@ -26,7 +28,7 @@ FIND_CONVERSATIONS = """
     union
     select id from conversation where ticket_id = any ($5::bigint[])"""
 LOCK_CUSTOMERS = """
-    select id, name, tier, is_blocked, contacts, reopened_count, last_agent_id, created_at
+    select id, created_at, name, tier, is_blocked, contacts, reopened_count, last_agent_id
     from customer
     where id = any (array(
       select coalesce(customer.merged_into, customer.id)
@@ -35,6 +37,40 @@ LOCK_CUSTOMERS = """
       select coalesce(customer.merged_into, customer.id)
       from conversation join customer on customer.id = conversation.customer_id
       where conversation.id = any ($2::bigint[])))
+    order by id
+    for no key update"""
+LOCK_CONVERSATIONS = """
+    select
+      id,
+      (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = conversation.customer_id)
+        as customer_id,
+      channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants, last_message_at,
+      created_at
+    from conversation
+    where id = any (array(
+      select found.id from unnest($1::bigint[]) as found (id)
+      union
+      select ours.id from conversation as ours
+      where ours.customer_id = any ($2::bigint[]) and ours.is_open and ours.channel <> 'email'))
+    order by id
+    for no key update"""
+LOCK_TICKETS = """
+    select
+      id, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability, language,
+      skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at, reopened_count,
+      created_at, resolved_at, assigned_to, relax_at, relaxed, first_reply_at
+    from ticket
+    where id = any (array(
+      select found.id from unnest($1::bigint[]) as found (id)
+      union
+      select latest.id
+      from unnest($2::bigint[]) as wanted (customer_id)
+      cross join lateral (
+        select mine.id from ticket as mine
+        where mine.customer_id = wanted.customer_id and mine.is_open
+        order by mine.id desc
+        limit 20
+      ) as latest))
     order by id
     for no key update"""
 GET_HANDLES = """
@@ -112,7 +148,11 @@ class PlainIntake(PostgresIntake):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresIntakeTransaction]:
         async with self._database.transaction("intake") as connection:
-            transaction = PlainTransaction(connection, self._ids, self._groups)
+
+            async def begun(_: Sequence[int]) -> Connection:
+                return connection
+
+            transaction = PlainTransaction(begun, self._ids, self._groups)
             yield transaction
         self._groups |= transaction.found
 
@@ -121,10 +161,11 @@ class PlainTransaction(PostgresIntakeTransaction):
     """One message's transaction."""
 
     async def load(self, wanted: Wanted) -> tuple[Snapshot, Ids]:
+        self._connection = await self._begin([])
         read = self._connection.fetch
         [key] = wanted.keys
         handles, references = list(wanted.handles), [id_ for _, id_ in wanted.references]
-        await self._connection.execute(SQL["lock_handles"], lock_keys(wanted))
+        await self._connection.execute(LOCK_HANDLES, lock_keys(wanted))
         found: list[int] = []
         if wanted.tokened or wanted.threads or wanted.references or wanted.ticket_numbers:
             root = next((root for _, root in wanted.threads), None)
@@ -134,9 +175,9 @@ class PlainTransaction(PostgresIntakeTransaction):
         customers = await read(LOCK_CUSTOMERS, handles, found)
         ids = [row["id"] for row in customers]
         owned = await read(GET_HANDLES, handles) if customers else []
-        conversations = await read(SQL["lock_conversations"], found, ids) if customers else []
+        conversations = await read(LOCK_CONVERSATIONS, found, ids) if customers else []
         current = [row["ticket_id"] for row in conversations if row["ticket_id"]]
-        tickets = await read(SQL["lock_tickets"], current, ids) if customers else []
+        tickets = await read(LOCK_TICKETS, current, ids) if customers else []
         [new] = await read(GET_IDS)
         referred = await read(GET_REFERENCES, key.account, references) if references else []
         received = await read(GET_RECEIVED, key.channel, key.account, key.external_id)

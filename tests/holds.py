@@ -1,6 +1,5 @@
 """Tickets that agents hold, and what becomes of them, as the tests of the desk and of a lead's tools look at them."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -32,14 +31,6 @@ async def history(api: Api, hold: Hold) -> list[tuple[str, str, str, dict[str, A
         hold.lease.ticket_id,
     )
     return [(row["kind"], row["state"], row["actor"], json.loads(row["data"])) for row in rows]
-
-
-async def waiting_for_locks(api: Api, *, count: int) -> None:
-    """Return once so many transactions of this database wait for another one."""
-    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-    async with asyncio.timeout(10):
-        while (await api.database.fetch("test", waiting))[0]["count"] < count:
-            await asyncio.sleep(0.01)
 
 
 async def row(api: Api, ticket_id: int) -> Any:

@@ -1,7 +1,7 @@
 """The one place that touches the pool: every await has a deadline, every asyncpg error becomes one of ours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
@@ -41,15 +41,26 @@ class Database:
         self._metrics = metrics
 
     @asynccontextmanager
-    async def transaction(self, flow: str, *, read_only: bool = False) -> AsyncIterator[Connection]:
+    async def transaction(
+        self, flow: str, *, read_only: bool = False, locks: Sequence[int] = ()
+    ) -> AsyncIterator[Connection]:
         """Yield a connection inside one transaction; `flow` labels its time in the metrics.
+
+        `locks` are 64-bit keys of advisory locks, to be had one after the other before anything else, and given back at
+        the end. They cost no round trip of their own.
 
         Raises `StoreUnavailable` where repeating may help, `Raced` where another transaction recorded the same thing,
         `DataError` where the values are at fault. A server that has become read-only is left: after a failover the
         address leads to another one.
         """
-        async with self._connection(flow) as connection, connection.transaction(readonly=read_only):
-            yield connection
+        async with self._connection(flow) as connection:
+            try:
+                await connection.execute(_begin(read_only, locks))
+                yield connection
+            except BaseException:
+                await connection.execute("rollback")
+                raise
+            await connection.execute("commit")
 
     async def fetch(self, flow: str, sql: str, *arguments: object) -> list[asyncpg.Record]:
         """Run one statement, which is a transaction by itself, and return its rows."""
@@ -83,6 +94,15 @@ class Database:
                 raise
             finally:
                 await self._pool.release(connection, timeout=STATEMENT_S)
+
+
+def _begin(read_only: bool, locks: Sequence[int]) -> str:
+    """Statements of a simple query, the one kind that may hold several; it takes no arguments, hence the literal."""
+    begin = "begin read only" if read_only else "begin"
+    if not locks:
+        return begin
+    keys = ",".join(map(str, locks))
+    return f"{begin}; select pg_advisory_xact_lock(key) from unnest('{{{keys}}}'::bigint[]) as key"  # noqa: S608
 
 
 @asynccontextmanager

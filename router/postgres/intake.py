@@ -1,11 +1,13 @@
 """Intake's side of the database: locks and loads the world of a batch, and records what was decided, set by set."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeAlias
 
 import asyncpg
 
+from router.domain.customer import CustomerId
 from router.domain.ticket import Requirement
 from router.flow.changes import Changes, Unprocessable, once
 from router.flow.receive import Wanted
@@ -16,6 +18,9 @@ from router.postgres.ids import ReservedIds
 from router.postgres.statements import load
 
 SQL = load("intake")
+
+Begin: TypeAlias = Callable[[Sequence[int]], Awaitable[Connection]]
+"""Begins the transaction with these advisory locks."""
 
 
 class PostgresIntake:
@@ -28,8 +33,12 @@ class PostgresIntake:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["PostgresIntakeTransaction"]:
-        async with self._database.transaction("intake") as connection:
-            transaction = PostgresIntakeTransaction(connection, self._ids, self._groups)
+        async with AsyncExitStack() as ending:
+
+            async def begin(locks: Sequence[int]) -> Connection:
+                return await ending.enter_async_context(self._database.transaction("intake", locks=locks))
+
+            transaction = PostgresIntakeTransaction(begin, self._ids, self._groups)
             try:
                 yield transaction
             finally:
@@ -48,54 +57,54 @@ class PostgresIntake:
 class PostgresIntakeTransaction:
     """Implements `router.flow.receive.IntakeTransaction`."""
 
-    def __init__(self, connection: Connection, ids: ReservedIds, groups: Mapping[Requirement, int]) -> None:
+    _connection: Connection
+
+    def __init__(self, begin: Begin, ids: ReservedIds, groups: Mapping[Requirement, int]) -> None:
         """`groups` are the ids of skill groups that are known to be committed; `found` are those met on the way."""
-        self._connection = connection
+        self._begin = begin
         self._ids = ids
         self._groups = groups
         self.found: dict[Requirement, int] = {}
         self.promised = 0
 
     async def load(self, wanted: Wanted) -> tuple[Snapshot, Ids]:
-        """Lock, then read in the next statement: only a fresh snapshot shows what the lock's last holder wrote.
+        """Begin with what is to be locked, then read in the next statement.
 
-        The order (handles, customers, conversations, tickets; each by id) is that of every flow, so none can deadlock.
+        Only a fresh snapshot shows what a lock's last holder wrote. The order (handles, customers, conversations,
+        tickets; each by id) is that of every flow, so none can deadlock.
         """
-        connection = self._connection
-        await connection.execute(SQL["lock_handles"], lock_keys(wanted))
-        customers = await connection.fetch(SQL["lock_customers"], *_evidence(wanted))
-        conversations: Sequence[asyncpg.Record] = ()
-        tickets: Sequence[asyncpg.Record] = ()
-        if customers:
-            ids = [row["id"] for row in customers]
-            conversations = await connection.fetch(SQL["lock_conversations"], customers[0]["found"], ids)
-            current = [row["ticket_id"] for row in conversations if row["ticket_id"]]
-            tickets = await connection.fetch(SQL["lock_tickets"], current, ids)
-        rest = await self._load_rest(wanted)
+        self._connection = await self._begin(lock_keys(wanted))
+        [led_to] = await self._connection.fetch(SQL["lock_customers"], *_evidence(wanted))
+        customers = [rows.customer(row) for row in led_to["customers"]]
+        loaded = await self._lock_and_load(wanted, led_to["found"], [customer.id for customer in customers])
         snapshot = Snapshot(
-            now=rest["now"],
-            customers=[rows.customer(row) for row in customers],
-            handles=[rows.known_handle(text) for text in rest["handles"]],
-            conversations=[rows.conversation(row) for row in conversations],
-            tickets=[rows.ticket(row) for row in tickets],
-            references=dict(map(rows.reference, rest["references"])),
-            received=[rows.received(text) for text in rest["received"]],
+            now=loaded["now"],
+            customers=customers,
+            handles=[rows.known_handle(row) for row in loaded["handles"]],
+            conversations=[rows.conversation(row) for row in loaded["conversations"]],
+            tickets=[rows.ticket(row) for row in loaded["tickets"]],
+            references=dict(map(rows.reference, loaded["references"])),
+            received=[rows.received(row) for row in loaded["received"]],
         )
         return snapshot, self._ids
 
-    async def _load_rest(self, wanted: Wanted) -> asyncpg.Record:
+    async def _lock_and_load(
+        self, wanted: Wanted, found: Sequence[int], customers: Sequence[CustomerId]
+    ) -> asyncpg.Record:
         keys = [(key.channel, key.account, key.external_id) for key in wanted.keys]
         self.promised = wanted.messages
-        rest: asyncpg.Record | None = await self._connection.fetchrow(
-            SQL["load_rest"],
+        loaded: asyncpg.Record
+        [loaded] = await self._connection.fetch(
+            SQL["lock_and_load"],
+            found,
+            customers,
             list(wanted.handles),
             *rows.columns(wanted.references, 2),
             *rows.columns(keys, 3),
             *self._ids.promise(wanted.messages),
         )
-        assert rest is not None
-        self._ids.keep(rest)
-        return rest
+        self._ids.keep(loaded)
+        return loaded
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         """Write all that was decided."""

@@ -1,11 +1,10 @@
 """Rows of the database to nouns, and the columns that set-based statements unnest. Leaves a batch to `records`."""
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any, TypeAlias
 
-import asyncpg
 import orjson
 
 from channels.message import Channel, Handle, HandleKind, MessageKey
@@ -16,7 +15,8 @@ from router.domain.triage import Complexity, Routing, Triage
 from router.flow.changes import Outcome, Received, Unprocessable
 from router.flow.suspects import fingerprint
 
-_CANONICAL = "message.v1"
+Row: TypeAlias = Iterable[Any]
+"""The values of a row, in the order in which its statement names them."""
 
 # An entry of a B-tree index holds at most 2,704 bytes, channel and overhead included.
 _INDEXED_BYTES = 2600
@@ -27,90 +27,98 @@ def columns(rows: Iterable[Sequence[object]], width: int) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
-def customer(row: asyncpg.Record) -> Customer:
+def customer(row: Row) -> Customer:
+    id_, created_at, name, tier, is_blocked, contacts, reopened_count, last_agent_id = row
     return Customer(
-        id=row["id"],
-        created_at=row["created_at"],
-        name=row["name"],
-        tier=row["tier"],
-        is_blocked=row["is_blocked"],
-        contacts=tuple(Contact.decode(contact) for contact in row["contacts"]),
-        reopened_count=row["reopened_count"],
-        last_agent_id=row["last_agent_id"],
+        id=id_,
+        created_at=created_at,
+        name=name,
+        tier=tier,
+        is_blocked=is_blocked,
+        contacts=tuple(map(Contact.decode, contacts)),
+        reopened_count=reopened_count,
+        last_agent_id=last_agent_id,
     )
 
 
-def known_handle(text: str) -> KnownHandle:
-    key, customer_id, verified = orjson.loads(text)
+def known_handle(row: Row) -> KnownHandle:
+    key, customer_id, verified = row
     return KnownHandle(key=key, customer_id=customer_id, verified=verified)
 
 
-def reference(text: str) -> tuple[tuple[str, str], ConversationId]:
+def reference(row: Row) -> tuple[tuple[str, str], ConversationId]:
     """A Message-ID of an account, and the conversation that it leads to."""
-    account, message_id, conversation_id = orjson.loads(text)
-    return (account, message_id), ConversationId(conversation_id)
+    account, message_id, conversation_id = row
+    return (account, message_id), conversation_id
 
 
-def received(text: str) -> Received:
-    channel, account, external_id, fingerprint_, outcome, ticket_id, message_id = orjson.loads(text)
+def received(row: Row) -> Received:
+    channel, account, external_id, fingerprint_, outcome, ticket_id, message_id = row
     return Received(
         key=MessageKey(channel, account, external_id),
-        fingerprint=bytes.fromhex(fingerprint_),
+        fingerprint=fingerprint_,
         outcome=Outcome(outcome),
         ticket_id=ticket_id,
         message_id=message_id,
     )
 
 
-def conversation(row: asyncpg.Record) -> Conversation:
+def conversation(row: Row) -> Conversation:
+    (
+        id_, customer_id, channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants,
+        last_message_at, created_at,
+    ) = row  # fmt: skip
     return Conversation(
-        id=row["id"],
-        customer_id=row["customer_id"],
-        channel=Channel(row["channel"]),
-        provider=row["provider"],
-        account=row["account"],
-        reply_to=handle_from_json(row["reply_to"]),
-        created_at=row["created_at"],
-        last_message_at=row["last_message_at"],
-        thread_key=row["thread_key"],
-        subject=row["subject"],
-        ticket_id=row["ticket_id"],
-        is_open=row["is_open"],
-        participants=frozenset(row["participants"]),
+        id=id_,
+        customer_id=customer_id,
+        channel=Channel(channel),
+        provider=provider,
+        account=account,
+        reply_to=handle_from_json(reply_to),
+        created_at=created_at,
+        last_message_at=last_message_at,
+        thread_key=thread_key,
+        subject=subject,
+        ticket_id=ticket_id,
+        is_open=is_open,
+        participants=frozenset(participants),
     )
 
 
-def ticket(row: asyncpg.Record) -> Ticket:
+def ticket(row: Row) -> Ticket:
     """A ticket as intake needs it: the reasons of its triage are left in the row."""
+    (
+        id_, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability,
+        language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
+        reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed, first_reply_at,
+    ) = row  # fmt: skip
     return Ticket(
-        id=row["id"],
-        customer_id=row["customer_id"],
-        channel=row["channel"],
-        subject=row["subject"],
-        state=TicketState(row["state"]),
-        triage=Triage(
-            complexity=Complexity(row["complexity"]), probability=row["probability"], language=row["language"]
-        ),
+        id=id_,
+        customer_id=customer_id,
+        channel=channel,
+        subject=subject,
+        state=TicketState(state),
+        triage=Triage(complexity=Complexity(complexity), probability=probability, language=language),
         routing=Routing(
-            route=row["route"],
-            queue=row["queue"],
-            team=row["team"],
-            skills=tuple(row["skills"]),
-            target=timedelta(seconds=row["target_s"]),
-            policy_version=row["policy_version"],
+            route=route,
+            queue=queue,
+            team=team,
+            skills=tuple(skills),
+            target=timedelta(seconds=target_s),
+            policy_version=policy_version,
         ),
-        enqueued_at=row["enqueued_at"],
-        due_at=row["due_at"],
-        last_customer_at=row["last_customer_at"],
-        created_at=row["created_at"],
-        assigned_to=row["assigned_to"],
-        preferred_agent_id=row["preferred_agent_id"],
-        preferred_until=row["preferred_until"],
-        reopened_count=row["reopened_count"],
-        resolved_at=row["resolved_at"],
-        relax_at=row["relax_at"],
-        relaxed=row["relaxed"],
-        first_reply_at=row["first_reply_at"],
+        enqueued_at=enqueued_at,
+        due_at=due_at,
+        last_customer_at=last_customer_at,
+        created_at=created_at,
+        assigned_to=assigned_to,
+        preferred_agent_id=preferred_agent_id,
+        preferred_until=preferred_until,
+        reopened_count=reopened_count,
+        resolved_at=resolved_at,
+        relax_at=relax_at,
+        relaxed=relaxed,
+        first_reply_at=first_reply_at,
     )
 
 
@@ -153,5 +161,5 @@ def storable(text: str | None) -> str | None:
 
 
 def handle_from_json(text: str) -> Handle:
-    known = json.loads(text)
+    known = orjson.loads(text)
     return Handle(kind=HandleKind(known["kind"]), value=known["value"], scope=known["scope"], name=known["name"])

@@ -1,13 +1,24 @@
 """The pool finds the server that takes writes, on a real PostgreSQL."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
+import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
 from router.metrics import Metrics
 from router.postgres.database import Database, connected
+from tests.waiting import waiting_for_locks
+
+WRITE = "insert into secret (name, value) values ('sample', '')"
+LOCKS = """
+    select from pg_locks
+    join pg_database on pg_database.oid = pg_locks.database
+    where pg_locks.locktype = 'advisory'
+      and pg_database.datname = current_database()"""
 
 
 @pytest.fixture
@@ -33,7 +44,7 @@ async def take_writes(admin: Database, *, is_on: bool) -> None:
 
 
 async def write(database: Database) -> None:
-    await database.execute("test", "insert into secret (name, value) values ('sample', '')")
+    await database.execute("test", WRITE)
 
 
 async def test_one_failed_write_leaves_a_server_that_has_become_read_only(demoted: Database):
@@ -48,3 +59,52 @@ async def test_a_read_only_server_is_a_problem_and_is_left(demoted: Database):
     ]
     assert await demoted.problems() == []
     await write(demoted)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """With one connection, which whoever comes next has to put up with."""
+    async with connected(database_url, Metrics(CollectorRegistry()), size=1, name="test") as database:
+        yield database
+
+
+async def begin(database: Database, locks: Sequence[int]) -> None:
+    async with database.transaction("test", locks=locks):
+        pass
+
+
+async def test_locks_are_held_until_the_end_of_the_transaction(admin: Database, database: Database, database_url: str):
+    async with connected(database_url, Metrics(CollectorRegistry()), size=1, name="third") as third:
+        async with admin.transaction("test", locks=[-7, 7]):
+            waiting = asyncio.create_task(begin(database, [7]))
+            await waiting_for_locks(third)
+        await waiting
+
+
+async def test_transaction_cancelled_while_it_waits_for_a_lock_leaves_none_behind(
+    admin: Database, database: Database, database_url: str
+):
+    async with connected(database_url, Metrics(CollectorRegistry()), size=1, name="third") as third:
+        async with admin.transaction("test", locks=[7]):
+            waiting = asyncio.create_task(begin(database, [-7, 7]))
+            await waiting_for_locks(third)
+            waiting.cancel()
+            await asyncio.wait({waiting})
+            await begin(third, [-7])
+        await begin(database, [7])
+    assert waiting.cancelled()
+
+
+async def test_failed_transaction_leaves_nothing_behind(database: Database):
+    with suppress(ZeroDivisionError):
+        async with database.transaction("test", locks=[7]) as connection:
+            await connection.execute(WRITE)
+            raise ZeroDivisionError
+    assert await database.fetch("test", "select from secret where name = 'sample'") == []
+    assert await database.fetch("test", LOCKS) == []
+
+
+async def test_read_only_transaction_refuses_to_write(database: Database):
+    async with database.transaction("test", read_only=True) as connection:
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await connection.execute(WRITE)

@@ -17,7 +17,8 @@ from router.flow.transfer import Destination
 from router.postgres.customers import PostgresCustomers
 from tests.api_client import SECRET, Api, running_api
 from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
-from tests.holds import a_hold, history, page, waiting_for_locks
+from tests.holds import a_hold, history, page
+from tests.waiting import waiting_for_locks
 
 REPLY_V1 = TypeAdapter(OutboundMessage)
 PHONE = Handle(kind=HandleKind.PHONE, value="+493012345678")
@@ -251,7 +252,7 @@ async def test_two_tickets_of_a_customer_resolved_at_the_same_time_are_both_in_t
         await connection.execute("select from customer where id = $1 for update", customer)
         for hold in holds:
             both.create_task(api.desk.resolve(hold))
-        await waiting_for_locks(api, count=2)
+        await waiting_for_locks(api.database, count=2)
     digest = (await page(api, holds[0])).customer.contacts
     assert [contact.outcome for contact in digest] == [ContactOutcome.RESOLVED] * 2
 

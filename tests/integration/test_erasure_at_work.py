@@ -12,6 +12,7 @@ from router.postgres import database as adapter
 from router.postgres.customers import SQL, PostgresCustomers
 from router.postgres.database import Database, connected
 from tests.builders import ADA, a_conversation, a_customer, a_message, a_ticket
+from tests.waiting import waiting_for_locks
 
 LOCK_AT_ONCE = "select from customer where id = $1 for no key update nowait"
 RECEIVE = """
@@ -37,18 +38,11 @@ async def ada(database: Database) -> CustomerId:
     return CustomerId(await a_customer(database, ADA))
 
 
-async def waiting_for_a_lock(database: Database) -> None:
-    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-    async with asyncio.timeout(10):
-        while not (await database.fetch("test", waiting))[0]["count"]:
-            await asyncio.sleep(0.01)
-
-
 async def test_customer_is_free_for_intake_while_whole_tables_are_read(database: Database, ada: CustomerId):
     async with database.transaction("test") as other:
         await other.execute("lock table unprocessable in share mode")
         erasing = asyncio.create_task(PostgresCustomers(database).erase(ada))
-        await waiting_for_a_lock(database)
+        await waiting_for_locks(database)
         await other.fetch(LOCK_AT_ONCE, ada)
     assert (await erasing).handles == 1
 

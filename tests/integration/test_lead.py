@@ -14,7 +14,8 @@ from router.flow.hold import Hold
 from router.flow.transfer import Destination
 from tests.api_client import Api, running_api
 from tests.builders import ADA, NOON, a_customer, a_ticket, an_agent
-from tests.holds import a_hold, history, page, place, row, waiting_for_locks
+from tests.holds import a_hold, history, page, place, row
+from tests.waiting import waiting_for_locks
 
 POLICY = """
 teams:
@@ -132,7 +133,7 @@ async def test_ticket_that_changes_hands_at_the_moment_of_its_reassignment_stays
     async with asyncio.TaskGroup() as tasks, api.database.transaction("test") as connection:
         await connection.execute("select from ticket where id = $1 for update", waiting.ticket_id)
         late = tasks.create_task(conflict(api.lead.reassign(lead, waiting.ticket_id, Destination(queue="expert"))))
-        await waiting_for_locks(api, count=1)
+        await waiting_for_locks(api.database, count=1)
         await connection.execute(
             "update ticket set state = 'assigned', assigned_to = $2, lease_epoch = 1 where id = $1",
             waiting.ticket_id,

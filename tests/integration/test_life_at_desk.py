@@ -13,8 +13,9 @@ from router.flow.hold import Hold
 from router.flow.transfer import Destination
 from tests.api_client import Api, running_api
 from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
-from tests.holds import a_hold, history, page, row, waiting_for_locks
+from tests.holds import a_hold, history, page, row
 from tests.lives import illegal_changes
+from tests.waiting import waiting_for_locks
 
 POLICY = """
 teams:
@@ -134,7 +135,7 @@ async def test_what_the_customer_writes_at_the_moment_of_the_end_is_not_missed(a
     async with asyncio.TaskGroup() as tasks, api.database.transaction("test") as connection:
         await connection.execute("select from customer for update")  # as intake does
         late = tasks.create_task(_ended(api, hold, read))
-        await waiting_for_locks(api, count=1)
+        await waiting_for_locks(api.database, count=1)
         await connection.execute("update ticket set last_customer_at = now()")
     assert late.result() == "conflict"
 
@@ -366,7 +367,7 @@ async def test_two_tickets_merged_into_each_other_at_the_same_time_leave_one(api
     async with asyncio.TaskGroup() as both, api.database.transaction("test") as connection:
         await connection.execute("select from customer where id = $1 for update", customer)
         merges = [both.create_task(_outcome(api, hold, into)) for hold, into in zip(holds, reversed(ids), strict=True)]
-        await waiting_for_locks(api, count=2)
+        await waiting_for_locks(api.database, count=2)
     assert sorted(merge.result() for merge in merges) == ["conflict", "merged"]
     assert sorted([(await row(api, ticket_id))["state"] for ticket_id in ids]) == ["assigned", "resolved"]
 

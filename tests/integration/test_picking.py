@@ -10,7 +10,8 @@ from router.domain.actor import Actor
 from router.domain.agent import Agent, Lease, Role
 from tests.api_client import Answered, Api, Caller, running_api
 from tests.builders import NOON, a_ticket, an_agent
-from tests.holds import row, waiting_for_locks
+from tests.holds import row
+from tests.waiting import waiting_for_locks
 
 POLICY = """
 assignment: {capacity: {limit: 3, weights: {chat: 2}}}
@@ -151,7 +152,7 @@ async def test_agent_who_takes_two_at_the_same_time_never_carries_more_than_they
     async with asyncio.TaskGroup() as both, api.database.transaction("test") as connection:
         await connection.execute("select from presence for update")
         takes = [both.create_task(take(grace, lease)) for lease in chats]
-        await waiting_for_locks(api, count=2)
+        await waiting_for_locks(api.database, count=2)
     assert sorted(answer.result().status for answer in takes) == [200, 403]
 
 

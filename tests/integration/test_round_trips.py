@@ -1,18 +1,25 @@
-"""How often a request asks PostgreSQL: agents wait for each answer, and others for the connection meanwhile."""
+"""How often a request or a batch asks PostgreSQL: all wait for each answer, and others for the connection meanwhile."""
 
 from collections.abc import AsyncIterator
 from functools import partial
 
 import asyncpg
 import pytest
+from prometheus_client import CollectorRegistry
 
+from router.metrics import Metrics
+from router.postgres.database import connected
+from router.postgres.intake import PostgresIntake
+from tests import messages
 from tests.api_client import Api, running_api
 from tests.builders import a_conversation, a_message, a_ticket, an_agent
+from tests.intake import MAILROOM, a_receiver
 
 TOKEN = 1  # remembered for two seconds, so a slow test may ask again
 CLAIM = 4
 SEEN = 1
 PAGE = 1
+BATCH = 5  # begin and lock handles, lock customers, lock the rest and load, record, commit
 
 
 @pytest.fixture
@@ -51,3 +58,15 @@ async def test_holder_who_reads_the_ticket_is_noted_in_one_round_trip(api: Api, 
     sent.clear()
     assert (await grace.get(f"/v1/tickets/{lease.ticket_id}")).headers["ETag"] == f'"{lease}"'
     assert PAGE + SEEN <= len(sent) <= TOKEN + PAGE + SEEN, sent
+
+
+async def test_batch_takes_as_many_round_trips_as_one_message(database_url: str, sent: list[str]):
+    one = [messages.a_message()]
+    many = [messages.a_message(messages.an_email(f"c{number % 20}@example.com")) for number in range(40)]
+    async with connected(database_url, Metrics(CollectorRegistry()), size=1, name="test") as database:
+        receiver = a_receiver(PostgresIntake(database))
+        await receiver.take([MAILROOM.deliver(message) for message in many])  # which meets new groups of tickets, too
+        for batch in (one, many):
+            sent.clear()
+            await receiver.take([MAILROOM.deliver(message) for message in batch])
+            assert len(sent) == BATCH, sent

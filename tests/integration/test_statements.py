@@ -48,9 +48,8 @@ BATCH = {
         [f"email:c{n}@example.com" for n in range(1, 200)], list(range(1, 20)),
         ACCOUNTS, [f"root{n}" for n in range(200)], ACCOUNTS, [f"root{n}" for n in range(200)], list(range(1, 20)),
     ),
-    "lock_conversations": (list(range(1, 50)), list(range(1, 200))),
-    "lock_tickets": (list(range(1, 50)), list(range(1, 200))),
-    "load_rest": (
+    "lock_and_load": (
+        list(range(1, 50)), list(range(1, 200)),
         [f"email:c{n}@example.com" for n in range(1, 200)], ACCOUNTS, [f"root{n}" for n in range(200)],
         ["email"] * 200, ACCOUNTS, [f"m{n}" for n in range(200)], 200, 200, 200, 200,
     ),

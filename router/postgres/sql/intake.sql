@@ -1,8 +1,3 @@
--- name: lock_handles
--- One batch at a time for each handle and mail thread, so that first messages in a burst find each other's customer.
-select pg_advisory_xact_lock(key)
-from unnest($1::bigint[]) as key
-
 -- name: lock_customers
 -- The customers that handles, tokens, mail threads, references and quoted ticket numbers lead to, merged ones resolved, in
 -- id order; and the conversations that led to them, not locked yet.
@@ -25,93 +20,100 @@ with found as materialized (
   select conversation.id
   from conversation
   where ticket_id = any ($7::bigint[])
-)
-select
-  id, name, tier, is_blocked, contacts, reopened_count, last_agent_id, created_at, array(select id from found) as found
-from customer
-where id = any (array(
-  select (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id)
-  from handle
-  where handle.key = any ($1::text[])
-  union
-  select (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = conversation.customer_id)
-  from conversation
-  where conversation.id = any (array(select id from found))
-))
-order by id
-for no key update
-
--- name: lock_conversations
--- The conversations found, and those still open with these customers.
-select
-  id,
-  (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = conversation.customer_id)
-    as customer_id,
-  channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants, last_message_at,
-  created_at
-from conversation
-where id = any (array(
-  select found.id
-  from unnest($1::bigint[]) as found (id)
-  union
-  select ours.id
-  from conversation as ours
-  where ours.customer_id = any ($2::bigint[]) and ours.is_open and ours.channel <> 'email'
-))
-order by id
-for no key update
-
--- name: lock_tickets
--- The tickets of these conversations, and the latest twenty open ones of each customer.
-select
-  id, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability, language,
-  skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at, reopened_count,
-  created_at, resolved_at, assigned_to, relax_at, relaxed, first_reply_at
-from ticket
-where id = any (array(
-  select found.id
-  from unnest($1::bigint[]) as found (id)
-  union
-  select latest.id
-  from unnest($2::bigint[]) as wanted (customer_id)
-  cross join lateral (
-    select mine.id
-    from ticket as mine
-    where mine.customer_id = wanted.customer_id and mine.is_open
-    order by mine.id desc
-    limit 20
-  ) as latest
-))
-order by id
-for no key update
-
--- name: load_rest
--- What else is known of the batch: who owns its handles (merged customers resolved), where the Message-IDs that its mails
--- answer lead to, which of its messages were received before. With them the only clock that decisions know, and ids for
--- so many new customers, conversations, tickets and messages.
-select
-  clock_timestamp() as now,
-  array(select nextval('customer_ids') from generate_series(1, $7::integer)) as customer,
-  array(select nextval('conversation_ids') from generate_series(1, $8::integer)) as conversation,
-  array(select nextval('ticket_ids') from generate_series(1, $9::integer)) as ticket,
-  array(select nextval('message_ids') from generate_series(1, $10::integer)) as message,
-  array(
-    select json_build_array(
-      handle.key,
-      (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id),
-      handle.verified)::text
+),
+customers as materialized (
+  select id, created_at, name, tier, is_blocked, contacts, reopened_count, last_agent_id
+  from customer
+  where id = any (array(
+    select (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id)
     from handle
     where handle.key = any ($1::text[])
+    union
+    select (
+      select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = conversation.customer_id)
+    from conversation
+    where conversation.id = any (array(select id from found))
+  ))
+  order by id
+  for no key update
+)
+select array(select customers from customers) as customers, array(select id from found) as found
+
+-- name: lock_and_load
+-- Locks the conversations found and those still open with these customers, then their tickets and the latest twenty open
+-- ones of each customer. Reads them, who owns the handles (merged customers resolved), where the Message-IDs that mails
+-- answer lead to, and which messages were received before. Gives ids for so many new customers, conversations, tickets and
+-- messages, and the only clock that decisions know.
+-- One statement, though it sees the rest of the world as it was before it waited for any row. A row that it waited for it
+-- reads again. It misses none: only who has locked a customer makes tickets for them, or leads their conversations to
+-- other tickets, and here they are locked already.
+with conversations as materialized (
+  select
+    id,
+    (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = conversation.customer_id)
+      as customer_id,
+    channel, provider, account, thread_key, reply_to, subject, ticket_id, is_open, participants, last_message_at,
+    created_at
+  from conversation
+  where id = any (array(
+    select found.id
+    from unnest($1::bigint[]) as found (id)
+    union
+    select ours.id
+    from conversation as ours
+    where ours.customer_id = any ($2::bigint[]) and ours.is_open and ours.channel <> 'email'
+  ))
+  order by id
+  for no key update
+),
+tickets as materialized (
+  select
+    id, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability,
+    language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
+    reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed, first_reply_at
+  from ticket
+  where id = any (array(
+    select conversations.ticket_id
+    from conversations
+    union
+    select latest.id
+    from unnest($2::bigint[]) as wanted (customer_id)
+    cross join lateral (
+      select mine.id
+      from ticket as mine
+      where mine.customer_id = wanted.customer_id and mine.is_open
+      order by mine.id desc
+      limit 20
+    ) as latest
+  ))
+  order by id
+  for no key update
+)
+select
+  array(select conversations from conversations) as conversations,
+  array(select tickets from tickets) as tickets,
+  -- not before the last lock: what its holder did is older
+  (select clock_timestamp() from (select count(*) from tickets) as all_locked) as now,
+  array(select nextval('customer_ids') from generate_series(1, $9::integer)) as customer,
+  array(select nextval('conversation_ids') from generate_series(1, $10::integer)) as conversation,
+  array(select nextval('ticket_ids') from generate_series(1, $11::integer)) as ticket,
+  array(select nextval('message_ids') from generate_series(1, $12::integer)) as message,
+  array(
+    select (
+      handle.key,
+      (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id),
+      handle.verified)
+    from handle
+    where handle.key = any ($3::text[])
   ) as handles,
   array(
-    select json_build_array(account, message_id, conversation_id)::text
-    from unnest($2::text[], $3::text[]) as wanted (account, message_id)
+    select (account, message_id, conversation_id)
+    from unnest($4::text[], $5::text[]) as wanted (account, message_id)
     join mail_reference using (account, message_id)
   ) as references,
   array(
-    select json_build_array(
-      channel, account, external_id, encode(fingerprint, 'hex'), outcome, ticket_id, message_id)::text
-    from unnest($4::text[], $5::text[], $6::text[]) as wanted (channel, account, external_id)
+    select (channel, account, external_id, fingerprint, outcome, ticket_id, message_id)
+    from unnest($6::text[], $7::text[], $8::text[]) as wanted (channel, account, external_id)
     join received using (channel, account, external_id)
   ) as received
 
