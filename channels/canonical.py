@@ -189,7 +189,7 @@ def _message(model: MessageV1) -> InboundMessage:
         recipients=tuple(_handle(to, f"to.{i}", model) for i, to in enumerate(model.to)),
         sent_at=model.sent_at,
         subject=one_line(model.subject) if model.subject else None,
-        text=model.text or (from_html(model.html) if model.html else ""),
+        text=model.text or from_html(model.html or "")[:MAX_TEXT],
         html=sanitised(model.html) if model.html else None,
         thread=_thread(model.thread),
         attachments=read_attachments(model.attachments),

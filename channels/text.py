@@ -1,6 +1,7 @@
 """Text that people and PostgreSQL can hold: cleaned, cut to size, and taken out of HTML. Leaves charsets to email."""
 
 import re
+from html import unescape
 
 import nh3
 from inscriptis import get_text
@@ -21,6 +22,15 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TAGS = nh3.ALLOWED_TAGS - {"img", "map", "area"}
 """Nothing that fetches by itself: a remote image tells its sender who reads it, and when."""
 
+_UNSEEN = re.compile(
+    r"<!--(?:-?>|.*?(?:--!?>|\Z))"
+    r"|<(script|style)\b.*?(?:</\1\b[^<>]*+>?|\Z)"
+    r"|data:[\w.+/;=-]{0,200};base64,[\w+/=]*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Comments, scripts, style sheets and files inside the page; each ends with the page at the latest (WHATWG HTML, 13.2),
+so that no position is looked at twice."""
+
 MAX_TAGS = 20_000
 """Tags in one message; a newsletter has a few thousand."""
 
@@ -29,7 +39,7 @@ _SELF_CLOSING = frozenset(
     b"area base br col dd dt embed hr img input li link meta option p param source td th tr wbr".split()
 )
 _TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
-_ANY_TAG = re.compile(r"<[^<>]{0,4096}>")
+_ANY_TAG = re.compile(r"<[a-zA-Z/!?][^<>]*+>?")
 _TEXT_LAYOUT = ParserConfig(display_links=False, display_images=False)
 _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 
@@ -45,9 +55,9 @@ def one_line(text: str) -> str:
 
 
 def sanitised(html: str) -> str | None:
-    """Return HTML that runs and fetches nothing, or None where it is too complex to be worth its cost."""
-    html = html[:MAX_TEXT]
-    if _is_too_complex(html):
+    """Return HTML that runs and fetches nothing, or None where it is too large or complex to be worth its cost."""
+    html = _reduced(html)
+    if _is_too_much(html):
         return None
     return nh3.clean(
         html,
@@ -59,18 +69,29 @@ def sanitised(html: str) -> str | None:
 
 
 def from_html(html: str) -> str:
-    """Return what a reader sees of HTML, laid out in lines."""
-    html = html[:MAX_TEXT]
+    """Return what a reader sees of HTML, all of it; laid out in lines, unless that is not worth its cost."""
+    html = _reduced(html)
     if not html.strip():
         return ""
     # libxml2 stops reading at a NUL and cannot encode a surrogate.
-    text = _ANY_TAG.sub(" ", html) if _is_too_complex(html) else get_text(storable(html), _TEXT_LAYOUT)
+    text = _without_tags(html) if _is_too_much(html) else get_text(storable(html), _TEXT_LAYOUT)
     return _BLANK_LINES.sub("\n\n", text).strip()
 
 
-def _is_too_complex(html: str) -> bool:
-    if html.count("<") > MAX_TAGS:
-        return True
+def _reduced(html: str) -> str:
+    """What is large is mostly what nobody sees; what is not large stays as it is."""
+    return html if len(html) <= MAX_TEXT else _UNSEEN.sub("", html)
+
+
+def _without_tags(html: str) -> str:
+    return unescape(_ANY_TAG.sub(" ", _UNSEEN.sub("", html)))
+
+
+def _is_too_much(html: str) -> bool:
+    return len(html) > MAX_TEXT or html.count("<") > MAX_TAGS or _is_too_deep(html)
+
+
+def _is_too_deep(html: str) -> bool:
     depth = 0
     for tag in _TAG.finditer(html.encode(errors="replace")):
         closing, name = tag.groups()

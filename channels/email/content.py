@@ -54,11 +54,12 @@ def files_of(message: Message) -> list[bytes]:
 
 
 def _content(plain: str, html: str, files: tuple[Attachment, ...]) -> Content:
-    notes = {"text_cut_from": str(len(plain))} if len(plain) > MAX_TEXT else {}
-    if len(html) > MAX_TEXT:
-        notes["html_cut_from"] = str(len(html))
-    text = plain[:MAX_TEXT] if plain.strip() else from_html(html)
-    return Content(text=text, html=(sanitised(html) or None) if html else None, attachments=files, notes=notes)
+    text = plain if plain.strip() else from_html(html)
+    safe = sanitised(html)
+    notes = {"text_cut_from": str(len(text))} if len(text) > MAX_TEXT else {}
+    if safe is None:
+        notes["html_left_out"] = str(len(html))
+    return Content(text=text[:MAX_TEXT], html=safe or None, attachments=files, notes=notes)
 
 
 def _leaves(message: Message) -> Iterator[Message]:

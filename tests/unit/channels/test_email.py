@@ -260,6 +260,51 @@ def test_html_nested_without_end_is_left_out_and_its_text_kept():
     assert (message.html, message.text) == (None, "the point")
 
 
+WORDS = b"<p>My lawyer &amp; I <b>will</b> sue you</p>"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b'<img src="data:image/png;base64,' + b"A" * 480_000 + b'">',
+        b"<head><style>" + b"p { color: red } " * 30_000 + b"</style></head>",
+        b"<script>" + b"if (a<b) {}" * 40_000 + b"</script >",
+        b"<!--" + b" <p>no</p>" * 40_000 + b"--><!-->",
+        b"<td class=x></td>" * 40_000,
+        b"<img alt='" + b"a" * 400_000 + b"'>",
+    ],
+    ids=["file", "style", "script", "comment", "tags", "attribute"],
+)
+def test_words_behind_much_markup_are_read(before: bytes):
+    message = read(with_header(b"Content-Type: text/html", before + WORDS))
+    assert " ".join(message.text.split()) == "My lawyer & I will sue you"
+
+
+def test_html_without_what_nobody_sees_is_kept():
+    html = b"<style>" + b"p { color: red } " * 30_000 + b"</style>" + WORDS
+    message = read(with_header(b"Content-Type: text/html", html))
+    assert message.html == WORDS.decode()
+    assert "html_left_out" not in message.attributes
+
+
+def test_html_that_is_left_out_is_named_with_its_length():
+    html = b"<p>word</p>" * 60_000
+    message = read(with_header(b"Content-Type: text/html", html))
+    assert message.html is None
+    assert message.attributes == {"html_left_out": str(len(html)), "text_cut_from": str(len("word  " * 60_000) - 2)}
+    assert len(message.text) == 256 * 1024
+
+
+@pytest.mark.parametrize(
+    "html",
+    [b"<div>" * 500_000, b"<!--" * 600_000, b"<style>" + b"</style" * 350_000, b"<" * 2_500_000],
+    ids=lambda html: html[:20].decode(),
+)
+def test_html_that_never_ends_is_read_in_linear_time(html: bytes):
+    message = read(with_header(b"Content-Type: text/html", html))
+    assert (message.html, message.text.strip("<")) == (None, "")
+
+
 @pytest.mark.parametrize(
     ("kind", "files"),
     [(b"text/calendar", ["text/calendar"]), (b"text/vcard", ["text/vcard"]), (b"text/x-amp-html", [])],
