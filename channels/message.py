@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from typing import NamedTuple
 
 
@@ -58,7 +57,7 @@ class Handle:
     name: str | None = None
     verified: bool = False
 
-    @cached_property
+    @property
     def key(self) -> str:
         """The handle as one string, unique over all kinds: `email:a@b.example`, `phone:+4930…`, `user:whatsapp:77`."""
         return f"{self.kind}:{self.scope}:{self.value}" if self.scope else f"{self.kind}:{self.value}"

@@ -20,7 +20,8 @@ class Complexity(StrEnum):
     COMPLEX = "complex"
 
 
-class Reason(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
     """One signal that counted: its name in the policy, what it added to the score (log-odds), words for an agent."""
 
     signal: str
