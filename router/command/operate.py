@@ -29,6 +29,7 @@ commands.add_typer(intake_switch, name="switch")
 commands.add_typer(policy, name="policy")
 
 _LARGEST = 2**63 - 1
+_LONGEST_DAYS = 3650  # ten years: a token for longer is one without an end
 Id = Annotated[
     int, typer.Argument(metavar="ID", min=1, max=_LARGEST, help="As `frontdesk unprocessable list` shows it.")
 ]
@@ -39,10 +40,12 @@ CustomerArgument = Annotated[int, typer.Argument(metavar="CUSTOMER", min=1, max=
 def create(  # noqa: PLR0917 - typer reads options from parameters
     name: Annotated[str, typer.Argument(help="What the token is for; used once.")],
     role: Annotated[Role, typer.Option(help="What it may do.")],
-    agent: Annotated[str | None, typer.Option(help="The person, for agents and leads.")] = None,
-    team: Annotated[list[str] | None, typer.Option(help="A team of the person; may be repeated.")] = None,
-    skill: Annotated[list[str] | None, typer.Option(help="A skill of the person; may be repeated.")] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; without, never.")] = None,
+    agent: Annotated[str | None, typer.Option(help="The person, for agents and leads; made if unknown.")] = None,
+    team: Annotated[list[str] | None, typer.Option(help="A team of a new person; may be repeated.")] = None,
+    skill: Annotated[list[str] | None, typer.Option(help="A skill of a new person; may be repeated.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=_LONGEST_DAYS, help="Days until it expires; without, never.")
+    ] = None,
 ) -> None:
     """Make a token and print its secret, which is shown this once."""
     expires_in = timedelta(days=days) if days else None
@@ -54,7 +57,7 @@ def create(  # noqa: PLR0917 - typer reads options from parameters
         )
         principal = await shared.tokens.principal_of(secret)
         if principal and principal.agent and not principal.agent.teams:
-            typer.echo(f"frontdesk: {agent} is in no team, and will see no ticket: give --team", err=True)
+            typer.echo(f"frontdesk: {agent} is in no team, and will see no ticket: see `frontdesk team add`", err=True)
         return secret
 
     typer.echo(with_deployment(work))

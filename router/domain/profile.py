@@ -62,6 +62,8 @@ class Profile:
 def _check_name(name: str) -> None:
     if not name.strip() or name != name.strip() or not name.isprintable() or len(name) > MAX_NAME:
         raise Invalid("name", f"must be one line of 1 to {MAX_NAME} characters without spaces around it")
+    if name in {".", ".."}:
+        raise Invalid("name", "must not be . or .., which clients take out of paths: the API could not name them")
 
 
 def _check_channels(field_name: str, numbers: Mapping[str, int], *, least: int) -> None:

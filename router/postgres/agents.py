@@ -151,8 +151,8 @@ async def save(
 ) -> Agent:
     """Make the agent, or give the one of that name these teams and skills (`german`, `german:4`) instead; None keeps.
 
-    The command line does so. Raises `Conflict` if a ticket of a team that is to be left is still held, or the agent is
-    retired.
+    The command line does so. Raises `Invalid` for what cannot be, `Conflict` if a ticket of a team to be left is
+    still held, or the agent is retired.
     """
     work = PostgresAgentWork(connection)
     before = await work.profile(name) or await work.make(name)
@@ -163,6 +163,7 @@ async def save(
         teams=before.teams if teams is None else frozenset(teams),
         skills=before.skills if skills is None else Skills.parse(skills),
     )
+    after.check()
     await work.record(before, after, by=OPERATOR)
     return Agent(id=work.agent_id, name=name, teams=after.teams, skills=after.skills.words())
 

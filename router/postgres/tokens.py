@@ -10,10 +10,10 @@ from datetime import timedelta
 import asyncpg
 
 from router.domain.actor import OPERATOR
-from router.domain.agent import Principal, Role, Token
+from router.domain.agent import Agent, Principal, Role, Token
 from router.domain.errors import Conflict, Invalid, NotFound
 from router.postgres import agents, audit
-from router.postgres.database import Database
+from router.postgres.database import Connection, Database
 from router.postgres.statements import load
 from router.postgres.together import Together
 
@@ -46,16 +46,16 @@ class Tokens:
     ) -> str:
         """Make a token and return its secret, which is kept nowhere.
 
-        A token for a person (`agent`, `lead`) names the agent, who is made if unknown; teams and skills that are given
-        replace the agent's. Raises `Invalid` for a token or a person without name or an integration with one,
-        `Conflict` if the token's name is taken.
+        A token for a person (`agent`, `lead`) names the agent, who is made with these teams and skills if unknown.
+        Raises `Invalid` for a token or a person without name or an integration with one, `Conflict` if the token's
+        name is taken, or teams or skills are given for an agent who is known.
         """
         if not name.strip():
             raise Invalid("name", "must not be empty: it says what the token is for")
-        _check_person(role, agent_name)
+        _check_person(role, agent_name, has_profile=bool(teams or skills))
         secret = f"fd_{secrets.token_urlsafe(32)}"
         async with self._database.transaction("tokens") as connection:
-            agent = await agents.save(connection, agent_name, teams=teams, skills=skills) if agent_name else None
+            agent = await _agent(connection, agent_name, teams=teams, skills=skills) if agent_name else None
             kept = await connection.fetchval(
                 SQL["insert_token"], name, role, agent and agent.id, _hash(secret), expires_in
             )
@@ -108,11 +108,24 @@ def _principal(row: asyncpg.Record) -> Principal:
     return Principal(token_id=row["token_id"], role=Role(row["role"]), agent=agent)
 
 
-def _check_person(role: Role, agent_name: str | None) -> None:
+async def _agent(
+    connection: Connection, name: str, *, teams: Collection[str] | None, skills: Collection[str] | None
+) -> Agent:
+    if (teams or skills) and await agents.named(connection, name):
+        raise Conflict(
+            f"{name} is an agent already: leave teams and skills out; `frontdesk team add`, `team remove` and "
+            "`agent change` change them."
+        )
+    return await agents.save(connection, name, teams=teams, skills=skills)
+
+
+def _check_person(role: Role, agent_name: str | None, *, has_profile: bool) -> None:
     if role in PERSONS and not agent_name:
         raise Invalid("agent", f"a token of role {role} belongs to a person: name the agent")
     if role not in PERSONS and agent_name:
         raise Invalid("agent", f"a token of role {role} belongs to no person")
+    if has_profile and not agent_name:
+        raise Invalid("team, skill", f"a token of role {role} belongs to no person, who could have any")
 
 
 def _hash(secret: str) -> bytes:

@@ -82,9 +82,9 @@ async def test_a_token_names_teams_of_the_policy_and_one_without_any_comes_with_
     teamless = await operator.tries("token", "create", "ada", *ada)
     assert (teamless.status, teamless.err) == (
         0,
-        "frontdesk: Ada is in no team, and will see no ticket: give --team\n",
+        "frontdesk: Ada is in no team, and will see no ticket: see `frontdesk team add`\n",
     )
-    assert (await operator.tries("token", "create", "desk", *ada, "--team", "frontline")).err == ""
+    await operator.does("team", "add", "frontline", "Ada")
     assert (await operator.tries("token", "create", "phone", *ada)).err == ""
 
 

@@ -146,6 +146,28 @@ async def test_a_second_token_leaves_the_agent_as_it_is(tokens: Tokens, agents: 
     assert await agents.named("ada") == ada
 
 
+@pytest.mark.parametrize("profile", [{"teams": ["complex"]}, {"skills": ["fr"]}])
+async def test_no_token_takes_away_what_an_agent_has(tokens: Tokens, agents: Agents, profile: dict[str, list[str]]):
+    ada = await agents.save("ada", teams=["simple"], skills=["de"])
+    with pytest.raises(Conflict, match="ada is an agent already"):
+        await tokens.create("ada phone", Role.AGENT, agent_name="ada", **profile)
+    assert await agents.named("ada") == ada
+    assert await tokens.list() == []
+
+
+async def test_who_is_no_person_is_in_no_team(tokens: Tokens):
+    with pytest.raises(Invalid, match="a token of role admin belongs to no person, who could have any"):
+        await tokens.create("boss", Role.ADMIN, teams=["simple"])
+
+
+async def test_a_token_that_expires_after_all_years_is_listed_too(database: Database, tokens: Tokens):
+    await tokens.create("old", Role.ADMIN)
+    await database.execute("test", "update token set expires_at = now() + interval '3000000 days'")
+    [listed] = await tokens.list()
+    assert listed.expires_at is not None
+    assert listed.expires_at.year == 9999
+
+
 async def test_the_secret_is_not_stored(tokens: Tokens, database: Database):
     secret = await tokens.create("shop", Role.INTEGRATION)
     [(row,)] = await database.fetch("test", "select token::text from token")

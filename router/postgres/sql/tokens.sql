@@ -6,8 +6,14 @@ on conflict (name) do nothing
 returning id
 
 -- name: all_tokens
--- Every token ever made, by name.
-select token.name, token.role, agent.name as agent, token.created_at, token.expires_at, token.revoked_at
+-- Every token ever made, by name; Python knows no year after 9999.
+select
+  token.name,
+  token.role,
+  agent.name as agent,
+  token.created_at,
+  case when token.expires_at is not null then least(token.expires_at, '9999-12-31') end as expires_at,
+  token.revoked_at
 from token
 left join agent on agent.id = token.agent_id
 order by token.name

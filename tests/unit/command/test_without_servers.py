@@ -92,6 +92,13 @@ def test_an_id_that_cannot_be_is_refused_before_anything_is_asked(id_: str):
         assert (ended.exit_code, ended.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("days", ["0", "3651", "99999999999"])
+def test_a_token_lasts_ten_years_at_most(days: str):
+    ended = frontdesk("token", "create", "old", "--role", "admin", "--days", days)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "--days" in ended.stderr
+
+
 def test_the_embedded_database_needs_no_migrate():
     assert frontdesk("migrate").stdout == "The embedded database migrates itself when it starts.\n"
 
