@@ -17,7 +17,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from channels.formats import parse
-from router.api.monitoring import Check
+from router.api.monitoring import Checks
 from router.api.server import build, build_monitoring, serving
 from router.domain.errors import Misconfigured, StoreUnavailable
 from router.flow.agents import Agents
@@ -172,16 +172,16 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
     async with AsyncExitStack() as stack:
         shared = await stack.enter_async_context(deployment(settings, name="+".join(sorted(roles)), join=False))
         policy = load_policy(shared)
-        checks: list[Check] = [shared.database.problems, policy.problems]
+        checks = Checks(problems=[shared.database.problems], warnings=[policy.problems])
         if roles & _PUBLISHING:
             publisher = await stack.enter_async_context(publishing(shared))
-            checks.append(publisher.problems)
+            checks.problems.append(publisher.problems)
         secret = await shared.operations.secret(MAIL_SECRET)
         loops = await stack.enter_async_context(_looping())
         loops.start("policy", policy.run())
 
         if ProcessRole.INTAKE in roles:
-            checks.append(await _take_in(shared, policy, secret, loops))
+            await _take_in(shared, policy, secret, loops, checks)
         if ProcessRole.DELIVER in roles:
             relay = Relay(store=PostgresOutbox(shared.database), publisher=publisher, metrics=shared.metrics)
             loops.start("outbox", relay.run())
@@ -199,8 +199,8 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
         yield Running(address=f"http://{settings.http_host}:{port}", deployment=shared, policy=policy)
 
 
-async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops: "_Loops") -> Check:
-    """Start intake; returns what says why no message comes in."""
+async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops: "_Loops", checks: Checks) -> None:
+    """Start intake, and check it from then on; that it is switched off is as the operator wants it."""
     reader = ReaderProcess(
         secret,
         lambda: policy.current().triage.languages,
@@ -212,7 +212,8 @@ async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops:
     receiver = make_receiver(shared, policy, reader, isolate=Child().settle)
     switch = Switch(partial(shared.operations.is_on, INTAKE))
     loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open)))
-    return lambda: consumer.problems() if switch.is_on else ["intake is switched off"]
+    checks.problems.append(lambda: consumer.problems() if switch.is_on else [])
+    checks.warnings.append(lambda: [] if switch.is_on else ["intake is switched off"])
 
 
 def _keep_time(shared: Deployment, policy: LivePolicy, loops: "_Loops") -> None:
@@ -237,7 +238,7 @@ def _api(
     *,
     secret: bytes,
     publisher: Publisher,
-    checks: Sequence[Check],
+    checks: Checks,
 ) -> web.Application:
     """Start what agents wait for, and build what answers them."""
     metrics, database = shared.metrics, shared.database

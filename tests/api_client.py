@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from router.api import server
+from router.api.monitoring import Checks
 from router.domain.agent import Agent, Lease, Role
 from router.flow.agents import Agents
 from router.flow.bus import Publisher
@@ -162,7 +163,7 @@ async def running_api(
             publisher=publisher or PostgresPublisher(database, metrics),
             policy=lambda: policy,
             metrics=metrics,
-            checks=[database.problems],
+            checks=Checks(problems=[database.problems]),
             max_in_flight=100,
         )
         serving = [asyncio.create_task(loop.run()) for loop in (own_claims, streams)]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -11,24 +11,40 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from router.api.endpoint import Answer, Endpoint, PossibleAnswer
 
 Check = Callable[[], Sequence[str] | Awaitable[Sequence[str]]]
-"""One line for each thing that is wrong; empty when healthy."""
+"""One line for each thing to be said; empty when there is none."""
 
 CHECKED_WITHIN_S = 5.0
 RENDERED_FOR_S = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What is asked for health: what keeps the process from its work, and what somebody should know all the same."""
+
+    problems: list[Check] = field(default_factory=list)
+    warnings: list[Check] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alive:
+    """It answers."""
+
+    is_alive: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Whether work can be done now; each problem is one line that says what is wrong."""
+    """Whether work can be done now. Each problem is one line that says why not; a warning, what else is the case."""
 
     is_ready: bool
     problems: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 class Monitoring:
     """Health and metrics of this process. `checks` are asked at the same time, each with a deadline."""
 
-    def __init__(self, *, registry: CollectorRegistry, checks: Sequence[Check]) -> None:
+    def __init__(self, *, registry: CollectorRegistry, checks: Checks) -> None:
         self._exposition = Exposition(registry)
         self._checks = checks
 
@@ -39,12 +55,12 @@ class Monitoring:
                 path="/health/live",
                 summary="Whether the process answers at all: restart it if not.",
                 handle=self.live,
-                answers={200: PossibleAnswer("It does.", Health)},
+                answers={200: PossibleAnswer("It does.", Alive)},
             ),
             Endpoint(
                 method="GET",
                 path="/health/ready",
-                summary="Whether database, broker and policy let it work.",
+                summary="Whether database and broker let it work.",
                 handle=self.ready,
                 answers={
                     200: PossibleAnswer("They do.", Health),
@@ -61,12 +77,12 @@ class Monitoring:
         ]
 
     async def live(self) -> Answer:
-        return Answer(content=Health(is_ready=True))
+        return Answer(content=Alive())
 
     async def ready(self) -> Answer:
-        found = await asyncio.gather(*map(_in_time, self._checks))
-        problems = [problem for problems in found for problem in problems]
-        return Answer(status=503 if problems else 200, content=Health(is_ready=not problems, problems=problems))
+        problems, warnings = await asyncio.gather(_lines(self._checks.problems), _lines(self._checks.warnings))
+        health = Health(is_ready=not problems, problems=problems, warnings=warnings)
+        return Answer(status=200 if health.is_ready else 503, content=health)
 
     async def metrics(self) -> Answer:
         text = await self._exposition.text()
@@ -88,6 +104,11 @@ class Exposition:
                 self._text = await asyncio.to_thread(generate_latest, self._registry)
                 self._fresh_until = time.monotonic() + RENDERED_FOR_S
             return self._text
+
+
+async def _lines(checks: Sequence[Check]) -> list[str]:
+    found = await asyncio.gather(*map(_in_time, checks))
+    return [line for lines in found for line in lines]
 
 
 async def _in_time(check: Check) -> Sequence[str]:

@@ -24,7 +24,7 @@ from router.api.errors import CONTENT_TYPE, Problem, problem_of
 from router.api.lead import LeadEndpoints
 from router.api.me import Me
 from router.api.messages import Messages
-from router.api.monitoring import Check, Monitoring
+from router.api.monitoring import Checks, Monitoring
 from router.api.offers import OfferEndpoints
 from router.api.originals import Originals
 from router.api.picking import PickingEndpoints
@@ -75,7 +75,7 @@ def build(
     publisher: Publisher,
     policy: Callable[[], Policy],
     metrics: Metrics,
-    checks: Sequence[Check],
+    checks: Checks,
     max_in_flight: int,
 ) -> web.Application:
     """Return the whole API. More than `max_in_flight` publications at the same time are answered 429."""
@@ -102,7 +102,7 @@ def build(
     return app
 
 
-def build_monitoring(*, metrics: Metrics, checks: Sequence[Check]) -> web.Application:
+def build_monitoring(*, metrics: Metrics, checks: Checks) -> web.Application:
     """Return health and metrics alone, for the roles that serve nothing else."""
     monitoring = Monitoring(registry=metrics.registry, checks=checks)
     return _application(monitoring.endpoints(), _Nobody(), metrics)

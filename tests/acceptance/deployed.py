@@ -95,11 +95,16 @@ class Frontdesk:
         return not await self.health()
 
     async def health(self) -> Sequence[str]:
-        """The lines of `/health/ready`."""
+        """The problems that `/health/ready` names."""
         answer = await self.holding(None).get("/health/ready")
         assert answer.status == (503 if answer.json["problems"] else 200)
         problems: Sequence[str] = answer.json["problems"]
         return problems
+
+    async def warnings(self) -> Sequence[str]:
+        """The warnings beside them."""
+        warnings: Sequence[str] = (await self.holding(None).get("/health/ready")).json["warnings"]
+        return warnings
 
 
 @asynccontextmanager

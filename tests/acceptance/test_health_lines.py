@@ -40,7 +40,8 @@ def database_server() -> Iterator[PostgresServer]:
 async def test_intake_that_is_switched_off_leaves_messages_in_the_broker_and_says_so(frontdesk: Frontdesk):
     operations = frontdesk.process.deployment.operations
     await operations.turn("intake", on=False)
-    assert await until(frontdesk.health) == ["intake is switched off"]
+    assert await until(frontdesk.warnings) == ["intake is switched off"]
+    assert await frontdesk.health() == []
     grace = await frontdesk.agent()
     await frontdesk.publish_json({**MESSAGE, "id": "1"})
     assert (await grace.post("/v1/me/next?wait=1")).status == 204

@@ -39,14 +39,16 @@ async def test_a_changed_policy_counts_without_a_restart_and_a_broken_one_does_n
         assert await queue_of_next(frontdesk, "2") == "second"
 
         policy_file.write_text(POLICY % "missing")
-        (line,) = await until(frontdesk.health)
+        (line,) = await until(frontdesk.warnings)
         assert line.startswith("policy: the last good version")
         assert "unknown queue 'missing'" in line
+        assert await frontdesk.health() == []
         assert frontdesk.counted(METRIC) == 0
         assert await queue_of_next(frontdesk, "3") == "second"
 
         policy_file.write_text(POLICY % "general")
-        await frontdesk.is_ready()
+        await until(lambda: uses(frontdesk, "general"))
+        assert await frontdesk.warnings() == []
         assert frontdesk.counted(METRIC) == 1
         assert await queue_of_next(frontdesk, "4") == "general"
 

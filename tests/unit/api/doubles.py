@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from router.api import server
-from router.api.monitoring import Check
+from router.api.monitoring import Checks
 from router.domain.agent import Principal, Role, TokenId
 from router.domain.errors import StoreUnavailable
 from router.flow.bus import Publication, Publisher
@@ -54,7 +54,7 @@ async def an_app(
     publisher: Publisher | None = None,
     *,
     metrics: Metrics | None = None,
-    checks: Sequence[Check] = (),
+    checks: Checks | None = None,
     max_in_flight: int = 10,
 ) -> AsyncIterator["TestClient[Any, Any]"]:
     app = bare_app(publisher, metrics=metrics, checks=checks, max_in_flight=max_in_flight)
@@ -66,7 +66,7 @@ def bare_app(
     publisher: Publisher | None = None,
     *,
     metrics: Metrics | None = None,
-    checks: Sequence[Check] = (),
+    checks: Checks | None = None,
     max_in_flight: int = 10,
 ) -> web.Application:
     """The whole API, not served yet."""
@@ -84,6 +84,6 @@ def bare_app(
         publisher=publisher or Accepting(),
         policy=None,
         metrics=metrics,
-        checks=checks,
+        checks=checks or Checks(),
         max_in_flight=max_in_flight,
     )

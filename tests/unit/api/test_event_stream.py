@@ -13,6 +13,7 @@ from aiohttp import ClientSession, ClientTimeout
 from prometheus_client import CollectorRegistry
 
 from router.api import server, stream
+from router.api.monitoring import Checks
 from router.domain.agent import Agent, Principal, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.claims import Claims
@@ -70,7 +71,7 @@ async def serving(store: FakeSituations) -> AsyncIterator[Process]:
         publisher=Accepting(),
         policy=None,
         metrics=metrics,
-        checks=[],
+        checks=Checks(),
         max_in_flight=10,
     )
     looking = asyncio.create_task(streams.run())

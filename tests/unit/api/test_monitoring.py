@@ -8,9 +8,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from router.api import server
+from router.api.monitoring import Checks
 from router.domain.errors import Misconfigured
 from router.metrics import Metrics
 from tests.unit.api.doubles import an_app
+
+
+def lost_database() -> Sequence[str]:
+    return ["database: it does not answer"]
 
 
 def bad_policy() -> Sequence[str]:
@@ -23,23 +28,35 @@ async def blocked_broker() -> Sequence[str]:
 
 async def test_ready_process_says_so():
     async with an_app() as client, client.get("/health/ready") as answer:
-        assert (answer.status, await answer.json()) == (200, {"is_ready": True, "problems": []})
+        assert (answer.status, await answer.json()) == (
+            200,
+            {"is_ready": True, "problems": [], "warnings": []},
+        )
 
 
 async def test_process_that_is_not_ready_says_what_is_wrong():
-    async with an_app(checks=[bad_policy, blocked_broker]) as client, client.get("/health/ready") as answer:
+    async with an_app(checks=Checks([lost_database, blocked_broker])) as client, client.get("/health/ready") as answer:
         assert (answer.status, await answer.json()) == (
             503,
             {
                 "is_ready": False,
-                "problems": ["policy: routes.2.queue is not known", "broker: it blocks publishers (memory alarm)"],
+                "problems": ["database: it does not answer", "broker: it blocks publishers (memory alarm)"],
+                "warnings": [],
             },
         )
 
 
+async def test_process_that_can_work_is_ready_and_warns():
+    async with an_app(checks=Checks(warnings=[bad_policy])) as client, client.get("/health/ready") as answer:
+        assert (answer.status, await answer.json()) == (
+            200,
+            {"is_ready": True, "problems": [], "warnings": ["policy: routes.2.queue is not known"]},
+        )
+
+
 async def test_process_that_is_not_ready_is_still_alive():
-    async with an_app(checks=[bad_policy]) as client, client.get("/health/live") as answer:
-        assert answer.status == 200
+    async with an_app(checks=Checks([lost_database])) as client, client.get("/health/live") as answer:
+        assert (answer.status, await answer.json()) == (200, {"is_alive": True})
 
 
 async def test_metrics_are_in_prometheus_text():
@@ -68,7 +85,7 @@ async def test_requests_are_counted_by_the_endpoint_as_declared():
 
 
 async def test_other_roles_serve_health_and_metrics_alone():
-    app = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=[])
+    app = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=Checks())
     async with TestClient(TestServer(app)) as client:
         statuses = [
             (await client.get(path)).status for path in ("/health/live", "/health/ready", "/metrics", "/v1/queues")
@@ -77,8 +94,8 @@ async def test_other_roles_serve_health_and_metrics_alone():
 
 
 async def test_port_that_is_taken_is_named():
-    app = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=[])
-    other = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=[])
+    app = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=Checks())
+    other = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=Checks())
     async with server.serving(app, host="127.0.0.1", port=0) as port:
         with pytest.raises(Misconfigured, match=str(port)):
             async with server.serving(other, host="127.0.0.1", port=port):
@@ -86,7 +103,7 @@ async def test_port_that_is_taken_is_named():
 
 
 async def test_what_is_not_http_is_refused_and_not_logged(caplog: pytest.LogCaptureFixture):
-    app = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=[])
+    app = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=Checks())
     async with server.serving(app, host="127.0.0.1", port=0) as port, asyncio.timeout(10):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /secret-\xff HTTP/1.1\r\nHost: frontdesk.example\r\n\r\n")

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from channels.schema import EXAMPLE
 from router.api import server
 from router.api.access import Principals
+from router.api.monitoring import Checks
 from router.domain.agent import Agent, Principal, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.bus import Publication
@@ -111,7 +112,7 @@ async def serving(
         publisher=bus,
         policy=None,
         metrics=metrics,
-        checks=[],
+        checks=Checks(),
         max_in_flight=10,
     )
     lane = asyncio.create_task(claims.run())
