@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from channels import handles, strict_json
 from channels.errors import Malformed
 from channels.message import Attachment, Channel, Handle, HandleKind, InboundMessage, MessageKey, Parsed, ThreadHints
+from channels.refusal import LANGUAGE, MEDIA_TYPE, PROVIDER, WEB_ADDRESS, malformed
 from channels.text import CONTROL, MAX_TEXT, from_html, one_line, sanitised
 
 MAX_INLINE = 256 * 1024
@@ -102,11 +103,11 @@ class CanonicalAttachment(Strict):
     """A file: by `url`, or inside the message as `content_base64` up to 256 KiB."""
 
     name: Short = Field(description="The file's name.")
-    content_type: str = Field(pattern=r"^[\w.+-]+/[\w.+-]+$", max_length=127, description="Media type, RFC 6838.")
+    content_type: str = Field(pattern=MEDIA_TYPE, max_length=127, description="Media type, RFC 6838.")
     size: Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)] = Field(
         ge=0, le=2**40, description="Bytes, decoded."
     )
-    url: str | None = Field(None, pattern=r"^https?://\S+$", max_length=2048, description="Where to fetch the file.")
+    url: str | None = Field(None, pattern=WEB_ADDRESS, max_length=2048, description="Where to fetch the file.")
     content_base64: str | None = Field(
         None, max_length=350_000, description="The file itself, at most 256 KiB decoded."
     )
@@ -117,9 +118,7 @@ class MessageV1(Strict):
 
     id: MessageId = Field(description="The provider's id of the message. The same id is the same message.")
     channel: Channel = Field(description="How the customer reached us.")
-    provider: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", description="Who carries the channel; also the scope of `user` ids."
-    )
+    provider: str = Field(pattern=PROVIDER, description="Who carries the channel; also the scope of `user` ids.")
     account: Annotated[Short, AfterValidator(_without_control)] = Field(
         description="Our side of the channel: a mailbox, a phone number, a page."
     )
@@ -138,9 +137,7 @@ class MessageV1(Strict):
     )
     thread: CanonicalThread | None = Field(None, description="Where the message belongs.")
     attachments: list[CanonicalAttachment] = Field(default_factory=list, max_length=50, description="Files.")
-    language: str | None = Field(
-        None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description="BCP 47, if it is known."
-    )
+    language: str | None = Field(None, pattern=LANGUAGE, max_length=35, description="BCP 47, if it is known.")
     attributes: dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=1024)]] = (
         Field(default_factory=dict, max_length=50, description="Anything else that routing may look at.")
     )
@@ -177,7 +174,8 @@ def _key(payload: dict[str, Any]) -> MessageKey | None:
 
 
 def _message(model: MessageV1) -> InboundMessage:
-    if not (model.text or model.html or model.subject or model.attachments):
+    words = (model.text, model.html, model.subject)
+    if not model.attachments and not any(given and given.strip() for given in words):
         raise Malformed("text", "a message needs at least one of text, html, subject and attachments")
     return InboundMessage(
         external_id=model.id,
@@ -189,13 +187,18 @@ def _message(model: MessageV1) -> InboundMessage:
         recipients=tuple(_handle(to, f"to.{i}", model) for i, to in enumerate(model.to)),
         sent_at=model.sent_at,
         subject=one_line(model.subject) if model.subject else None,
-        text=model.text or from_html(model.html or "")[:MAX_TEXT],
+        text=_text(model),
         html=sanitised(model.html) if model.html else None,
         thread=_thread(model.thread),
         attachments=read_attachments(model.attachments),
         language=model.language,
         attributes=model.attributes,
     )
+
+
+def _text(model: MessageV1) -> str:
+    text = model.text or ""
+    return text if text.strip() else from_html(model.html or "")[:MAX_TEXT]
 
 
 def _handle(given: CanonicalHandle, path: str, model: MessageV1) -> Handle:
@@ -247,24 +250,3 @@ def _decoded(text: str, field: str) -> bytes:
     if len(content) > MAX_INLINE:
         raise Malformed(field, f"is larger than {MAX_INLINE // 1024} KiB: send it by url")
     return content
-
-
-def malformed(error: ValidationError, format_name: str, *, key: MessageKey | None = None) -> Malformed:
-    """Return the first thing that pydantic found, in words for the sender."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    field = ".".join(str(step) for step in first["loc"] if step != "[key]")
-    return Malformed(field or "body", _problem(first["type"], first["msg"], first.get("ctx", {}), format_name), key=key)
-
-
-def _problem(kind: str, words: str, limits: dict[str, Any], format_name: str) -> str:
-    match kind:
-        case "missing":
-            return "is missing"
-        case "extra_forbidden":
-            return f"is not a field of {format_name}: remove it"
-        case "enum":
-            return f"must be one of {limits['expected']}"
-        case "string_too_long" | "too_long":
-            return f"is longer than {limits['max_length']}"
-        case _:
-            return words.removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")

@@ -6,18 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from channels import handles, strict_json
-from channels.canonical import (
-    CanonicalAttachment,
-    Instant,
-    MessageId,
-    OneLine,
-    Short,
-    Strict,
-    malformed,
-    read_attachments,
-)
+from channels.canonical import CanonicalAttachment, Instant, MessageId, OneLine, Short, Strict, read_attachments
 from channels.errors import Malformed
 from channels.message import Automatic, Channel, Handle, InboundMessage, Parsed, ThreadHints
+from channels.refusal import malformed
 from channels.text import MAX_TEXT
 
 PROVIDER = "webchat"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
+from channels.refusal import NOT_BLANK
 from channels.text import MAX_TEXT
 from router.api.access import PERSONS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
@@ -17,7 +18,7 @@ from router.flow import desk
 from router.flow.hold import Hold
 from router.flow.transfer import Destination
 
-Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
+Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=NOT_BLANK)]
 
 
 def _number(value: object) -> object:

@@ -14,8 +14,8 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from channels import strict_json
-from channels.canonical import malformed
 from channels.errors import Malformed
+from channels.refusal import malformed
 from channels.text import UNSTORABLE
 from router.api.access import Principals, admit
 from router.api.errors import Problem

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from channels.refusal import NOT_BLANK
 from router.api.access import LEADS
 from router.api.agents import AgentPath
 from router.api.desk import Nothing, Transfer
@@ -32,7 +33,7 @@ class Reassign(Transfer):
 class Close(Model):
     """Which waiting tickets to close: those that have waited for so long, such as 2d, or all; and why."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+    reason: Annotated[str, Field(min_length=1, max_length=200, pattern=NOT_BLANK)]
     older_than: Annotated[Duration, Field(json_schema_extra={"type": "string", "examples": ["2d"]})] | None = None
 
 

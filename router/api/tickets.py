@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
@@ -25,12 +25,18 @@ class TicketPath(Model):
     id: Id
 
 
+def _ticket_number(given: object) -> object:
+    if not str(given).isdecimal():
+        raise ValueError("must be a ticket's number, such as 42: words are not searched for")
+    return given
+
+
 class Search(Model):
     """Which tickets; `q` is a ticket's number, `after` the `next` of the page before."""
 
     customer: Id | None = None
     handle: Annotated[str, Field(min_length=1, max_length=400)] | None = None
-    q: Id | None = None
+    q: Annotated[Id, BeforeValidator(_ticket_number, json_schema_input_type=Id)] | None = None
     state: TicketState | None = None
     queue: Name | None = None
     after: Id | None = None

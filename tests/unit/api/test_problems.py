@@ -90,6 +90,25 @@ async def test_bad_number_in_the_path_is_refused_by_name(number: str):
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body", "says"),
+    [
+        ("GET", "/v1/tickets?q=Invoice", None, "q must be a ticket's number, such as 42: words are not searched for."),
+        ("GET", "/v1/tickets?limit=many", None, "limit must be a whole number."),
+        ("GET", "/v1/tickets?limit=0", None, "limit must be at least 1."),
+        ("GET", "/v1/tickets?limit=201", None, "limit must be at most 200."),
+        ("GET", "/v1/agents?retired=perhaps", None, "retired must be true or false."),
+        ("PATCH", "/v1/agents/ada", {"skills": []}, "skills must be an object with fields."),
+        ("PATCH", "/v1/agents/ada", {"retired": "yes"}, "retired must be true or false."),
+        ("PATCH", "/v1/agents/ada", {"limit": "7"}, "limit must be a whole number."),
+    ],
+)
+async def test_problem_is_told_in_words_for_people(method: str, path: str, body: object, says: str):
+    headers = {"Authorization": f"Bearer {ADMIN}"}
+    async with an_app() as client, client.request(method, path, json=body, headers=headers) as answer:
+        assert (answer.status, (await answer.json())["detail"]) == (422, says)
+
+
+@pytest.mark.parametrize(
     ("authorization", "status"),
     [(None, 401), ("Bearer", 401), ("Bearer wrong", 401), ("Basic c2FtcGxl", 401), (f"Bearer {INTEGRATION}", 403)],
 )

@@ -61,13 +61,13 @@ def test_a_number_without_plus_is_read_as_dialled_from_the_account():
 @pytest.mark.parametrize(
     ("changes", "field", "says"),
     [
-        ({"id": None}, "id", "valid string"),
+        ({"id": None}, "id", "must be text"),
         ({"channel": "fax"}, "channel", "must be one of"),
         ({"colour": "red"}, "colour", "not a field of message.v1"),
         ({"from": {"kind": "email"}}, "from.value", "is missing"),
         ({"from": {"kind": "email", "value": "nobody"}}, "from.value", "is not an email address"),
         ({"from": {"kind": "phone", "value": "12"}}, "from.value", "E.164"),
-        ({"from": {"kind": "user", "value": "1", "verified": "yes"}}, "from.verified", "boolean"),
+        ({"from": {"kind": "user", "value": "1", "verified": "yes"}}, "from.verified", "true or false"),
         ({"sent_at": "2026-03-01T09:30:00"}, "sent_at", "RFC 3339"),
         ({"sent_at": 1772357400}, "sent_at", "RFC 3339"),
         ({"sent_at": "2026-02-30T09:30:00Z"}, "sent_at", "exists"),
@@ -82,7 +82,7 @@ def test_a_number_without_plus_is_read_as_dialled_from_the_account():
         (
             {"attachments": [{"name": "a", "content_type": "text/plain", "size": 5, "url": "file:///etc/passwd"}]},
             "attachments.0.url",
-            "pattern",
+            "http://",
         ),
         (
             {"attachments": [{"name": "a", "content_type": "text/plain", "size": 4, "content_base64": "aGVsbG8="}]},
@@ -98,7 +98,13 @@ def test_a_number_without_plus_is_read_as_dialled_from_the_account():
         ({"thread": {"key": "a\nb"}}, "thread.key", "control character"),
         ({"thread": {"in_reply_to": "<a>\r\n <b>"}}, "thread.in_reply_to", "control character"),
         ({"thread": {"references": ["a", "<b> <c>"]}}, "thread.references.1", "white space"),
-        ({"attributes": {"a": 1}}, "attributes.a", "valid string"),
+        ({"attributes": {"a": 1}}, "attributes.a", "must be text"),
+        ({"from": "ada@example.com"}, "from", "must be an object with fields"),
+        ({"id": ""}, "id", "must not be empty"),
+        ({"provider": "Bird Site"}, "provider", "lower-case"),
+        ({"language": "german!"}, "language", "pt-BR"),
+        ({"to": {}}, "to", "must be a list"),
+        ({"text": " \n", "subject": "  ", "html": "\t"}, "text", "at least one of"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_to_do(changes: dict[str, Any], field: str, says: str):
@@ -106,6 +112,10 @@ def test_a_wrong_field_is_named_with_what_to_do(changes: dict[str, Any], field: 
         read(least(**changes))
     assert refused.value.field == field
     assert says in refused.value.problem
+
+
+def test_blank_text_gives_way_to_html():
+    assert read(least(text=" \n", html="<p>Hello</p>")).text == "Hello"
 
 
 @pytest.mark.parametrize(
