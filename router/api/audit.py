@@ -1,4 +1,4 @@
-"""What was changed about agents, teams, presence and tokens, for leads and admins."""
+"""What was changed about all but tickets, for leads and admins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class AuditEndpoints:
             Endpoint(
                 method="GET",
                 path="/v1/audit",
-                summary="Who changed what about agents, teams, presence and tokens; newest first.",
+                summary="Who changed what about agents, teams, presence, tokens and customers; newest first.",
                 handle=self.changes,
                 roles=LEADS,
                 answers={200: PossibleAnswer("A page of changes.", AuditPage)},

@@ -9,7 +9,8 @@ import typer
 
 from router.app import INTAKE, Deployment, load_policy, publishing
 from router.command.running import give_up, with_deployment
-from router.command.terminal import print_table, printable
+from router.command.terminal import counted, print_table, printable
+from router.domain.actor import OPERATOR
 from router.domain.agent import Role
 from router.domain.customer import CustomerId
 from router.domain.errors import Invalid, NotFound
@@ -122,14 +123,14 @@ def replay(ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=
 @customer.command()
 def block(customer_id: CustomerArgument) -> None:
     """Keep what this customer writes, but make no tickets of it."""
-    with_deployment(lambda shared: shared.customers.set_blocked(CustomerId(customer_id), blocked=True))
+    with_deployment(lambda shared: shared.customers.set_blocked(OPERATOR, CustomerId(customer_id), blocked=True))
     typer.echo(f"blocked {customer_id}")
 
 
 @customer.command()
 def unblock(customer_id: CustomerArgument) -> None:
     """Make tickets again of what this customer writes."""
-    with_deployment(lambda shared: shared.customers.set_blocked(CustomerId(customer_id), blocked=False))
+    with_deployment(lambda shared: shared.customers.set_blocked(OPERATOR, CustomerId(customer_id), blocked=False))
     typer.echo(f"unblocked {customer_id}")
 
 
@@ -143,7 +144,7 @@ def set_tier(
     async def work(shared: Deployment) -> None:
         known = [name for name, _ in load_policy(shared).current().tiers]
         _check_known("TIER", [tier] if tier is not None else [], known, kind="tier")
-        await shared.customers.set_tier(CustomerId(customer_id), tier)
+        await shared.customers.set_tier(OPERATOR, CustomerId(customer_id), tier)
 
     with_deployment(work)
     typer.echo(f"{customer_id} is in tier {tier}" if tier else f"{customer_id} is in the tier that its addresses tell")
@@ -156,9 +157,10 @@ def erase(
 ) -> None:
     """Remove this customer's words, addresses, raw bytes and attachments for good; ids and times stay."""
     if not yes:
+        with_deployment(lambda shared: shared.customers.require(CustomerId(customer_id)))
         typer.confirm(f"Erase customer {customer_id}? This cannot be undone", abort=True)
-    erased = with_deployment(lambda shared: shared.customers.erase(CustomerId(customer_id)))
-    typer.echo(f"erased {erased.handles} handles and the words of {erased.messages} messages")
+    erased = with_deployment(lambda shared: shared.customers.erase(OPERATOR, CustomerId(customer_id)))
+    typer.echo(f"erased {counted(erased.handles, 'handle')} and the words of {counted(erased.messages, 'message')}")
 
 
 @intake_switch.command()

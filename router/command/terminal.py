@@ -18,3 +18,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def printable(text: str) -> str:
     """Senders choose some of what is shown: nothing of it may steer the terminal, or turn the reading direction."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 handle`, `2 handles`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -29,7 +29,9 @@ ARROWS: dict[TicketState, frozenset[TicketState]] = {
     TicketState.QUEUED: frozenset(
         {TicketState.OFFERED, TicketState.ASSIGNED, TicketState.RESOLVED, TicketState.ABANDONED}
     ),
-    TicketState.OFFERED: frozenset({TicketState.ASSIGNED, TicketState.QUEUED, TicketState.ABANDONED}),
+    TicketState.OFFERED: frozenset(
+        {TicketState.ASSIGNED, TicketState.QUEUED, TicketState.RESOLVED, TicketState.ABANDONED}
+    ),
     TicketState.ASSIGNED: frozenset(
         {
             TicketState.WRAP_UP,
@@ -40,7 +42,7 @@ ARROWS: dict[TicketState, frozenset[TicketState]] = {
         }
     ),
     TicketState.WRAP_UP: frozenset({TicketState.RESOLVED, TicketState.ASSIGNED}),
-    TicketState.SNOOZED: frozenset({TicketState.QUEUED, TicketState.ASSIGNED}),
+    TicketState.SNOOZED: frozenset({TicketState.QUEUED, TicketState.ASSIGNED, TicketState.RESOLVED}),
     TicketState.RESOLVED: frozenset({TicketState.QUEUED}),
     TicketState.ABANDONED: frozenset(),
 }

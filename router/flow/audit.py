@@ -1,4 +1,4 @@
-"""What was changed about agents, teams, presence and tokens, as people may read it. Tickets have their own history."""
+"""What was changed about agents, teams, presence, tokens and customers. Leaves tickets to their own history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from router.flow.reading import Viewer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLine:
-    """One change. `actor` is `agent:ID`, `lead:ID`, `admin`, `cli` or `timers`; `subject` is `agent:NAME`, `team:NAME`
-    or `token:NAME`; `data` says what was changed, each field with what it was and what it is."""
+    """One change. `actor` is `agent:ID`, `lead:ID`, `admin`, `cli` or `timers`; `subject` is `agent:NAME`, `team:NAME`,
+    `token:NAME` or `customer:ID`; `data` says what was changed, each field with what it was and what it is."""
 
     id: int
     at: datetime

@@ -1,4 +1,4 @@
-"""The trail of changes to agents, teams, presence and tokens. Leaves transactions to whoever makes the change."""
+"""The trail of changes to all but tickets. Leaves transactions to whoever makes the change."""
 
 import json
 from collections.abc import Mapping, Sequence

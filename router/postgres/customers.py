@@ -1,11 +1,14 @@
 """What an operator does to a customer: block, unblock, put into a tier, erase."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from router.domain.customer import CustomerId
+from router.domain.actor import Actor
+from router.domain.customer import ContactOutcome, CustomerId
 from router.domain.errors import NotFound
+from router.postgres import audit
 from router.postgres.database import Connection, Database
+from router.postgres.moves import PostgresMoves
 from router.postgres.statements import load
 from router.postgres.traces import trace
 
@@ -33,23 +36,35 @@ class _Footprint:
 
 
 class PostgresCustomers:
-    """All raise `NotFound` for a customer that does not exist."""
+    """All raise `NotFound` for a customer that does not exist, and are written down with whoever does it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def set_blocked(self, customer_id: CustomerId, *, blocked: bool) -> None:
+    async def require(self, customer_id: CustomerId) -> None:
+        """Raise `NotFound` if there is no such customer."""
+        if not await self._database.fetch("customers", SQL["customer"], customer_id):
+            raise _not_found(customer_id)
+
+    async def set_blocked(self, by: Actor, customer_id: CustomerId, *, blocked: bool) -> None:
         """Block or unblock: what a blocked customer writes is kept and becomes no ticket."""
-        if not await self._database.fetch("customers", SQL["set_blocked"], customer_id, blocked):
-            raise _not_found(customer_id)
+        action = "customer.block" if blocked else "customer.unblock"
+        await self._change(by, customer_id, action, "is_blocked", blocked)
 
-    async def set_tier(self, customer_id: CustomerId, tier: str | None) -> None:
+    async def set_tier(self, by: Actor, customer_id: CustomerId, tier: str | None) -> None:
         """Put the customer into a tier of the policy, or back to what their addresses say."""
-        if not await self._database.fetch("customers", SQL["set_tier"], customer_id, tier):
-            raise _not_found(customer_id)
+        await self._change(by, customer_id, "customer.tier", "tier", tier)
 
-    async def erase(self, customer_id: CustomerId) -> Erased:
-        """Remove words, addresses, raw bytes and attachments everywhere; ids and times stay.
+    async def _change(self, by: Actor, customer_id: CustomerId, action: str, field: str, value: object) -> None:
+        async with self._database.transaction("customers") as connection:
+            before = await connection.fetchrow(SQL[f"set_{field.removeprefix('is_')}"], customer_id, value)
+            if before is None:
+                raise _not_found(customer_id)
+            changes = {field: (before[field], value)}
+            await audit.note(connection, by=by, action=action, subject=f"customer:{customer_id}", data=changes)
+
+    async def erase(self, by: Actor, customer_id: CustomerId) -> Erased:
+        """Remove words, addresses, raw bytes and attachments everywhere, and end open tickets; ids and times stay.
 
         What only a look through whole tables finds goes first, while intake goes on; the rest is found by index, in one
         transaction. The handles go last, so an erasure that was interrupted can be done again.
@@ -59,10 +74,13 @@ class PostgresCustomers:
         await self._erase_slowly(customer_id, before, before.messages)
         async with self._database.transaction("erasure") as connection:
             await connection.execute(SQL["allow_long"])
-            after = await _erase_by_index(connection, customer_id)
+            after = await _erase_by_index(connection, by, customer_id)
+            erased = Erased(handles=len(after.keys), messages=len(after.messages))
+            subject, counts = f"customer:{customer_id}", asdict(erased)
+            await audit.note(connection, by=by, action="customer.erase", subject=subject, data=counts)
         if meanwhile := after.messages - before.messages:
             await self._erase_slowly(customer_id, after, meanwhile)
-        return Erased(handles=len(after.keys), messages=len(after.messages))
+        return erased
 
     async def _erase_slowly(self, customer_id: CustomerId, found: _Footprint, messages: Collection[int]) -> None:
         """Each table in a transaction of its own, without the customer's lock."""
@@ -91,16 +109,26 @@ async def _footprint(connection: Connection, customer_id: CustomerId) -> _Footpr
     )
 
 
-async def _erase_by_index(connection: Connection, customer_id: CustomerId) -> _Footprint:
+async def _erase_by_index(connection: Connection, by: Actor, customer_id: CustomerId) -> _Footprint:
     """The rows that others lock too go in the order of locks: customer, conversations, tickets."""
     found = await _footprint(connection, customer_id)
-    for statement in ("erase_conversations", "erase_tickets", "erase_references", "erase_outbox"):
+    await connection.execute(SQL["erase_conversations"], customer_id, timeout=ERASURE_S)
+    await _end_tickets(connection, by, customer_id)
+    for statement in ("erase_references", "erase_outbox"):
         await connection.execute(SQL[statement], customer_id, timeout=ERASURE_S)
     for statement in ("forget_message_ids", "erase_messages"):
         await connection.execute(SQL[statement], list(found.messages), timeout=ERASURE_S)
     for statement in ("erase_handles", "erase_customer"):
         await connection.execute(SQL[statement], customer_id, timeout=ERASURE_S)
     return found
+
+
+async def _end_tickets(connection: Connection, by: Actor, customer_id: CustomerId) -> None:
+    moves = PostgresMoves(connection)
+    customer = await moves.lock_customer(customer_id)
+    for row in await connection.fetch(SQL["erase_tickets"], customer_id, str(by), timeout=ERASURE_S):
+        customer = customer.with_outcome(row["id"], ContactOutcome.RESOLVED)
+    await moves.remember(customer)
 
 
 def _not_found(customer_id: CustomerId) -> NotFound:

@@ -183,10 +183,12 @@ async def test_erasing_asks_first_and_says_what_went(frontdesk: Frontdesk, opera
     await frontdesk.publish_json(MESSAGE)
     page = (await grace.post("/v1/me/next?wait=20")).json
     customer = str(page["customer"]["id"])
+    unknown = await operator.tries("customer", "erase", "77")
+    assert (unknown.out, unknown.err) == ("", "frontdesk: There is no customer 77.\n")
     assert (await operator.tries("customer", "erase", customer, stdin=b"n\n")).status == 1
     assert (await grace.get(f"/v1/customers/{customer}")).json["name"] == "Ada Example"
     erased = await operator.does("customer", "erase", customer, "--yes")
-    assert erased == "erased 1 handles and the words of 1 messages\n"
+    assert erased == "erased 1 handle and the words of 1 message\n"
     assert (await grace.get(f"/v1/customers/{customer}")).json["name"] is None
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from router.app import ProcessRole
+from router.domain.actor import OPERATOR
 from router.domain.customer import CustomerId
 from router.domain.errors import NotFound
 from router.settings import Settings
@@ -110,10 +111,10 @@ async def test_nothing_of_an_erased_customer_is_left_anywhere(frontdesk: Frontde
         "conversation", "customer", "handle", "message", "outbox", "payload", "ticket", "unprocessable",
     }  # fmt: skip
     before = await sizes(frontdesk)
-    await frontdesk.process.deployment.customers.erase(customer_id)
+    await frontdesk.process.deployment.customers.erase(OPERATOR, customer_id)
     assert await traces(frontdesk) == {}
     after = await sizes(frontdesk)
-    kept = ("customer", "conversation", "ticket", "ticket_event", "message", "received")
+    kept = ("customer", "conversation", "ticket", "message", "received")
     assert {table: after[table] for table in kept} == {table: before[table] for table in kept}
 
 
@@ -127,7 +128,7 @@ async def test_other_customers_and_their_unprocessable_payloads_stay_as_they_are
         await frontdesk.publish(payload, format_)
     await frontdesk.has_taken_in(5 + len(UNPROCESSABLE) + len(SOMEBODY_ELSE))
     before = (await agent.get(f"/v1/tickets/{page['ticket']['id']}")).json
-    await frontdesk.process.deployment.customers.erase(customer_id)
+    await frontdesk.process.deployment.customers.erase(OPERATOR, customer_id)
     assert (await agent.get(f"/v1/tickets/{page['ticket']['id']}")).json == before
     sizes_after = await sizes(frontdesk)
     assert (sizes_after["unprocessable"], sizes_after["outbox"], sizes_after["payload"]) == (len(SOMEBODY_ELSE), 1, 1)
@@ -136,7 +137,7 @@ async def test_other_customers_and_their_unprocessable_payloads_stay_as_they_are
 async def test_who_was_erased_and_writes_again_is_somebody_new(frontdesk: Frontdesk):
     agent = await frontdesk.agent()
     customer_id = await correspond(frontdesk, agent)
-    await frontdesk.process.deployment.customers.erase(customer_id)
+    await frontdesk.process.deployment.customers.erase(OPERATOR, customer_id)
     await frontdesk.publish_json(a_message(id="again"))
     page = (await agent.post("/v1/me/next?wait=20")).json
     assert page["customer"]["id"] != customer_id
@@ -152,7 +153,7 @@ async def test_a_webhook_of_several_customers_is_kept_once_and_goes_with_each_of
     await frontdesk.has_taken_in(53)
     assert (await sizes(frontdesk))["payload"] == 3
     [row] = await frontdesk.process.deployment.database.fetch("test", CUSTOMER_OF, f"phone:{NUMBER}")
-    await frontdesk.process.deployment.customers.erase(row["customer_id"])
+    await frontdesk.process.deployment.customers.erase(OPERATOR, row["customer_id"])
     assert await traces(frontdesk) == {}
     assert (await sizes(frontdesk))["payload"] == 1
 
@@ -169,7 +170,7 @@ def a_webhook(*messages: Mapping[str, Any]) -> bytes:
 
 async def test_a_customer_that_does_not_exist_cannot_be_erased(frontdesk: Frontdesk):
     with pytest.raises(NotFound, match=r"There is no customer 77\."):
-        await frontdesk.process.deployment.customers.erase(CustomerId(77))
+        await frontdesk.process.deployment.customers.erase(OPERATOR, CustomerId(77))
 
 
 async def correspond(frontdesk: Frontdesk, agent: Caller) -> CustomerId:

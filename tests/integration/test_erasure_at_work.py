@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry
 
+from router.domain.actor import OPERATOR
 from router.domain.customer import CustomerId
 from router.metrics import Metrics
 from router.postgres import database as adapter
@@ -41,7 +42,7 @@ async def ada(database: Database) -> CustomerId:
 async def test_customer_is_free_for_intake_while_whole_tables_are_read(database: Database, ada: CustomerId):
     async with database.transaction("test") as other:
         await other.execute("lock table unprocessable in share mode")
-        erasing = asyncio.create_task(PostgresCustomers(database).erase(ada))
+        erasing = asyncio.create_task(PostgresCustomers(database).erase(OPERATOR, ada))
         await waiting_for_locks(database)
         await other.fetch(LOCK_AT_ONCE, ada)
     assert (await erasing).handles == 1
@@ -54,7 +55,7 @@ async def test_an_erasure_outlasts_the_deadline_of_other_statements(
     await database.execute("test", SLOW)
     monkeypatch.setattr(adapter, "STATEMENT_S", 0.5)
     async with connected(database_url, Metrics(CollectorRegistry()), size=1, name="hasty") as hasty:
-        assert (await PostgresCustomers(hasty).erase(ada)).messages == 1
+        assert (await PostgresCustomers(hasty).erase(OPERATOR, ada)).messages == 1
 
 
 async def test_what_a_customer_wrote_is_found_by_index(database: Database, ada: CustomerId):
@@ -66,7 +67,7 @@ async def test_what_a_customer_wrote_is_found_by_index(database: Database, ada: 
 async def test_what_a_customer_wrote_in_the_ticket_of_another_goes(database: Database, ada: CustomerId):
     theirs = await a_ticket(database)
     await a_message(database, await a_conversation(database, theirs), "I am Ada.")
-    assert (await PostgresCustomers(database).erase(ada)).messages == 1
+    assert (await PostgresCustomers(database).erase(OPERATOR, ada)).messages == 1
     [row] = await database.fetch("test", "select text, author from message")
     assert tuple(row) == ("", "erased")
 
@@ -77,7 +78,7 @@ async def test_message_ids_are_kept_as_hashes(database: Database, ada: CustomerI
         await a_message(database, conversation, external_id=external_id)
         await database.execute("test", RECEIVE, external_id)
     await database.execute("test", RECEIVE, "grace.1@mail.example")
-    await PostgresCustomers(database).erase(ada)
+    await PostgresCustomers(database).erase(OPERATOR, ada)
     kept = {row["external_id"] for row in await database.fetch("test", "select external_id from received")}
     assert {"grace.1@mail.example", "sha256:00"} < kept
     assert len(kept) == 3

@@ -1,16 +1,28 @@
+-- name: customer
+-- Whether there is such a customer.
+select id from customer where id = $1
+
 -- name: set_blocked
--- Refuse, or take again, what this customer writes.
+-- Refuse, or take again, what this customer writes; the row is what was.
+with before as (
+  select id, is_blocked from customer where id = $1 for no key update
+)
 update customer
 set is_blocked = $2
-where id = $1
-returning id
+from before
+where customer.id = before.id
+returning before.is_blocked
 
 -- name: set_tier
--- What the customer is to us; null where only the addresses tell.
+-- What the customer is to us, null where only the addresses tell; the row is what was.
+with before as (
+  select id, tier from customer where id = $1 for no key update
+)
 update customer
 set tier = $2
-where id = $1
-returning id
+from before
+where customer.id = before.id
+returning before.tier
 
 -- name: allow_long
 -- Erasure may read whole tables.
@@ -96,14 +108,30 @@ from locked
 where conversation.id = locked.id
 
 -- name: erase_tickets
--- Tickets keep what reports need.
+-- Tickets keep what reports need. Reasons quote the customer; and there is nobody left to answer where one is open.
 with locked as (
-  select id from ticket where customer_id = $1 order by id for no key update
+  select id, is_open from ticket where customer_id = $1 order by id for no key update
+), erased as (
+  update ticket
+  set
+    subject = null, reasons = '[]',
+    state = case when locked.is_open then 'resolved' else ticket.state end,
+    resolved_at = case when locked.is_open then statement_timestamp() else ticket.resolved_at end,
+    assigned_to = null, state_until = null, relax_at = null, is_seen = false,
+    preferred_agent_id = null, preferred_until = null
+  from locked
+  where ticket.id = locked.id
+  returning ticket.id, ticket.queue, locked.is_open as was_open
+), noted as (
+  insert into ticket_event (ticket_id, at, kind, state, actor, data)
+  select
+    id, statement_timestamp(), 'resolve', 'resolved', $2, jsonb_build_object('reason', 'erased', 'queue', queue)
+  from erased
+  where was_open
 )
-update ticket
-set subject = null
-from locked
-where ticket.id = locked.id
+select id
+from erased
+where was_open
 
 -- name: erase_unprocessable
 -- Payloads with a trace of the customer.
