@@ -8,15 +8,17 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from router.domain.errors import Misconfigured
 
 PREFIX = "FRONTDESK_"
+Days = Annotated[int, Field(ge=1, le=36_500)]
 _ROOT = Path(__file__).parents[1]
 # What Kubernetes puts into every pod beside a service whose name begins with "frontdesk", and what the tests read.
 _NOT_OURS = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_\w+)|{PREFIX}PORT|{PREFIX}TEST_\w+")
@@ -74,13 +76,13 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(
         200, ge=1, le=10000, description="Publications over HTTP under way in one process before it answers 429."
     )
-    retention_messages_days: int = Field(730, ge=1, description="Days to keep what was written.")
-    retention_raw_days: int = Field(90, ge=1, description="Days to keep the raw bytes of messages.")
-    retention_events_days: int = Field(
-        730, ge=1, description="Days to keep the history of tickets and of changes to agents."
+    retention_messages_days: Days = Field(730, description="Days to keep what was written.")
+    retention_raw_days: Days = Field(90, description="Days to keep the raw bytes of messages.")
+    retention_events_days: Days = Field(
+        730, description="Days to keep the history of tickets and of changes to agents and customers."
     )
-    retention_received_days: int = Field(90, ge=1, description="Days in which a repeated message is recognised.")
-    retention_unprocessable_days: int = Field(90, ge=1, description="Days to keep what could not be processed.")
+    retention_received_days: Days = Field(90, description="Days in which a repeated message is recognised.")
+    retention_unprocessable_days: Days = Field(90, description="Days to keep what could not be processed.")
 
     @field_validator("database_url")
     @classmethod
@@ -148,8 +150,13 @@ def table() -> str:
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = _DEFAULTS_IN_WORDS.get(name) or (f"`{field.default}`" if field.default is not None else "unset")
-        rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+        rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description}{_range(field)} |")
     return "\n".join(rows) + "\n"
+
+
+def _range(field: FieldInfo) -> str:
+    bounds = {name: getattr(bound, name) for bound in field.metadata for name in ("ge", "le") if hasattr(bound, name)}
+    return f" {bounds['ge']} to {bounds['le']}." if bounds else ""
 
 
 _DEFAULTS_IN_WORDS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.domain.errors import Misconfigured
-from router.settings import PREFIX, default_data_dir, load_settings, table
+from router.settings import PREFIX, Settings, default_data_dir, load_settings, table
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 Environment = Callable[..., None]
@@ -43,12 +43,22 @@ def test_variables_override_defaults_and_empty_ones_do_not(environment: Environm
     assert settings.database_url == "postgresql://desk@db.example/desk"
 
 
+def test_every_number_has_a_least_and_a_most() -> None:
+    numbers = [field for field in Settings.model_fields.values() if field.annotation is int]
+    assert [len(field.metadata) for field in numbers] == [2] * 9
+
+
 @pytest.mark.parametrize(
     ("name", "value", "line"),
     [
         ("HTTP_PORT", "80x", "FRONTDESK_HTTP_PORT: '80x' is not a whole number"),
         ("HTTP_PORT", "70000", "FRONTDESK_HTTP_PORT: 70000 is too large, the most is 65535"),
         ("BATCH_CAP", "0", "FRONTDESK_BATCH_CAP: 0 is too small, the least is 1"),
+        (
+            "RETENTION_RAW_DAYS",
+            "99999999999",
+            "FRONTDESK_RETENTION_RAW_DAYS: 99999999999 is too large, the most is 36500",
+        ),
         ("LOG_FORMAT", "xml", "FRONTDESK_LOG_FORMAT: 'xml' is none of 'auto', 'json' or 'console'"),
         ("MAIL_DOMAIN", "not a domain", "'not a domain' is not a domain such as support.example.com"),
         ("DATABASE_URL", "mysql://db", "FRONTDESK_DATABASE_URL: must begin with postgresql:// or postgres://"),
