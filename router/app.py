@@ -17,8 +17,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from channels.formats import parse
+from router.api.connections import serving
 from router.api.monitoring import Checks
-from router.api.server import build, build_monitoring, serving
+from router.api.server import build, build_monitoring
 from router.domain.errors import Misconfigured, StoreUnavailable
 from router.flow.agents import Agents
 from router.flow.bus import Consumer, Delivery, Publisher

@@ -4,9 +4,10 @@ A handler takes any of `who`, `path`, `query`, `body`, `raw` and `lease`, read i
 it annotates them with check the request and describe it in the OpenAPI document.
 """
 
+import asyncio
 import typing
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import orjson
@@ -18,11 +19,12 @@ from channels.errors import Malformed
 from channels.refusal import malformed
 from channels.text import UNSTORABLE
 from router.api.access import Principals, admit
-from router.api.errors import Problem
+from router.api.errors import CONTENT_TYPE, Problem
 from router.domain.agent import Lease, Role
 from router.domain.errors import Invalid
 
 MAX_BODY = strict_json.MAX_BYTES
+BODY_WITHIN_S = 30.0
 _JSON = "application/json"
 # keys, too, may be words of the domain, which orjson does not take for text
 _WRITTEN = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
@@ -118,6 +120,13 @@ def to_json(content: object) -> bytes:
     return orjson.dumps(content, option=_WRITTEN)
 
 
+def refusal(problem: Problem) -> web.Response:
+    """Return the answer that tells of the problem."""
+    body = to_json({name: told for name, told in asdict(problem.details()).items() if told is not None})
+    headers = {**problem.headers, "Content-Type": CONTENT_TYPE}
+    return web.Response(body=body, status=problem.status, headers=headers)
+
+
 async def read_path(request: web.Request, model: type[BaseModel]) -> BaseModel:
     """Return the path's parameters."""
     return _checked(model, dict(request.match_info), "the path")
@@ -147,7 +156,12 @@ async def read_raw(request: web.Request, _type: object = bytes) -> bytes:
     if request.content_type != _JSON:
         raise Problem(415, "Unsupported media type", f"Send the body as {_JSON}.", field="Content-Type")
     try:
-        return await request.read()
+        async with asyncio.timeout(BODY_WITHIN_S):
+            return await request.read()
+    except TimeoutError as exc:
+        raise Problem(
+            408, "Request timeout", f"The body was not here within {BODY_WITHIN_S:g} s: send it again."
+        ) from exc
     except ConnectionResetError as exc:
         raise Problem(400, "Gone", "The connection ended before the request was read.") from exc
 

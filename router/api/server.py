@@ -1,11 +1,8 @@
 """The HTTP applications: the whole API for the `api` role, health and metrics alone for the others."""
 
 import asyncio
-import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
-from contextlib import asynccontextmanager
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Sequence, Set
 from http import HTTPMethod
 from importlib.metadata import version
 
@@ -19,8 +16,8 @@ from router.api.agents import AgentEndpoints
 from router.api.audit import AuditEndpoints
 from router.api.customers import Customers
 from router.api.desk import DeskEndpoints
-from router.api.endpoint import MAX_BODY, Answer, Endpoint, PossibleAnswer, to_json
-from router.api.errors import CONTENT_TYPE, Problem, problem_of
+from router.api.endpoint import MAX_BODY, Answer, Endpoint, PossibleAnswer, refusal
+from router.api.errors import Problem, problem_of
 from router.api.lead import LeadEndpoints
 from router.api.me import Me
 from router.api.messages import Messages
@@ -33,7 +30,6 @@ from router.api.queues import Queues
 from router.api.stream import MEDIA_TYPE, Stream
 from router.api.tickets import Tickets
 from router.domain.agent import Principal
-from router.domain.errors import Misconfigured
 from router.flow.agents import Agents
 from router.flow.audit import AuditTrail
 from router.flow.bus import Publisher
@@ -51,11 +47,7 @@ from router.policy.model import Policy
 
 log = structlog.get_logger(__name__)
 
-SHUTDOWN_S = 5.0
 _METHODS = frozenset(HTTPMethod)
-# what aiohttp logs by itself is input that is not HTTP, bytes and all; faults of ours are logged here
-_SILENT = logging.getLogger(f"{__name__}.silent")
-_SILENT.disabled = True
 
 
 def build(
@@ -106,26 +98,6 @@ def build_monitoring(*, metrics: Metrics, checks: Checks) -> web.Application:
     """Return health and metrics alone, for the roles that serve nothing else."""
     monitoring = Monitoring(registry=metrics.registry, checks=checks)
     return _application(monitoring.endpoints(), _Nobody(), metrics)
-
-
-@asynccontextmanager
-async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterator[int]:
-    """Serve until the context ends and yield the port, chosen freely for 0; raises `Misconfigured` where it is taken.
-
-    What is still being answered at the end has five seconds; who waits for a ticket is told that there is none,
-    and streams end.
-    """
-    runner = web.AppRunner(app, access_log=None, logger=_SILENT, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as exc:
-            where = f"FRONTDESK_HTTP_HOST, FRONTDESK_HTTP_PORT: cannot listen on {host}:{port}"
-            raise Misconfigured(f"{where}: {exc.strerror or exc}") from exc
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
 
 
 def _described(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
@@ -200,19 +172,13 @@ async def _with_problems(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except Exception as exc:  # noqa: BLE001 - the outermost loop of the server: whatever it was, the client is told
-        return _refusal(problem_of(exc) or _fault(request, exc))
+        return refusal(problem_of(exc) or _fault(request, exc))
 
 
 def _fault(request: web.Request, exc: Exception) -> Problem:
     resource = request.match_info.route.resource
     log.error("request failed", endpoint=resource.canonical if resource else "unmatched", exc_info=exc)
     return Problem(500, "Internal error", "Something went wrong on our side: it has been logged.")
-
-
-def _refusal(problem: Problem) -> web.Response:
-    body = to_json({name: told for name, told in asdict(problem.details()).items() if told is not None})
-    headers = {**problem.headers, "Content-Type": CONTENT_TYPE}
-    return web.Response(body=body, status=problem.status, headers=headers)
 
 
 class _Nobody:

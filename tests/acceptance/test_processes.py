@@ -9,7 +9,7 @@ import time
 import pytest
 from aiohttp import ClientSession
 
-from router.api.server import SHUTDOWN_S
+from router.api.connections import SHUTDOWN_S
 from router.app import ProcessRole
 from router.settings import Settings
 from tests import command_line

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout
 from prometheus_client import CollectorRegistry
 
-from router.api import server, stream
+from router.api import connections, server, stream
 from router.api.monitoring import Checks
 from router.domain.agent import Agent, Principal, Role, TokenId
 from router.domain.customer import AgentId
@@ -78,7 +78,7 @@ async def serving(store: FakeSituations) -> AsyncIterator[Process]:
     try:
         async with (
             asyncio.timeout(DEADLINE_S),
-            server.serving(app, host="127.0.0.1", port=0) as port,
+            connections.serving(app, host="127.0.0.1", port=0) as port,
             ClientSession(f"http://127.0.0.1:{port}", timeout=ClientTimeout(DEADLINE_S)) as client,
         ):
             yield Process(streams, metrics.registry, client, port)

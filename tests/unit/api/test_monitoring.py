@@ -1,15 +1,12 @@
 """What operators' machines see of a process."""
 
-import asyncio
 from collections.abc import Sequence
 
-import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from router.api import server
 from router.api.monitoring import Checks
-from router.domain.errors import Misconfigured
 from router.metrics import Metrics
 from tests.unit.api.doubles import an_app
 
@@ -91,22 +88,3 @@ async def test_other_roles_serve_health_and_metrics_alone():
             (await client.get(path)).status for path in ("/health/live", "/health/ready", "/metrics", "/v1/queues")
         ]
     assert statuses == [200, 200, 200, 404]
-
-
-async def test_port_that_is_taken_is_named():
-    app = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=Checks())
-    other = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=Checks())
-    async with server.serving(app, host="127.0.0.1", port=0) as port:
-        with pytest.raises(Misconfigured, match=str(port)):
-            async with server.serving(other, host="127.0.0.1", port=port):
-                pass
-
-
-async def test_what_is_not_http_is_refused_and_not_logged(caplog: pytest.LogCaptureFixture):
-    app = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=Checks())
-    async with server.serving(app, host="127.0.0.1", port=0) as port, asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /secret-\xff HTTP/1.1\r\nHost: frontdesk.example\r\n\r\n")
-        assert b" 400 " in await reader.readline()
-        writer.close()
-    assert "secret" not in caplog.text

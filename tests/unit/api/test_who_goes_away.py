@@ -9,7 +9,7 @@ from aiohttp import ClientSession, ClientTimeout
 from prometheus_client import CollectorRegistry
 
 from channels.schema import EXAMPLE
-from router.api import server
+from router.api import connections, server
 from router.api.access import Principals
 from router.api.monitoring import Checks
 from router.domain.agent import Agent, Principal, Role, TokenId
@@ -117,7 +117,7 @@ async def serving(
     )
     lane = asyncio.create_task(claims.run())
     try:
-        async with asyncio.timeout(DEADLINE_S), server.serving(app, host="127.0.0.1", port=0) as port:
+        async with asyncio.timeout(DEADLINE_S), connections.serving(app, host="127.0.0.1", port=0) as port:
             yield f"http://127.0.0.1:{port}"
     finally:
         lane.cancel()

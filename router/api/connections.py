@@ -1,0 +1,77 @@
+"""A port that is served: what is not HTTP is refused in our form, and who sends nothing is not waited for."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from aiohttp import web
+
+from router.api.endpoint import refusal
+from router.api.errors import Problem
+from router.domain.errors import Misconfigured
+
+SHUTDOWN_S = 5.0
+SILENT_S = 75.0
+"""How long a connection may be open without a request, or with half a header: longer than proxies keep theirs."""
+
+_BACKLOG = 128
+# what aiohttp logs by itself is input that is not HTTP, bytes and all; faults of ours are logged in `server`
+_SILENT = logging.getLogger(f"{__name__}.silent")
+_SILENT.disabled = True
+
+
+@asynccontextmanager
+async def serving(app: web.Application, *, host: str, port: int, silent_s: float = SILENT_S) -> AsyncIterator[int]:
+    """Serve until the context ends and yield the port, chosen freely for 0; raises `Misconfigured` where it is taken.
+
+    What is still being answered at the end has five seconds; who waits for a ticket is told that there is none,
+    and streams end.
+    """
+    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True)
+    await runner.setup()
+    try:
+        async with _listening(runner, host, port, silent_s) as listening:
+            yield listening.sockets[0].getsockname()[1]
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _listening(runner: web.AppRunner, host: str, port: int, silent_s: float) -> AsyncIterator[asyncio.Server]:
+    loop = asyncio.get_running_loop()
+    assert runner.server, "it is set up"
+    connection = partial(
+        _Connection, runner.server, loop=loop, keepalive_timeout=silent_s, logger=_SILENT, access_log=_SILENT
+    )
+    try:
+        listening = await loop.create_server(connection, host, port, backlog=_BACKLOG)
+    except OSError as exc:
+        where = f"FRONTDESK_HTTP_HOST, FRONTDESK_HTTP_PORT: cannot listen on {host}:{port}"
+        raise Misconfigured(f"{where}: {exc.strerror or exc}") from exc
+    try:
+        yield listening
+    finally:
+        listening.close()
+
+
+class _Connection(web.RequestHandler):
+    """One connection; what reaches no endpoint is answered like everything else."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        super().handle_error(request, status, exc, message)
+        answer = refusal(_NOT_HTTP)
+        answer.force_close()
+        return answer
+
+
+_NOT_HTTP = Problem(
+    400, "Bad request", "This is no HTTP that can be read: its request line or a header is malformed, or above 8 KiB."
+)
