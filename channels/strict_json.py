@@ -25,7 +25,9 @@ def load(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     except UnicodeDecodeError as exc:
         raise Malformed("body", f"is not UTF-8 at byte {exc.start}") from exc
     except json.JSONDecodeError as exc:
-        raise Malformed("body", f"is not JSON: {exc.msg} at line {exc.lineno} column {exc.colno}") from exc
+        raise Malformed(
+            "body", f"is not JSON: {exc.msg.removesuffix(' at')} at line {exc.lineno} column {exc.colno}"
+        ) from exc
     except ValueError as exc:
         raise Malformed("body", "holds a number with too many digits") from exc
     if not isinstance(value, dict):

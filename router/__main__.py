@@ -1,9 +1,15 @@
 """The command line: `frontdesk`, or `python -m router`."""
 
+import errno
+import os
 import signal
+import sys
 
 # Ctrl-C while the program is still loading just ends it; the commands take the signal over.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from importlib.metadata import version  # noqa: E402
+from typing import Annotated  # noqa: E402
 
 import typer  # noqa: E402
 
@@ -11,7 +17,6 @@ from router.command import agents, integrate, operate, serve, teams  # noqa: E40
 
 cli = typer.Typer(
     name="frontdesk",
-    help="Omnichannel contact-center ticket router. Settings are environment variables: see docs/settings.md.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -21,10 +26,34 @@ for part in (serve, integrate, operate, agents, teams):
     cli.add_typer(part.commands)
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"frontdesk {version('frontdesk')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def frontdesk(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Omnichannel contact-center ticket router. Settings are environment variables: see docs/settings.md."""
+
+
 def main() -> None:
     """Run the command that the arguments name."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    cli(prog_name="frontdesk")
+    try:
+        try:
+            cli(prog_name="frontdesk")
+        finally:
+            sys.stdout.flush()
+    except OSError as exc:
+        if exc.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}:
+            raise
+        sys.stderr.write(f"frontdesk: cannot write the output: {exc.strerror}\n")
+        os._exit(1)  # an exit in order would try to write once more
 
 
 if __name__ == "__main__":

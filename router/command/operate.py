@@ -9,7 +9,7 @@ import typer
 
 from router.app import INTAKE, Deployment, load_policy, publishing
 from router.command.running import give_up, with_deployment
-from router.command.terminal import counted, print_table, printable
+from router.command.terminal import counted, print_table, printable, write_bytes
 from router.domain.actor import OPERATOR
 from router.domain.agent import Role
 from router.domain.customer import CustomerId
@@ -104,7 +104,7 @@ def show(id: Id, raw: Annotated[bool, typer.Option(help="Only the bytes, as they
         for field in ("id", "at", "format", "account", "stage", "reason", "detail", "size", "replayed_at"):
             typer.echo(f"{field:12} {printable(str(getattr(kept, field)))}")
         typer.echo()
-    typer.get_binary_stream("stdout").write(delivery.body)
+    write_bytes(delivery.body, typer.get_binary_stream("stdout"))
 
 
 @unprocessable.command()

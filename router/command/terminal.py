@@ -1,6 +1,7 @@
 """What commands show: tables and text that others have written. Leaves what is in them to the commands."""
 
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from rich import box
 from rich.console import Console
@@ -18,6 +19,15 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def printable(text: str) -> str:
     """Senders choose some of what is shown: nothing of it may steer the terminal, or turn the reading direction."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def write_bytes(body: bytes, out: BinaryIO) -> None:
+    """Write bytes as they are, or to a terminal only what cannot steer it."""
+    if not out.isatty():
+        out.write(body)
+        return
+    lines = body.decode(errors="replace").expandtabs().splitlines()
+    out.write("".join(f"{printable(line)}\n" for line in lines).encode())
 
 
 def counted(number: int, noun: str) -> str:

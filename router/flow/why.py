@@ -6,7 +6,7 @@ from datetime import datetime
 
 from router.decide.eligibility import Asked, Standing, why_not
 from router.domain.customer import AgentId
-from router.domain.ticket import TicketId, TicketState
+from router.domain.ticket import OPEN_STATES, TicketId, TicketState
 from router.flow.moves import Place
 from router.policy.model import Policy, QueueMode, RelaxStep
 
@@ -71,7 +71,8 @@ def explain(stuck: Stuck, standings: Sequence[Standing], policy: Policy) -> Why:
     """Say of every agent what keeps them from the ticket, and of the ticket what it waits for."""
     reserved_for = stuck.reserved_for if stuck.state is TicketState.QUEUED else None
     asked = asked_of(stuck.place, policy, now=stuck.now, reserved_for=reserved_for)
-    answers = [Answer(agent=standing.agent.name, why_not=why_not(standing, asked)) for standing in standings]
+    candidates = standings if stuck.state in OPEN_STATES else ()
+    answers = [Answer(agent=standing.agent.name, why_not=why_not(standing, asked)) for standing in candidates]
     required = stuck.place.requirement
     coming, when = _next(stuck, policy)
     return Why(

@@ -1,6 +1,7 @@
 """The one place that touches the pool: every await has a deadline, every asyncpg error becomes one of ours."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
@@ -172,7 +173,10 @@ def _first_line(exc: BaseException) -> str:
     return (str(exc) or type(exc).__name__).splitlines()[0]
 
 
+_PASSWORD = re.compile(r"([?&]\w*password=)[^&]*", re.IGNORECASE)
+
+
 def _without_password(dsn: str) -> str:
-    scheme, _, rest = dsn.partition("://")
+    scheme, _, rest = _PASSWORD.sub(r"\1***", dsn).partition("://")
     credentials, at, server = rest.rpartition("@")
     return f"{scheme}://{credentials.partition(':')[0]}{at}{server}"

@@ -1,10 +1,12 @@
 """Wrong settings and unreachable servers: one line that names the setting and the server, exit 1, no traceback."""
 
+import subprocess
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.command_line import frontdesk
+from tests.command_line import FRONTDESK, environment, frontdesk
 from tests.server import free_port
 
 
@@ -18,6 +20,21 @@ def test_a_database_that_is_not_there(command: str):
         f"frontdesk: FRONTDESK_DATABASE_URL: cannot connect to postgresql://ada@127.0.0.1:{port}/"
     )
     assert is_one_line(ended.err)
+
+
+def test_a_password_in_the_query_of_the_url_is_not_shown():
+    url = f"postgresql://ada@127.0.0.1:{free_port()}/desk?password=sample@password&sslpassword=sample"
+    ended = frontdesk("migrate", FRONTDESK_DATABASE_URL=url)
+    assert "/desk?password=***&sslpassword=***: " in ended.err
+    assert is_one_line(ended.err)
+
+
+def test_an_output_that_cannot_be_written():
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*FRONTDESK, "--version"], stdout=full, stderr=subprocess.PIPE, env=environment(), timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, b"frontdesk: cannot write the output: No space left on device\n")
 
 
 def test_a_setting_that_is_wrong():

@@ -45,6 +45,7 @@ def test_validate_names_what_is_wrong_in_one_message_of_many():
     ("payload", "said"),
     [
         (b"{", "body: is not JSON"),
+        (b'"\n"', "body: is not JSON: Invalid control character at line 1"),
         (json.dumps({**CHAT, "channel": "fax"}).encode(), "channel: "),
         (b"\xff", "body: is not UTF-8"),
     ],
@@ -97,6 +98,10 @@ def test_a_token_lasts_ten_years_at_most(days: str):
     ended = frontdesk("token", "create", "old", "--role", "admin", "--days", days)
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert "--days" in ended.stderr
+
+
+def test_the_version_is_told():
+    assert frontdesk("--version").stdout.startswith("frontdesk 0.")
 
 
 def test_the_embedded_database_needs_no_migrate():

@@ -131,3 +131,7 @@ def test_what_comes_next_by_itself_is_named_with_its_time(changes: dict[str, Any
 def test_in_a_push_queue_tickets_are_offered():
     why = explain(replace(STUCK, place=placed("live")), [standing("Ada", 1)], POLICY)
     assert why.summary.startswith("It waits in queue live, and Ada can be offered it")
+
+
+def test_nobody_is_asked_about_a_ticket_that_has_ended():
+    assert explain(replace(STUCK, state=TicketState.RESOLVED), [standing("Ada", 1)], POLICY).agents == []
