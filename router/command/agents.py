@@ -8,10 +8,10 @@ from typing import Annotated, TypeVar
 import typer
 
 from router.app import Deployment, load_policy, managed_agents
-from router.command.running import with_deployment
+from router.command.running import give_up, with_deployment
 from router.command.terminal import print_table, printable
 from router.domain.actor import OPERATOR
-from router.domain.errors import Invalid
+from router.domain.errors import Invalid, Refused
 from router.domain.profile import Profile
 from router.domain.skills import Skills
 from router.flow.agents import AgentCard, Agents, Wanted
@@ -68,6 +68,8 @@ def change(  # noqa: PLR0917 - typer reads options from parameters
     most: Most = None,
 ) -> None:
     """Change what is named and leave the rest; the next ticket is given by it."""
+    if not (skill or language or drop or limit or weight or most):
+        give_up(Refused("There is nothing to change: name a skill, a language, a limit, a weight or a most."))
 
     def changed(profile: Profile) -> Profile:
         profile = _skilled(profile, skill or (), language or (), dropped=drop or ())

@@ -125,6 +125,7 @@ class Agents:
         if by.teams is not None and not profile.teams:
             raise Invalid("teams", f"must name one of yours: {', '.join(sorted(by.teams))}")
         self._check(by, profile, joined=profile.teams)
+        self._check_weights(profile)
         async with self._store.work() as work:
             await work.record(await work.make(profile.name), profile, by=by)
         return await self.show(Viewer.of(by), profile.name)
@@ -133,7 +134,7 @@ class Agents:
         """Let `change` turn what the actor sees of the agent into what is to be, and return that.
 
         Raises `Invalid` for what cannot be, `Conflict` where held tickets stand in the way, and `Refused` where a lead
-        would retire an agent who works for the teams of others, too.
+        would retire themselves, or an agent who works for the teams of others, too.
         """
         async with self._store.work() as work:
             before = await work.profile(name)
@@ -178,7 +179,11 @@ class Agents:
         seen = before if by.teams is None else replace(before, teams=before.teams & by.teams)
         after = change(seen)
         self._check(by, after, joined=after.teams - seen.teams)
+        if (after.limit, after.weights) != (before.limit, before.weights):
+            self._check_weights(after)
         unseen = before.teams - seen.teams
+        if after.is_retired and by.agent and by.agent.name == before.name:
+            raise Refused("Nobody retires themselves: ask another lead, or an admin.")
         if after.is_retired and not before.is_retired and unseen:
             raise Refused(f"{before.name} is in teams that are not yours, too: ask an admin to retire them.")
         return replace(after, teams=after.teams | unseen)
@@ -188,6 +193,13 @@ class Agents:
         teams = self._teams(by)
         for team in sorted(joined.difference(teams)):
             raise Invalid("teams", f"holds '{team}': choose of {', '.join(teams) or 'none'}")
+
+    def _check_weights(self, profile: Profile) -> None:
+        """A limit of 0 is for who is given nothing; below any other, each weight of the agent's own fits."""
+        limit = profile.capacity(self._policy().assignment.capacity).limit
+        for channel, weight in profile.weights.items():
+            if 0 < limit < weight:
+                raise Invalid(f"weights.{channel}", f"is {weight}, above the agent's limit of {limit}: none would fit")
 
 
 def no_agent(name: str, teams: Teams) -> NotFound:

@@ -79,6 +79,9 @@ REFUSED = [
         "--weight: 'chat' names no number: write chat=2, or chat=policy for what the policy says",
     ),
     (["change", "Grace", "--drop", "vip"], "--drop: 'vip' is no skill or language of Grace"),
+    (["change", "Grace", "--weight", "chat=50"], "weights.chat: is 50, above the agent's limit of 10: none would fit"),
+    (["change", "Grace"], "There is nothing to change: name a skill, a language, a limit, a weight or a most."),
+    (["create", "GRACE"], "There is an agent named GRACE already, whatever the capitals; names are not used twice."),
     (["show", "Nobody"], "There is no agent Nobody."),
 ]
 
@@ -86,6 +89,11 @@ REFUSED = [
 async def test_what_cannot_be_is_one_line_that_says_what_can(database: Database, operator: Operator):
     await an_agent(database, "Grace")
     assert [operator.fails("agent", *arguments) for arguments, _ in REFUSED] == [line for _, line in REFUSED]
+
+
+async def test_one_who_is_given_nothing_may_have_any_weight(database: Database, operator: Operator):
+    await an_agent(database, "Grace")
+    assert operator.does("agent", "change", "Grace", "--limit", "0", "--weight", "chat=3") == "changed Grace\n"
 
 
 async def test_who_is_retired_is_listed_on_request_only(database: Database, operator: Operator):

@@ -1,7 +1,8 @@
 -- name: insert_agent
--- An agent who is nothing yet; no row if the name is taken.
+-- An agent who is nothing yet; no row if the name is taken, be it in other capitals: people would mix them up.
 insert into agent (name)
-values ($1)
+select $1::text
+where not exists (select from agent where lower(name) = lower($1))
 on conflict (name) do nothing
 returning id
 

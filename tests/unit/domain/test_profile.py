@@ -17,6 +17,8 @@ BAD = [
     ({"name": " Ada"}, "name"),
     ({"name": "Ada\nExample"}, "name"),
     ({"name": "x" * 101}, "name"),
+    ({"name": "."}, "name"),
+    ({"name": ".."}, "name"),
     ({"skills": Skills(levels={"german": 9})}, "skills.german"),
     ({"limit": -1}, "limit"),
     ({"limit": 1001}, "limit"),
