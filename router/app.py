@@ -102,6 +102,7 @@ class Deployment:
     database: Database
     operations: PostgresOperations
     hints: Hints
+    embedded: EmbeddedPostgres | None
 
     @property
     def tokens(self) -> Tokens:
@@ -133,8 +134,10 @@ async def deployment(settings: Settings, *, name: str, join: bool = True) -> Asy
     """
     async with AsyncExitStack() as stack:
         dsn = settings.database_url or (served_elsewhere(settings.data_dir) if join else None)
+        embedded = None
         if dsn is None:
-            dsn = (await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))).dsn
+            embedded = await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))
+            dsn = embedded.dsn
             await migrate(dsn)
         metrics = Metrics(CollectorRegistry())
         database = await stack.enter_async_context(
@@ -148,6 +151,7 @@ async def deployment(settings: Settings, *, name: str, join: bool = True) -> Asy
             database=database,
             operations=PostgresOperations(database),
             hints=Hints(dsn, metrics),
+            embedded=embedded,
         )
 
 
@@ -180,6 +184,8 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
         secret = await shared.operations.secret(MAIL_SECRET)
         loops = await stack.enter_async_context(_looping())
         loops.start("policy", policy.run())
+        if shared.embedded:
+            loops.start("embedded PostgreSQL", shared.embedded.watch())
 
         if ProcessRole.INTAKE in roles:
             await _take_in(shared, policy, secret, loops, checks)
@@ -212,7 +218,7 @@ async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops:
     consumer = await _consumer(shared)
     receiver = make_receiver(shared, policy, reader, isolate=Child().settle)
     switch = Switch(partial(shared.operations.is_on, INTAKE))
-    loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open)))
+    loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open), consumer.watch))
     checks.problems.append(lambda: consumer.problems() if switch.is_on else [])
     checks.warnings.append(lambda: [] if switch.is_on else ["intake is switched off"])
 

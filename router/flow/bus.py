@@ -65,6 +65,9 @@ class Consumer(Protocol):
         called for the next batch before it has returned. If it raises, the batch stays with the bus and comes again.
         """
 
+    async def watch(self) -> None:
+        """Export how much waits, and take nothing, until cancelled."""
+
     def problems(self) -> Sequence[str]:
         """One line for each thing that keeps messages from flowing now; empty when healthy."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import structlog
 
@@ -12,9 +12,14 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
 
+Job: TypeAlias = Callable[[], Awaitable[None]]
+
 
 class Switch:
-    """Runs a job while the switch is on. An outage leaves it as it was last seen; at the start it counts as on."""
+    """Runs one job while the switch is on, another while it is off. An outage leaves it as it was last seen.
+
+    At the start it counts as on.
+    """
 
     def __init__(self, is_on: Callable[[], Awaitable[bool]]) -> None:
         self._ask = is_on
@@ -25,19 +30,24 @@ class Switch:
         """As last seen."""
         return self._is_on
 
-    async def run(self, job: Callable[[], Awaitable[None]]) -> NoReturn:
-        """Keep `job` running while the switch is on, and cancelled while it is off."""
+    async def run(self, job: Job, otherwise: Job) -> NoReturn:
+        """Keep `job` running while the switch is on, and `otherwise` while it is off."""
         while True:
-            await self._until(True)
-            running = asyncio.ensure_future(job())
-            turned_off = asyncio.ensure_future(self._until(False))
-            try:
-                await asyncio.wait({running, turned_off}, return_when=asyncio.FIRST_COMPLETED)
-                if running.done():
-                    await running
-            finally:
-                await _end(running, turned_off)
+            await self._while(True, job)
             log.info("intake switched off")
+            await self._while(False, otherwise)
+
+    async def _while(self, is_on: bool, job: Job) -> None:
+        if await self._look() is not is_on:
+            return
+        running = asyncio.ensure_future(job())
+        turned = asyncio.ensure_future(self._until(not is_on))
+        try:
+            await asyncio.wait({running, turned}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                await running
+        finally:
+            await _end(running, turned)
 
     async def _until(self, wanted: bool) -> None:
         while await self._look() is not wanted:  # noqa: ASYNC110 - the switch is in the database: only looking tells

@@ -77,6 +77,13 @@ class PostgresConsumer:
             self._metrics.consumers_actual.set(0)
             self._metrics.broker_ready.clear()
 
+    async def watch(self) -> NoReturn:
+        """See `Consumer.watch`."""
+        try:
+            await self._look_after()
+        finally:
+            self._metrics.broker_ready.clear()
+
     async def _look_after(self) -> NoReturn:
         """Export how much waits."""
         while True:

@@ -64,6 +64,22 @@ class RabbitConsumer:
         self._metrics.consumers_expected.set(1)
         await self._link.keep(use)
 
+    async def watch(self) -> NoReturn:
+        """See `Consumer.watch`."""
+        await self._link.keep(self._watch)
+
+    async def _watch(self, connection: AbstractConnection) -> None:
+        amqp_channel = await open_channel(connection)
+        await declare(amqp_channel)
+        self._link.works()
+        try:
+            while True:
+                for broker_queue in (INTAKE, DEAD, OUTBOUND):
+                    await self._look(amqp_channel, broker_queue)
+                await asyncio.sleep(LOOK_EVERY_S)
+        finally:
+            self._metrics.broker_ready.clear()
+
     async def _consume(self, connection: AbstractConnection, take: Take[Any], open_: Open[Any]) -> None:
         amqp_channel = await open_channel(connection)
         await declare(amqp_channel)

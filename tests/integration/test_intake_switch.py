@@ -15,6 +15,7 @@ from router.metrics import Metrics
 from router.postgres.database import Database, connected
 from router.postgres.intake import PostgresIntake
 from router.postgres.operations import PostgresOperations
+from router.rabbit import consumer as consumer_module
 from router.rabbit.consumer import RabbitConsumer
 from router.rabbit.publisher import rabbit_publisher
 from router.rabbit.topology import INTAKE
@@ -34,6 +35,7 @@ async def test_while_it_is_off_messages_stay_in_the_broker(
     database: Database, amqp_url: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(consumer_module, "LOOK_EVERY_S", 0.02)
     operations, metrics = PostgresOperations(database), Metrics(CollectorRegistry())
     consumer = RabbitConsumer(amqp_url, metrics)
     switch = Switch(partial(operations.is_on, "intake"))
@@ -42,8 +44,11 @@ async def test_while_it_is_off_messages_stay_in_the_broker(
     async def received() -> int:
         return (await database.fetch("test", "select count(*) from received"))[0][0]
 
+    async def exported() -> float | None:
+        return metrics.registry.get_sample_value("router_broker_ready_messages", {"broker_queue": INTAKE})
+
     async with asyncio.timeout(DEADLINE_S), rabbit_publisher(amqp_url, metrics) as publisher:
-        running = asyncio.create_task(switch.run(partial(consumer.run, receiver.take)))
+        running = asyncio.create_task(switch.run(partial(consumer.run, receiver.take), consumer.watch))
         await publisher.publish(a_publication())
         await until(received, lambda count: count == 1)
 
@@ -52,6 +57,7 @@ async def test_while_it_is_off_messages_stay_in_the_broker(
         for _ in range(3):
             await publisher.publish(a_publication())
         assert await ready(amqp_url) == 3
+        await until(exported, lambda count: count == 3)
         assert await received() == 1
 
         await operations.turn("intake", on=True)

@@ -47,24 +47,27 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def running(store: Store, job: Callable) -> AsyncIterator[Switch]:
+async def running(store: Store, job: Callable, otherwise: Callable | None = None) -> AsyncIterator[Switch]:
     switch = Switch(store.is_on)
-    task = asyncio.create_task(switch.run(job))
+    task = asyncio.create_task(switch.run(job, otherwise or Job()))
     async with asyncio.timeout(DEADLINE_S):
         yield switch
     task.cancel()
     await asyncio.wait([task])
 
 
-async def test_turned_off_it_ends_the_job_and_turned_on_it_begins_anew():
-    store, job = Store(is_on=True), Job()
-    async with running(store, job) as switch:
+async def test_turned_off_it_ends_the_job_for_another_and_turned_on_it_begins_anew():
+    store, job, otherwise = Store(is_on=True), Job(), Job()
+    async with running(store, job, otherwise) as switch:
         await job.began.wait()
+        assert not otherwise.began.is_set()
         store.answer = False
-        await job.ended.wait()
+        await otherwise.began.wait()
+        assert job.ended.is_set()
         assert not switch.is_on
         store.answer = True
         await job.began.wait()
+        assert otherwise.ended.is_set()
         assert switch.is_on
     assert job.ended.is_set()
 
@@ -90,4 +93,4 @@ async def test_a_job_that_fails_ends_the_run_with_its_error():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await Switch(Store(is_on=True).is_on).run(failing)
+        await Switch(Store(is_on=True).is_on).run(failing, Job())
