@@ -8,11 +8,13 @@ from pathlib import Path
 from router.domain.errors import Misconfigured
 from router.local.account import Account, name_of, require_entry
 
+_LOCK = "lock"
+
 
 def make(folder: Path, account: Account | None) -> None:
     """Make the directory if it is missing; raise `Misconfigured` if it cannot be used as it is.
 
-    The mode of a directory that exists is never changed: it may be somebody's home.
+    The mode of a directory that exists is never changed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     if not folder.is_dir():
@@ -20,6 +22,7 @@ def make(folder: Path, account: Account | None) -> None:
         if account:
             folder.chmod(0o711)
     _require_trust(folder)
+    _require_own(folder)
     if account:
         require_entry(account, folder)
 
@@ -34,6 +37,13 @@ def _require_trust(folder: Path) -> None:
         raise Misconfigured(f"FRONTDESK_DATA_DIR: everyone may write to {folder}; choose a directory below it")
 
 
+def _require_own(folder: Path) -> None:
+    if (folder / _LOCK).is_file():
+        return
+    if any(entry.name != "lost+found" for entry in folder.iterdir()):  # which a volume of its own has
+        raise Misconfigured(f"FRONTDESK_DATA_DIR: {folder} holds something else; choose an empty directory")
+
+
 class Lock:
     """Holds a data directory for one Frontdesk and for the server that it starts, as long as either of them lives.
 
@@ -41,7 +51,7 @@ class Lock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / "lock").open("a+")
+        self._file = (folder / _LOCK).open("a+")
 
     @property
     def descriptor(self) -> int:

