@@ -1,12 +1,14 @@
 """Where the demonstration takes place: a directory that is gone afterwards, and a log that does not tear the board."""
 
+import fcntl
 import io
 import logging
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -17,20 +19,46 @@ from router.domain.errors import Misconfigured
 from router.settings import Settings, default_policy_path
 
 _ROOMY = "/var/tmp"  # noqa: S108 - mkdtemp makes a directory of our own in it; /tmp may lie in memory
+_PREFIX = "frontdesk-demo-"
+_NEW_S = 60.0
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a new directory and remove it with everything in it; raises `Misconfigured` where that is impossible."""
+    """Make a new directory and remove it with everything in it; raises `Misconfigured` where that is impossible.
+
+    Those of demonstrations that were killed go, too.
+    """
+    _remove_abandoned()
     try:
-        folder = Path(mkdtemp(prefix=f"frontdesk-demo-{os.getpid()}-", dir=_ROOMY))
+        folder = Path(mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_ROOMY))
     except OSError as exc:
         raise Misconfigured(f"cannot make a directory in {_ROOMY}: {exc.strerror or exc}") from exc
     try:
         folder.chmod(0o711)  # started by root, the database has an account of its own, which must get through
-        yield folder
+        with _locked(folder):
+            yield folder
     finally:
         shutil.rmtree(folder)
+
+
+def _remove_abandoned() -> None:
+    """Remove folders of our own that nobody holds; a new one is not held at once."""
+    for folder in Path(_ROOMY).glob(f"{_PREFIX}*"):
+        with suppress(OSError), _locked(folder) as status:
+            if status.st_uid == os.geteuid() and status.st_mtime < time.time() - _NEW_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[os.stat_result]:
+    """Hold the folder until the context or this process ends; raises `OSError` where another one holds it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def embedded(settings: Settings, folder: Path) -> Settings:
