@@ -118,6 +118,7 @@ def replay(ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=
                 typer.echo(f"replayed {id_}")
 
     with_deployment(work)
+    typer.echo("What is refused again gets a new id: see `frontdesk unprocessable list`.")
 
 
 @customer.command()
