@@ -1,6 +1,8 @@
 """Runs a coroutine for a command: SIGINT and SIGTERM end it in order, what is wrong becomes one line."""
 
 import asyncio
+import os
+import select
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -15,6 +17,7 @@ from router.domain.errors import FrontdeskError
 from router.settings import Settings, load_settings
 
 T = TypeVar("T")
+_LOOK_EVERY_S = 1.0
 INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -62,7 +65,32 @@ async def _until_signalled(work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.ensure_future(work)
     for signal_ in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signal_, task.cancel)
-    return await task
+    closed = asyncio.create_task(_terminal_closed())
+    closed.add_done_callback(lambda _: task.cancel())
+    try:
+        return await task
+    finally:
+        closed.cancel()
+
+
+async def _terminal_closed() -> None:
+    """Wait until the terminal that we were started in is gone: the kernel tells `make`, which tells nobody."""
+    poll = select.poll()
+    terminal = _terminal()
+    if terminal is not None:
+        poll.register(terminal, 0)  # that it hangs up is told in any case
+    while not poll.poll(0):  # noqa: ASYNC110 - its end sets no event
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def _terminal() -> int | None:
+    """The terminal that we are in the foreground of, unless the caller has decided to outlive it (nohup)."""
+    try:
+        terminal = sys.stdin.fileno()
+        is_ours = os.tcgetpgrp(terminal) == os.getpgrp() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    except (OSError, ValueError, AttributeError):  # none at all
+        return None
+    return terminal if is_ours else None
 
 
 def give_up(exc: BaseException) -> NoReturn:

@@ -1,9 +1,11 @@
 """Processes by themselves: what each needs to start, and how it ends when told to."""
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -17,6 +19,14 @@ from tests.acceptance.deployed import deployed
 from tests.api_client import Caller
 from tests.command_line import DEADLINE_S, FRONTDESK, environment
 from tests.server import free_port
+
+# Leads the session of the terminal on its standard input, and waits for its child through a hangup.
+LIKE_MAKE = """
+import fcntl, signal, subprocess, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGHUP, lambda *_: None)
+subprocess.call(sys.argv[1:])
+"""
 
 
 async def test_timers_start_without_the_broker(settings: Settings):
@@ -45,6 +55,21 @@ async def test_a_process_ends_at_once_though_an_agent_waits_for_a_ticket(databas
             await asyncio.to_thread(api.stop)
             assert time.monotonic() - stopping_at < SHUTDOWN_S / 2
             assert (await waiting).status == 204
+
+
+def test_a_process_ends_with_its_terminal_though_whoever_started_it_keeps_that_to_itself(database_url: str):
+    ours, theirs = os.openpty()
+    like_make = subprocess.Popen(
+        [sys.executable, "-c", LIKE_MAKE, *FRONTDESK, "timers"],
+        env=environment(Settings(database_url=database_url, http_port=0)),
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    while b"answers on" not in said:
+        said += os.read(ours, 1000)
+    os.close(ours)
+    like_make.wait(DEADLINE_S)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
