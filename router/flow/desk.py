@@ -14,7 +14,6 @@ import structlog
 
 from channels.message import OutboundMessage
 from router.domain.actor import Actor
-from router.domain.conversation import ERASED
 from router.domain.customer import ContactOutcome, Customer
 from router.domain.errors import Conflict, Invalid, Refused
 from router.domain.ticket import OPEN_STATES, TicketId, TicketState
@@ -85,15 +84,13 @@ class Desk:
     ) -> Replied:
         """Answer in the named conversation, or in the one where the customer wrote last.
 
-        Raises `Invalid` where the ticket has no such conversation, `Refused` where its customer has been erased.
+        Raises `Invalid` where the ticket has no such conversation.
         """
         async with self._store.work() as work:
             held = await _held(work, hold)
             addressed = await work.conversation(held, conversation_id)
             if addressed is None:
                 raise Invalid("conversation", "is not one of this ticket's: see `conversations` on its page")
-            if addressed.reply_to.scope == ERASED:
-                raise Refused("The customer has been erased: there is no address to answer to.")
             answer = compose(addressed, text, self._mail)
             replied = await work.reply(hold, held, answer, read_up_to=read_up_to)
         if replied.first_reply_after_s is not None:

@@ -8,9 +8,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from channels.message import Channel, Handle, HandleKind, OutboundMessage
+from router.domain.actor import OPERATOR
 from router.domain.agent import Agent, Lease
 from router.domain.customer import Contact, ContactOutcome, CustomerId
-from router.domain.errors import Conflict, Invalid, NotFound, Refused
+from router.domain.errors import Conflict, Invalid, NotFound
 from router.domain.mail_token import read_token
 from router.flow.hold import Hold
 from router.flow.transfer import Destination
@@ -135,8 +136,8 @@ async def test_an_erased_customer_cannot_be_answered(api: Api, grace: Agent):
     hold = await a_hold(api, grace)
     await a_conversation(api.database, hold.lease)
     erased = (await page(api, hold)).ticket.customer_id
-    await PostgresCustomers(api.database).erase(CustomerId(erased))
-    with pytest.raises(Refused, match="has been erased"):
+    await PostgresCustomers(api.database).erase(OPERATOR, CustomerId(erased))
+    with pytest.raises(Conflict, match="it is resolved"):
         await api.desk.reply(hold, "Dear customer")
     assert await outbox(api) == []
 
