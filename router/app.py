@@ -341,8 +341,10 @@ def load_policy(shared: Deployment) -> LivePolicy:
     path = shared.settings.policy_path
     try:
         return LivePolicy(path.read_text, shared.operations.remember_policy, shared.metrics)
-    except (OSError, UnicodeDecodeError) as exc:
-        raise Misconfigured(f"FRONTDESK_POLICY_PATH: cannot read {path}: {exc}") from exc
+    except OSError as exc:
+        raise Misconfigured(f"FRONTDESK_POLICY_PATH: cannot read {path}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise Misconfigured(f"FRONTDESK_POLICY_PATH: {path} is not UTF-8") from exc
     except PolicyError as exc:
         raise Misconfigured(f"FRONTDESK_POLICY_PATH: {path}: {'; '.join(exc.problems)}") from exc
 

@@ -43,6 +43,11 @@ def test_a_setting_that_is_wrong():
     assert (ended.status, ended.out) == (1, "")
 
 
+def test_a_policy_that_is_not_there(database_url: str):
+    ended = frontdesk("team", "list", FRONTDESK_DATABASE_URL=database_url, FRONTDESK_POLICY_PATH="/nope")
+    assert ended.err == "frontdesk: FRONTDESK_POLICY_PATH: cannot read /nope: No such file or directory\n"
+
+
 def test_a_broker_that_is_not_there(database_url: str):
     port = free_port()
     ended = frontdesk("intake", FRONTDESK_DATABASE_URL=database_url, FRONTDESK_AMQP_URL=f"amqp://127.0.0.1:{port}/")
