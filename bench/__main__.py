@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import uvloop
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -38,7 +39,7 @@ async def main(names: list[str]) -> None:
 
 
 def table(rows: list[Row]) -> Table:
-    shown = Table("benchmark", "ours", "reference", "ratio", "unit", "p99 ms")
+    shown = Table("benchmark", "ours", "reference", "ratio", "unit", "p99 ms", box=SIMPLE, padding=0)
     for row in rows:
         p99_ms = "" if row.p99_ms is None else f"{row.p99_ms:,}"
         shown.add_row(row.name, f"{row.ours:,}", f"{row.reference:,}", f"{row.ratio:.2f}x", row.unit, p99_ms)

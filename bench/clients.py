@@ -1,17 +1,21 @@
 """`python -m bench.clients`: agents' clients in a process of their own, who ask for tickets over HTTP.
 
 Reads one line of JSON, `Clients`, and then a line for each burst; answers each burst with one line, the seconds that it
-took and those that each claim took.
+took and those that each claim took. Each agent keeps a connection and sends bytes that were made before: a library's
+client would take half as long for a request as the API, and of the same machine.
 """
 
 import asyncio
+import re
 import sys
 import time
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
-import aiohttp
 import uvloop
 from pydantic import BaseModel
+
+_LENGTH = re.compile(rb"\r\nContent-Length: (\d+)\r\n")
 
 
 class Clients(BaseModel):
@@ -29,35 +33,51 @@ class Burst(BaseModel):
     latencies: Sequence[float]
 
 
+class Client:
+    """One agent's connection."""
+
+    def __init__(self, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], request: bytes) -> None:
+        self._reader, self._writer = streams
+        self._request = request
+
+    async def ask(self) -> int:
+        """Return the answer's status, once all of it is there."""
+        self._writer.write(self._request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        if length := _LENGTH.search(head):
+            await self._reader.readexactly(int(length[1]))
+        return int(head.split(maxsplit=2)[1])
+
+
 async def main() -> None:
     clients = Clients.model_validate_json(sys.stdin.readline())
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        while await asyncio.to_thread(sys.stdin.readline):
-            print((await _burst(session, clients)).model_dump_json(), flush=True)
+    connected = await asyncio.gather(*(_connect(clients.url, secret) for secret in clients.secrets))
+    while await asyncio.to_thread(sys.stdin.readline):
+        print((await _burst(connected, clients.tickets_at_once)).model_dump_json(), flush=True)
 
 
-async def _burst(session: aiohttp.ClientSession, clients: Clients) -> Burst:
+async def _connect(url: str, secret: str) -> Client:
+    host, port, path = (parts := urlsplit(url)).hostname, parts.port, parts.path
+    request = f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {secret}\r\n\r\n"
+    return Client(await asyncio.open_connection(host, port), request.encode())
+
+
+async def _burst(clients: Sequence[Client], tickets: int) -> Burst:
     started = time.perf_counter()
-    latencies = await asyncio.gather(*(_work(session, clients, secret) for secret in clients.secrets))
+    latencies = await asyncio.gather(*(_work(client, tickets) for client in clients))
     return Burst(took=time.perf_counter() - started, latencies=[took for mine in latencies for took in mine])
 
 
-async def _work(session: aiohttp.ClientSession, clients: Clients, secret: str) -> list[float]:
+async def _work(client: Client, tickets: int) -> list[float]:
     latencies = []
-    for _ in range(clients.tickets_at_once):
+    for _ in range(tickets):
         asked = time.perf_counter()
-        while (status := await _ask(session, clients.url, secret)) == 503:
+        while (status := await client.ask()) == 503:
             pass  # asking again is what the answer says, and what it costs is measured
         if status != 200:
             break
         latencies.append(time.perf_counter() - asked)
     return latencies
-
-
-async def _ask(session: aiohttp.ClientSession, url: str, secret: str) -> int:
-    async with session.post(url, headers={"Authorization": f"Bearer {secret}"}) as answer:
-        await answer.read()
-        return answer.status
 
 
 if __name__ == "__main__":

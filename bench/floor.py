@@ -12,6 +12,7 @@ from router.domain.customer import AgentId
 from router.postgres.migrate import migrate
 
 AGENTS = 200
+CUSTOMERS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,14 @@ FILL = {
         join skill_group on skill_group.team = agent_team.team and agent.skills @> skill_group.skills""",
     "customers": """
         insert into customer (id, created_at)
-        select n, now() from generate_series(1, 1000) as n""",
+        select n, now() from generate_series(1, $1) as n""",
 }
 QUEUE = """
     insert into ticket (
       id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
       reasons, skills, target_s, enqueued_at, due_at, last_customer_at, created_at)
     select
-      nextval('ticket_ids'), 1 + n % 1000, skill_group.channel, 'Subject of ticket ' || n, 'queued', skill_group.queue,
+      nextval('ticket_ids'), 1 + n % $2, skill_group.channel, 'Subject of ticket ' || n, 'queued', skill_group.queue,
       skill_group.team, skill_group.id, 'everything', 'v1', 'simple', 0.4,
       '[{"signal": "length", "weight": 0.3, "words": "a long message"}]', skill_group.skills, 3600,
       now(), now() + interval '1 hour' + interval '1 millisecond' * n, now(), now()
@@ -106,7 +107,7 @@ async def floor(server_url: str, shape: Shape, *, waiting: int) -> AsyncIterator
 async def refill(url: str, waiting: int) -> None:
     """Let so many tickets wait, and forget all that happened before."""
     await run(url, "truncate ticket, ticket_event, conversation, mail_reference, refusal")
-    await run(url, QUEUE, waiting)
+    await run(url, QUEUE, waiting, CUSTOMERS)
     await tidy(url)
 
 
@@ -135,6 +136,6 @@ async def _staff(url: str, shape: Shape) -> None:
     await run(url, FILL["teams"], shape.teams)
     await run(url, FILL["groups"], shape.teams, shape.groups_per_team)
     await run(url, FILL["agent groups"])
-    await run(url, FILL["customers"])
+    await run(url, FILL["customers"], CUSTOMERS)
     await run(url, SEEN_AT_ONCE)
     await run(url, WATCH)
