@@ -33,7 +33,7 @@ class WaitingTicket:
 
 @dataclass(kw_only=True)
 class FakeClaims:
-    """Agents and tickets as dictionaries; `rounds` are the agents of each round.
+    """Agents and tickets as dictionaries; `rounds` are the agents of each round, `reads` how often heads were read.
 
     `is_down` lets every round fail, `breaks_at_take` only once it has chosen. A closed `gate` holds rounds up before
     they read, a closed `pen` before they write.
@@ -50,6 +50,7 @@ class FakeClaims:
     gate: asyncio.Event | None = None
     pen: asyncio.Event | None = None
     breaks_at_take: bool = False
+    reads: int = 0
 
     async def agent(self, *, teams: Collection[str] = ("simple",), skills: Collection[str] = ()) -> AgentId:
         agent_id = AgentId(len(self.agents) + 1)
@@ -142,6 +143,7 @@ class FakeRound:
         passing_over: Collection[TicketId],
         outside: Collection[str],
     ) -> Sequence[Head]:
+        self.store.reads += 1
         waiting = [
             (
                 self.store.requirements.index(ticket.requirement),

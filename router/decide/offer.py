@@ -1,7 +1,7 @@
 """Offer: which waiting agent is given which waiting ticket. Leaves taking it, or losing it to somebody, to the flow."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TypeAlias
@@ -54,15 +54,21 @@ class Match:
     load: int
 
 
-def depths(asking: Sequence[Asking]) -> Mapping[int, int]:
+def depths(asking: Sequence[Asking], *, wanted: Collection[int] = ()) -> Mapping[int, int]:
     """How many tickets of each group to read first.
 
     As many as agents may be given them would always do, but agents have many groups and take one ticket: what is read
-    is several times what each group loses on average. `deeper` says where that was too little.
+    is several times what each group loses on average. `deeper` says where that was too little; the groups `wanted` are
+    those where it was so before, and are read in full.
     """
     most = _most(asking)
     enough = 2 + 4 * ceil(len(asking) / max(len(most), 1))
-    return {group: min(agents, enough) for group, agents in most.items()}
+    return {group: agents if group in wanted else min(agents, enough) for group, agents in most.items()}
+
+
+def wanted(asking: Sequence[Asking], matches: Iterable[Match]) -> Collection[int]:
+    """The groups that gave away all that is usually read of them, as those do that are due before all others."""
+    return deeper(asking, depths(asking), matches).keys()
 
 
 def deeper(asking: Iterable[Asking], depths: Mapping[int, int], matches: Iterable[Match]) -> Mapping[int, int]:

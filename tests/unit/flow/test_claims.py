@@ -361,6 +361,23 @@ async def test_when_many_tickets_of_one_group_are_due_first_all_of_them_are_foun
     assert [assignment.lease.ticket_id for assignment in given] == first
 
 
+async def test_a_group_whose_tickets_go_first_is_read_once_a_round_from_then_on():
+    store = FakeClaims()
+    agents = [await store.agent(skills=["de"]) for _ in range(20)]
+    for _ in range(40):
+        await store.queue(a_requirement())
+    for queue in range(40):
+        await store.queue(a_requirement(queue=f"other {queue}"), due_in=timedelta(hours=2))
+    async with serving(store) as claims:
+        reads = []
+        for _ in range(2):
+            given = await asyncio.gather(*(claims.next(agent_id, NO_WAIT) for agent_id in agents))
+            reads.append(store.reads)
+            for assignment in given:
+                await store.see(assignment.lease.ticket_id)
+    assert reads == [2, 3]
+
+
 async def test_an_outage_is_told_to_everybody_who_waits_and_the_lane_goes_on():
     store = FakeClaims()
     ada, grace = await store.agent(), await store.agent()
