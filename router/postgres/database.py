@@ -19,6 +19,7 @@ STATEMENT_S = 15.0
 # asyncpg may take its command timeout twice (the statement, then the cancellation), hence the server's own, shorter one
 _SERVER_SETTINGS = {
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",  # the same plan for all arguments, and no planning for each
     "timezone": "UTC",  # of the times inside JSON
     "enable_seqscan": "off",  # a plan cached while a table was empty must not read all of it for ever after
     "statement_timeout": "12s",

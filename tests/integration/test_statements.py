@@ -57,6 +57,7 @@ BATCH = {
     "finish_attempts": ([bytes(32)] * 200,),
 }  # fmt: skip
 
+LOADED = ("lock_customers", "lock_and_load")
 OF_CUSTOMERS = {
     "cards": ([1], ["frontline"]),
     "tickets_of_customers": (["frontline"], "queued", "general", 100, 50, 1, [1]),
@@ -97,6 +98,19 @@ async def test_intake_reads_large_tables_by_index_with_plans_of_either_kind(conn
         for name, arguments in BATCH.items():
             read = await scanned(connection, load("intake")[name], arguments)
             assert LARGE.isdisjoint(read), f"{name} with {mode} reads all of {read}"
+
+
+async def test_intake_reads_few_rows_with_plans_made_while_the_tables_were_empty(connection: asyncpg.Connection):
+    await connection.execute("vacuum analyze")
+    await connection.execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
+    planned = {name: await connection.prepare(load("intake")[name]) for name in LOADED}
+    for name, read in planned.items():
+        await read.fetch(*BATCH[name])
+    await connection.execute(FILL)
+    for name, read in planned.items():
+        async with connection.transaction():
+            assert await read.fetch(*BATCH[name])
+            assert await connection.fetchval(ROWS_READ) < 20 * len(ACCOUNTS), name
 
 
 @pytest.mark.parametrize("role", ["none", "frontdesk_agent"])

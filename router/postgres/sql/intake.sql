@@ -1,21 +1,24 @@
 -- name: lock_customers
 -- The customers that handles, tokens, mail threads, references and quoted ticket numbers lead to, merged ones resolved, in
 -- id order; and the conversations that led to them, not locked yet.
--- Arrays and scalar subqueries instead of joins: a plan made while the tables were empty still uses the indexes.
+-- Arrays and subqueries of one row instead of joins: a plan made while the tables were empty still uses the indexes.
 with found as materialized (
   select id
   from conversation
   where id = any ($2::bigint[])
   union
-  select conversation.id
+  select (
+    select conversation.id
+    from conversation
+    where conversation.account = thread.account and conversation.thread_key = thread.root
+      and conversation.channel = 'email')
   from unnest($3::text[], $4::text[]) as thread (account, root)
-  join conversation
-    on conversation.account = thread.account and conversation.thread_key = thread.root
-      and conversation.channel = 'email'
   union
-  select reference.conversation_id
+  select (
+    select reference.conversation_id
+    from mail_reference as reference
+    where reference.account = wanted.account and reference.message_id = wanted.message_id)
   from unnest($5::text[], $6::text[]) as wanted (account, message_id)
-  join mail_reference as reference using (account, message_id)
   union
   select conversation.id
   from conversation
@@ -37,7 +40,9 @@ customers as materialized (
   order by id
   for no key update
 )
-select array(select customers from customers) as customers, array(select id from found) as found
+select
+  array(select customers from customers) as customers,
+  array(select id from found where id is not null) as found
 
 -- name: lock_and_load
 -- Locks the conversations found and those still open with these customers, then their tickets and the latest twenty open
@@ -47,6 +52,7 @@ select array(select customers from customers) as customers, array(select id from
 -- One statement, though it sees the rest of the world as it was before it waited for any row. A row that it waited for it
 -- reads again. It misses none: only who has locked a customer makes tickets for them, or leads their conversations to
 -- other tickets, and here they are locked already.
+-- `id + 0`: no index serves this order. One that does, in a plan made while the table was empty, is read to its end.
 with conversations as materialized (
   select
     id,
@@ -82,7 +88,7 @@ tickets as materialized (
       select mine.id
       from ticket as mine
       where mine.customer_id = wanted.customer_id and mine.is_open
-      order by mine.id desc
+      order by mine.id + 0 desc
       limit 20
     ) as latest
   ))
@@ -107,14 +113,25 @@ select
     where handle.key = any ($3::text[])
   ) as handles,
   array(
-    select (account, message_id, conversation_id)
+    select found
     from unnest($4::text[], $5::text[]) as wanted (account, message_id)
-    join mail_reference using (account, message_id)
+    cross join lateral (
+      select account, message_id, conversation_id
+      from mail_reference
+      where mail_reference.account = wanted.account and mail_reference.message_id = wanted.message_id
+      limit 1
+    ) as found
   ) as references,
   array(
-    select (channel, account, external_id, fingerprint, outcome, ticket_id, message_id)
+    select found
     from unnest($6::text[], $7::text[], $8::text[]) as wanted (channel, account, external_id)
-    join received using (channel, account, external_id)
+    cross join lateral (
+      select channel, account, external_id, fingerprint, outcome, ticket_id, message_id
+      from received
+      where received.channel = wanted.channel and received.account = wanted.account
+        and received.external_id = wanted.external_id
+      limit 1
+    ) as found
   ) as received
 
 -- name: record
