@@ -363,7 +363,7 @@ def settle_memory() -> None:
     """Spare the collector what the start has made, and let it look less often: a batch makes little garbage."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(10_000, 50, 100)
 
 
 def _holder() -> str:
