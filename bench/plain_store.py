@@ -13,7 +13,7 @@ from router.domain.customer import Contact, CustomerId, KnownHandle
 from router.domain.ticket import TicketId
 from router.flow.changes import Changes, Received, Unprocessable
 from router.flow.receive import Wanted
-from router.flow.world import Ids, Snapshot
+from router.flow.world import Snapshot
 from router.postgres import records, rows
 from router.postgres.database import Connection
 from router.postgres.intake import PostgresIntake, PostgresIntakeTransaction, lock_keys
@@ -146,51 +146,48 @@ class PlainIntake(PostgresIntake):
     """The store of a consumer that handles one message a transaction; it knows the groups by heart, like ours."""
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[PostgresIntakeTransaction]:
+    async def transaction(self, wanted: Wanted) -> AsyncIterator[PostgresIntakeTransaction]:
         async with self._database.transaction("intake") as connection:
-
-            async def begun(_: Sequence[int]) -> Connection:
-                return connection
-
-            transaction = PlainTransaction(begun, self._ids, self._groups)
+            snapshot, ids = await _load(connection, wanted)
+            transaction = PlainTransaction(connection, snapshot, ids, self._groups)
             yield transaction
         self._groups |= transaction.found
 
 
+async def _load(connection: Connection, wanted: Wanted) -> tuple[Snapshot, FourIds]:
+    read = connection.fetch
+    [key] = wanted.keys
+    handles, references = list(wanted.handles), [id_ for _, id_ in wanted.references]
+    await connection.execute(LOCK_HANDLES, lock_keys(wanted))
+    found: list[int] = []
+    if wanted.tokened or wanted.threads or wanted.references or wanted.ticket_numbers:
+        root = next((root for _, root in wanted.threads), None)
+        numbers = list(wanted.ticket_numbers)
+        rows_found = await read(FIND_CONVERSATIONS, list(wanted.tokened), key.account, root, references, numbers)
+        found = [row["id"] for row in rows_found]
+    customers = await read(LOCK_CUSTOMERS, handles, found)
+    ids = [row["id"] for row in customers]
+    owned = await read(GET_HANDLES, handles) if customers else []
+    conversations = await read(LOCK_CONVERSATIONS, found, ids) if customers else []
+    current = [row["ticket_id"] for row in conversations if row["ticket_id"]]
+    tickets = await read(LOCK_TICKETS, current, ids) if customers else []
+    [new] = await read(GET_IDS)
+    referred = await read(GET_REFERENCES, key.account, references) if references else []
+    received = await read(GET_RECEIVED, key.channel, key.account, key.external_id)
+    snapshot = Snapshot(
+        now=new["now"],
+        customers=[rows.customer(row) for row in customers],
+        handles=[KnownHandle(**row) for row in owned],
+        conversations=[rows.conversation(row) for row in conversations],
+        tickets=[rows.ticket(row) for row in tickets],
+        references={(row["account"], row["message_id"]): row["conversation_id"] for row in referred},
+        received=[Received(key=key, **row) for row in received],
+    )
+    return snapshot, FourIds(new)
+
+
 class PlainTransaction(PostgresIntakeTransaction):
     """One message's transaction."""
-
-    async def load(self, wanted: Wanted) -> tuple[Snapshot, Ids]:
-        self._connection = await self._begin([])
-        read = self._connection.fetch
-        [key] = wanted.keys
-        handles, references = list(wanted.handles), [id_ for _, id_ in wanted.references]
-        await self._connection.execute(LOCK_HANDLES, lock_keys(wanted))
-        found: list[int] = []
-        if wanted.tokened or wanted.threads or wanted.references or wanted.ticket_numbers:
-            root = next((root for _, root in wanted.threads), None)
-            numbers = list(wanted.ticket_numbers)
-            rows_found = await read(FIND_CONVERSATIONS, list(wanted.tokened), key.account, root, references, numbers)
-            found = [row["id"] for row in rows_found]
-        customers = await read(LOCK_CUSTOMERS, handles, found)
-        ids = [row["id"] for row in customers]
-        owned = await read(GET_HANDLES, handles) if customers else []
-        conversations = await read(LOCK_CONVERSATIONS, found, ids) if customers else []
-        current = [row["ticket_id"] for row in conversations if row["ticket_id"]]
-        tickets = await read(LOCK_TICKETS, current, ids) if customers else []
-        [new] = await read(GET_IDS)
-        referred = await read(GET_REFERENCES, key.account, references) if references else []
-        received = await read(GET_RECEIVED, key.channel, key.account, key.external_id)
-        snapshot = Snapshot(
-            now=new["now"],
-            customers=[rows.customer(row) for row in customers],
-            handles=[KnownHandle(**row) for row in owned],
-            conversations=[rows.conversation(row) for row in conversations],
-            tickets=[rows.ticket(row) for row in tickets],
-            references={(row["account"], row["message_id"]): row["conversation_id"] for row in referred},
-            received=[Received(key=key, **row) for row in received],
-        )
-        return snapshot, FourIds(new)
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         assert not finished

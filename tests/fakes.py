@@ -68,8 +68,8 @@ class MemoryIntake:
     ids: CountedIds = field(default_factory=CountedIds, compare=False)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator["MemoryTransaction"]:
-        transaction = MemoryTransaction(self)
+    async def transaction(self, wanted: Wanted) -> AsyncIterator["MemoryTransaction"]:
+        transaction = MemoryTransaction(self, wanted)
         yield transaction
         self.transactions += 1
         if self.failures:
@@ -86,15 +86,16 @@ class MemoryIntake:
 class MemoryTransaction:
     """Implements `router.flow.receive.IntakeTransaction`; nothing is written before `commit`."""
 
-    def __init__(self, store: MemoryIntake) -> None:
+    def __init__(self, store: MemoryIntake, wanted: Wanted) -> None:
         self._store = store
-        self._messages = 0
+        self._messages = wanted.messages
         self._recorded: list[tuple[Changes, Sequence[bytes]]] = []
+        self.ids = store.ids
+        self.snapshot = self._load(wanted)
 
-    async def load(self, wanted: Wanted) -> tuple[Snapshot, CountedIds]:
+    def _load(self, wanted: Wanted) -> Snapshot:
         """No more than the wanted evidence leads to, so that a decision that looks at more is found out."""
         store = self._store
-        self._messages = wanted.messages
         found = self._find_conversations(wanted)
         handles = [handle for key, handle in store.handles.items() if key in wanted.handles]
         customer_ids = {handle.customer_id for handle in handles} | {c.customer_id for c in found}
@@ -104,7 +105,7 @@ class MemoryTransaction:
             if c.is_open and c.channel is not Channel.EMAIL and c.customer_id in customer_ids
         ]
         conversations = _by_id([*found, *open_here])
-        snapshot = Snapshot(
+        return Snapshot(
             now=store.now,
             customers=_by_id(store.customers[id_] for id_ in customer_ids),
             handles=handles,
@@ -117,7 +118,6 @@ class MemoryTransaction:
             },
             received=[store.received[key] for key in wanted.keys if key in store.received],
         )
-        return snapshot, store.ids
 
     def _find_conversations(self, wanted: Wanted) -> list[Conversation]:
         store = self._store

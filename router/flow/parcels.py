@@ -61,9 +61,6 @@ class Reader(Protocol):
     def read(self, delivery: Delivery) -> "asyncio.Future[Reading]":
         """Read soon, beside others; the future fails for nothing: a delivery that stayed unread would be lost."""
 
-    def hasten(self) -> None:
-        """Read now what is to be read: somebody waits for it."""
-
 
 class Opener:
     """Parses payloads, reads our mail tokens, tells language and words: what needs no knowledge of the world."""
@@ -107,9 +104,6 @@ class ReaderHere:
         done: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
         done.set_result(self._opener.open(delivery.format, delivery.body, delivery.account))
         return done
-
-    def hasten(self) -> None:
-        """Nothing is left to be read."""
 
 
 def parcel(delivery: Delivery, reading: Reading) -> Parcel:

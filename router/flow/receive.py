@@ -41,9 +41,13 @@ class Wanted:
 
 
 class IntakeTransaction(Protocol):
-    """One transaction: load locks what it returns until the end."""
+    """One transaction: what it has loaded stays locked until its end."""
 
-    async def load(self, wanted: Wanted) -> tuple[Snapshot, Ids]: ...
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+    @property
+    def ids(self) -> Ids: ...
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         """Write everything; `finished` are the hashes of deliveries whose attempts are over with this commit.
@@ -56,7 +60,8 @@ class IntakeTransaction(Protocol):
 class IntakeStore(Attempts, Protocol):
     """What intake needs of the database. Raises `StoreUnavailable`, `Raced` and `DataError`."""
 
-    def transaction(self) -> AbstractAsyncContextManager[IntakeTransaction]: ...
+    def transaction(self, wanted: Wanted) -> AbstractAsyncContextManager[IntakeTransaction]:
+        """Begin one, with what is wanted locked and loaded."""
 
 
 class Opening(NamedTuple):
@@ -117,7 +122,6 @@ class Receiver:
             isolate=self._isolate,
             retries=self._metrics.retries,
         )
-        self._reader.hasten()
         try:
             await batch.settle([await opening.parcel() for opening in openings])
         except BaseException:
@@ -130,10 +134,9 @@ class Receiver:
         arrivals = [arrival for parcel in parcels for arrival in parcel.arrivals]
         policy = self._policy()
         await turn.may_lock()
-        async with self._store.transaction() as transaction:
-            snapshot, ids = await transaction.load(_wanted(arrivals))
+        async with self._store.transaction(_wanted(arrivals)) as transaction:
             turn.has_locked.tell(True)
-            world = World(snapshot, ids)
+            world = World(transaction.snapshot, transaction.ids)
             with self._metrics.stage.labels("decide").time():
                 outcomes = [take_in(arrival, world, policy) for arrival in arrivals]
             world.changes.unprocessable.extend(unprocessable for parcel in parcels for unprocessable in parcel.refused)

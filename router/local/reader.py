@@ -12,6 +12,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO, NoReturn, TypeAlias
 
 import structlog
@@ -31,8 +32,7 @@ STARTS_WITHIN_S = 60.0
 MEMORY_BYTES = 2 * 1024**3
 BEAT_EVERY_S = 1.0
 
-# What is read at once: so many that the way there and back is little of it, and nobody waits long for the last of them.
-_ENOUGH = 10
+# What is read at once at most, so that nobody waits long for the last of it.
 _TOGETHER = 50
 _BYTES_TOGETHER = 1024**2
 # Whatever ends processes here, an innocent may be hit once by chance.
@@ -46,8 +46,8 @@ _Waiting: TypeAlias = tuple[Delivery, "asyncio.Future[Reading]"]
 class ReaderProcess:
     """Implements `router.flow.parcels.Reader`; `run` keeps the process up.
 
-    What waits is read together, once it is enough or somebody hastens. If that ends the process, or takes longer than
-    the deadline, each payload is read alone; one that does so twice is unreadable.
+    What came while it read is read together, next. If that ends the process, or takes longer than the deadline, each
+    payload is read alone; one that does so twice is unreadable.
     """
 
     def __init__(
@@ -69,22 +69,15 @@ class ReaderProcess:
         self._deadline_s = deadline_s
         self._on_success = on_success
         self._waiting: list[_Waiting] = []
-        self._due = 0  # of those that wait, so many are to be read now
-        self._is_due = asyncio.Event()
+        self._comes = asyncio.Event()
         self._process: Process | None = None
 
     def read(self, delivery: Delivery) -> "asyncio.Future[Reading]":
         """See `Reader.read`."""
         answer: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
         self._waiting.append((delivery, answer))
-        if len(self._waiting) >= self._due + _ENOUGH:
-            self.hasten()
+        self._comes.set()
         return answer
-
-    def hasten(self) -> None:
-        """See `Reader.hasten`."""
-        self._due = len(self._waiting)
-        self._is_due.set()
 
     async def start(self) -> None:
         """Return once the process is ready to read; raises where none can be started, which is no payload's fault."""
@@ -98,7 +91,7 @@ class ReaderProcess:
         """Read until cancelled, and end the process then."""
         try:
             while True:
-                if self._due:
+                if self._waiting:
                     await self._read(self._together(), tries=_TRIES_ALONE)
                 else:
                     await self._wait()
@@ -107,22 +100,19 @@ class ReaderProcess:
             await self._end()
 
     async def _wait(self) -> None:
-        self._is_due.clear()
-        try:
+        self._comes.clear()
+        with suppress(TimeoutError):
             async with asyncio.timeout(BEAT_EVERY_S):
-                await self._is_due.wait()
-        except TimeoutError:
-            self.hasten()
+                await self._comes.wait()
 
     def _together(self) -> list[_Waiting]:
         size = count = 0
-        for delivery, _ in self._waiting[: min(self._due, _TOGETHER)]:
+        for delivery, _ in self._waiting[:_TOGETHER]:
             size += len(delivery.body)
             count += 1
             if size > _BYTES_TOGETHER:
                 break
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
-        self._due -= count
         return taken
 
     async def _read(self, together: list[_Waiting], *, tries: int) -> None:

@@ -1,13 +1,9 @@
 """Intake's side of the database: locks and loads the world of a batch, and records what was decided, set by set."""
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
-import asyncpg
-
-from router.domain.customer import CustomerId
 from router.domain.ticket import Requirement
 from router.flow.changes import Changes, Unprocessable, once
 from router.flow.receive import Wanted
@@ -19,9 +15,6 @@ from router.postgres.statements import load
 
 SQL = load("intake")
 
-Begin: TypeAlias = Callable[[Sequence[int]], Awaitable[Connection]]
-"""Begins the transaction with these advisory locks."""
-
 
 class PostgresIntake:
     """Implements `router.flow.receive.IntakeStore`."""
@@ -32,18 +25,44 @@ class PostgresIntake:
         self._groups: dict[Requirement, int] = {}
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator["PostgresIntakeTransaction"]:
-        async with AsyncExitStack() as ending:
-
-            async def begin(locks: Sequence[int]) -> Connection:
-                return await ending.enter_async_context(self._database.transaction("intake", locks=locks))
-
-            transaction = PostgresIntakeTransaction(begin, self._ids, self._groups)
+    async def transaction(self, wanted: Wanted) -> AsyncIterator["PostgresIntakeTransaction"]:
+        async with self._database.transaction("intake", locks=lock_keys(wanted)) as connection:
+            to_reserve = self._ids.promise(wanted.messages)
             try:
+                snapshot = await self._load(connection, wanted, to_reserve)
+                transaction = PostgresIntakeTransaction(connection, snapshot, self._ids, self._groups)
                 yield transaction
             finally:
-                self._ids.redeem(transaction.promised)
+                self._ids.redeem(wanted.messages)
         self._groups |= transaction.found
+
+    async def _load(self, connection: Connection, wanted: Wanted, to_reserve: Sequence[int]) -> Snapshot:
+        """With what is wanted locked already, lock what it leads to and read that in the next statement.
+
+        Only a fresh snapshot shows what a lock's last holder wrote. The order (handles, customers, conversations,
+        tickets; each by id) is that of every flow, so none can deadlock.
+        """
+        [led_to] = await connection.fetch(SQL["lock_customers"], *_evidence(wanted))
+        customers = [rows.customer(row) for row in led_to["customers"]]
+        [loaded] = await connection.fetch(
+            SQL["lock_and_load"],
+            led_to["found"],
+            [customer.id for customer in customers],
+            list(wanted.handles),
+            *rows.columns(wanted.references, 2),
+            *rows.columns([(key.channel, key.account, key.external_id) for key in wanted.keys], 3),
+            *to_reserve,
+        )
+        self._ids.keep(loaded)
+        return Snapshot(
+            now=loaded["now"],
+            customers=customers,
+            handles=[rows.known_handle(row) for row in loaded["handles"]],
+            conversations=[rows.conversation(row) for row in loaded["conversations"]],
+            tickets=[rows.ticket(row) for row in loaded["tickets"]],
+            references=dict(map(rows.reference, loaded["references"])),
+            received=[rows.received(row) for row in loaded["received"]],
+        )
 
     async def attempts(self, hashes: Sequence[bytes]) -> Mapping[bytes, int]:
         found = await self._database.fetch("attempts", SQL["load_attempts"], hashes)
@@ -57,54 +76,13 @@ class PostgresIntake:
 class PostgresIntakeTransaction:
     """Implements `router.flow.receive.IntakeTransaction`."""
 
-    _connection: Connection
-
-    def __init__(self, begin: Begin, ids: ReservedIds, groups: Mapping[Requirement, int]) -> None:
+    def __init__(self, connection: Connection, snapshot: Snapshot, ids: Ids, groups: Mapping[Requirement, int]) -> None:
         """`groups` are the ids of skill groups that are known to be committed; `found` are those met on the way."""
-        self._begin = begin
-        self._ids = ids
-        self._groups = groups
+        self.snapshot = snapshot
+        self.ids = ids
         self.found: dict[Requirement, int] = {}
-        self.promised = 0
-
-    async def load(self, wanted: Wanted) -> tuple[Snapshot, Ids]:
-        """Begin with what is to be locked, then read in the next statement.
-
-        Only a fresh snapshot shows what a lock's last holder wrote. The order (handles, customers, conversations,
-        tickets; each by id) is that of every flow, so none can deadlock.
-        """
-        self._connection = await self._begin(lock_keys(wanted))
-        [led_to] = await self._connection.fetch(SQL["lock_customers"], *_evidence(wanted))
-        customers = [rows.customer(row) for row in led_to["customers"]]
-        loaded = await self._lock_and_load(wanted, led_to["found"], [customer.id for customer in customers])
-        snapshot = Snapshot(
-            now=loaded["now"],
-            customers=customers,
-            handles=[rows.known_handle(row) for row in loaded["handles"]],
-            conversations=[rows.conversation(row) for row in loaded["conversations"]],
-            tickets=[rows.ticket(row) for row in loaded["tickets"]],
-            references=dict(map(rows.reference, loaded["references"])),
-            received=[rows.received(row) for row in loaded["received"]],
-        )
-        return snapshot, self._ids
-
-    async def _lock_and_load(
-        self, wanted: Wanted, found: Sequence[int], customers: Sequence[CustomerId]
-    ) -> asyncpg.Record:
-        keys = [(key.channel, key.account, key.external_id) for key in wanted.keys]
-        self.promised = wanted.messages
-        loaded: asyncpg.Record
-        [loaded] = await self._connection.fetch(
-            SQL["lock_and_load"],
-            found,
-            customers,
-            list(wanted.handles),
-            *rows.columns(wanted.references, 2),
-            *rows.columns(keys, 3),
-            *self._ids.promise(wanted.messages),
-        )
-        self._ids.keep(loaded)
-        return loaded
+        self._connection = connection
+        self._groups = groups
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         """Write all that was decided."""

@@ -103,9 +103,8 @@ async def take(store: IntakeStore, *messages: InboundMessage, finished: tuple[by
         keys=frozenset(message.key for message in messages),
         handles=frozenset(handle.key for message in messages for handle in (message.sender, *message.also)),
     )
-    async with store.transaction() as transaction:
-        snapshot, ids = await transaction.load(wanted)
-        world = World(snapshot, ids)
+    async with store.transaction(wanted) as transaction:
+        world = World(transaction.snapshot, transaction.ids)
         for message in messages:
             take_in(ROOM.arrival(message), world, POLICY)
         await transaction.record(world.changes, finished)
@@ -114,18 +113,16 @@ async def take(store: IntakeStore, *messages: InboundMessage, finished: tuple[by
 
 async def take_blindly(store: IntakeStore, message: InboundMessage, then: Callable[[], object] = lambda: None) -> None:
     """Record the message without having looked what is there, and then do something before the end."""
-    async with store.transaction() as transaction:
-        snapshot, ids = await transaction.load(NOTHING)
-        world = World(snapshot, ids)
+    async with store.transaction(NOTHING) as transaction:
+        world = World(transaction.snapshot, transaction.ids)
         take_in(ROOM.arrival(message), world, POLICY)
         await transaction.record(world.changes, ())
         then()
 
 
 async def look(store: IntakeStore, **wanted: object) -> Snapshot:
-    async with store.transaction() as transaction:
-        snapshot, _ = await transaction.load(replace(NOTHING, **wanted))
-    return snapshot
+    async with store.transaction(replace(NOTHING, **wanted)) as transaction:
+        return transaction.snapshot
 
 
 async def test_an_empty_store_knows_nobody(store: IntakeStore):
@@ -242,10 +239,9 @@ async def test_handles_vouched_for_later_are_verified_from_then_on(store: Intake
 async def test_a_handle_never_moves_to_another_customer(store: IntakeStore):
     [ada] = (await take(store, a_message(an_email()))).customers
     [bob] = (await take(store, a_message(a_user(), channel=Channel.CHAT))).customers
-    async with store.transaction() as transaction:
-        snapshot, _ = await transaction.load(NOTHING)
+    async with store.transaction(NOTHING) as transaction:
         claimed = NewHandle(handle=an_email(verified=True), customer_id=bob)
-        await transaction.record(Changes(now=snapshot.now, handles=[claimed]), ())
+        await transaction.record(Changes(now=transaction.snapshot.now, handles=[claimed]), ())
     [handle] = (await look(store, handles=frozenset({an_email().key}))).handles
     assert (handle.customer_id, handle.verified) == (ada, False)
 
@@ -255,9 +251,9 @@ async def test_an_ended_session_gives_way_to_the_next(store: IntakeStore):
         return a_message(a_user(), channel=Channel.CHAT)
 
     [first] = (await take(store, a_chat())).conversations.values()
-    async with store.transaction() as transaction:
-        snapshot, ids = await transaction.load(replace(NOTHING, handles=frozenset({a_user().key})))
-        a_week_later = World(replace(snapshot, now=snapshot.now + timedelta(days=7)), ids)
+    async with store.transaction(replace(NOTHING, handles=frozenset({a_user().key}))) as transaction:
+        snapshot = transaction.snapshot
+        a_week_later = World(replace(snapshot, now=snapshot.now + timedelta(days=7)), transaction.ids)
         message = a_chat()
         take_in(ROOM.arrival(message), a_week_later, POLICY)
         await transaction.record(a_week_later.changes, ())
@@ -312,9 +308,9 @@ async def test_a_payload_is_kept_once_for_each_stage_and_reason(store: IntakeSto
 
 
 async def keep(store: IntakeStore, *refused: Unprocessable) -> Sequence[Unprocessable]:
-    async with store.transaction() as transaction:
-        snapshot, _ = await transaction.load(replace(NOTHING, messages=0))
-        return await transaction.record(Changes(now=snapshot.now, unprocessable=list(refused)), ())
+    async with store.transaction(replace(NOTHING, messages=0)) as transaction:
+        changes = Changes(now=transaction.snapshot.now, unprocessable=list(refused))
+        return await transaction.record(changes, ())
 
 
 @pytest.mark.parametrize("store", ["postgres_15", "postgres_18"], indirect=True)

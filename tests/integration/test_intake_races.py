@@ -17,6 +17,7 @@ from router.domain.ticket import TicketId
 from router.flow.compose import MailIdentity
 from router.flow.desk import Desk
 from router.flow.hold import Hold
+from router.flow.receive import Wanted
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
 from router.postgres.database import Database, connected
@@ -110,8 +111,8 @@ class Stumbling(PostgresIntake):
         self._chance = chance
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[PostgresIntakeTransaction]:
-        async with super().transaction() as transaction:
+    async def transaction(self, wanted: Wanted) -> AsyncIterator[PostgresIntakeTransaction]:
+        async with super().transaction(wanted) as transaction:
             yield transaction
             if self._chance.random() < 0.2:
                 raise StoreUnavailable

@@ -40,9 +40,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 async def load(database: Database) -> Snapshot:
-    async with PostgresIntake(database).transaction() as transaction:
-        snapshot, _ = await transaction.load(ADAS)
-    return snapshot
+    async with PostgresIntake(database).transaction(ADAS) as transaction:
+        return transaction.snapshot
 
 
 async def test_batch_reads_what_those_leave_whom_it_waited_for(database: Database):

@@ -44,9 +44,7 @@ async def a_reader(**options: Any) -> AsyncIterator[ReaderProcess]:
 
 
 async def read_all(reader: ReaderProcess, *deliveries: Delivery) -> list[Reading]:
-    readings = [reader.read(delivery) for delivery in deliveries]
-    reader.hasten()
-    return await asyncio.gather(*readings)
+    return await asyncio.gather(*map(reader.read, deliveries))
 
 
 def subjects(readings: list[Reading]) -> list[str | None]:
@@ -90,23 +88,13 @@ async def test_what_a_library_prints_is_not_taken_for_an_answer():
         assert subjects(await read_all(reader, a_mail(PRINTS), a_mail(number=2))) == ["Parcel"] * 2
 
 
-async def test_many_are_read_at_once_and_a_few_when_somebody_waits_for_them(
-    monkeypatch: pytest.MonkeyPatch,
-):
+async def test_what_comes_while_it_reads_is_read_next(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(reading, "BEAT_EVERY_S", 3600)
     async with a_reader() as reader:
-        many = [reader.read(a_mail(number=n)) for n in range(10)]
-        few = [reader.read(a_mail(number=n)) for n in range(10, 13)]
-        assert subjects(await asyncio.gather(*many)) == ["Parcel"] * 10
-        assert not any(each.done() for each in few)
-        reader.hasten()
-        assert subjects(await asyncio.gather(*few)) == ["Parcel"] * 3
-
-
-async def test_what_nobody_hastens_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reading, "BEAT_EVERY_S", 0.01)
-    async with a_reader() as reader:
-        assert subjects([await reader.read(a_mail())]) == ["Parcel"]
+        first = reader.read(a_mail())
+        await asyncio.sleep(0)  # it is being read
+        rest = [reader.read(a_mail(number=n)) for n in range(2, 120)]
+        assert subjects(await asyncio.gather(first, *rest)) == ["Parcel"] * 119
 
 
 async def test_whoever_asked_and_went_away_holds_nobody_up():

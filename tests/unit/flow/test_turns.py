@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from router.domain.errors import DataError, StoreUnavailable
+from router.flow.receive import Wanted
 from router.flow.turns import ComesAgain, Overtaken, Turn, Turns
 from tests.fakes import MemoryIntake, MemoryTransaction
 from tests.intake import a_receiver
@@ -104,8 +105,10 @@ class SlowIntake(MemoryIntake):
         self.lets_go = asyncio.Event()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[MemoryTransaction]:
-        async with super().transaction() as transaction:
+    async def transaction(self, wanted: Wanted) -> AsyncIterator[MemoryTransaction]:
+        self.steps.append(f"load {wanted.messages}")
+        await self.lets_lock.wait()
+        async with super().transaction(wanted) as transaction:
             yield _Noting(self, transaction)
 
 
@@ -113,11 +116,8 @@ class _Noting:
     def __init__(self, store: SlowIntake, transaction: MemoryTransaction) -> None:
         self._store = store
         self._transaction = transaction
-
-    async def load(self, wanted):
-        self._store.steps.append(f"load {wanted.messages}")
-        await self._store.lets_lock.wait()
-        return await self._transaction.load(wanted)
+        self.snapshot = transaction.snapshot
+        self.ids = transaction.ids
 
     async def record(self, changes, finished):
         self._store.steps.append(f"record {len(changes.messages)}")
