@@ -54,19 +54,19 @@ class Match:
     load: int
 
 
-def depths(asking: Sequence[Asking], *, wanted: Collection[int] = ()) -> Mapping[int, int]:
+def depths(asking: Sequence[Asking], *, in_full: Collection[int] = ()) -> Mapping[int, int]:
     """How many tickets of each group to read first.
 
     As many as agents may be given them would always do, but agents have many groups and take one ticket: what is read
-    is several times what each group loses on average. `deeper` says where that was too little; the groups `wanted` are
-    those where it was so before, and are read in full.
+    is several times what each group loses on average. `deeper` says where that was too little; where it was so before,
+    groups are better read `in_full` at once.
     """
     most = _most(asking)
     enough = 2 + 4 * ceil(len(asking) / max(len(most), 1))
-    return {group: agents if group in wanted else min(agents, enough) for group, agents in most.items()}
+    return {group: agents if group in in_full else min(agents, enough) for group, agents in most.items()}
 
 
-def wanted(asking: Sequence[Asking], matches: Iterable[Match]) -> Collection[int]:
+def emptied(asking: Sequence[Asking], matches: Iterable[Match]) -> Collection[int]:
     """The groups that gave away all that is usually read of them, as those do that are due before all others."""
     return deeper(asking, depths(asking), matches).keys()
 

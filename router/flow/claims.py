@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
-from router.decide.offer import Asking, Head, Match, deeper, depths, offer, wanted
+from router.decide.offer import Asking, Head, Match, deeper, depths, emptied, offer
 from router.domain.agent import Lease
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
@@ -135,7 +135,7 @@ class Claims:
         self._requests: dict[AgentId, Request] = {}
         self._to_try: set[AgentId] = set()
         self._under_way: list[Round] = []
-        self._wanted: Collection[int] = ()
+        self._in_full: Collection[int] = ()
         self._lost: set[TicketId] = set()
         self._work = asyncio.Event()
         self._has_ended = False
@@ -246,11 +246,11 @@ class Claims:
 
     async def _matches(self, claim_round: ClaimRound, asking: Sequence[Asking], policy: Policy) -> Sequence[Match]:
         read = partial(self._heads, claim_round, asking, policy)
-        first = depths(asking, wanted=self._wanted)
+        first = depths(asking, in_full=self._in_full)
         matches = offer(asking, await read(first))
         if more := deeper(asking, first, matches):
             matches = offer(asking, await read({**first, **more}))
-        self._wanted = wanted(asking, matches)
+        self._in_full = emptied(asking, matches)
         return matches
 
     async def _heads(

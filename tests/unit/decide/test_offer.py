@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from router.decide.offer import Asking, Head, deeper, depths, offer, wanted
+from router.decide.offer import Asking, Head, deeper, depths, emptied, offer
 from router.domain.capacity import Capacity
 
 CARRIES_TEN = Capacity(limit=10, weights={"chat": 5}, most={"sms": 1})
@@ -132,10 +132,10 @@ def test_groups_are_read_as_deep_as_they_may_be_emptied_and_others_not():
 
 def test_what_was_emptied_once_is_read_in_full_the_next_time():
     asking, heads = FORTY_FOR_ONE_GROUP
-    emptied = wanted(asking, offer(asking, heads))
-    assert emptied == {1}
-    assert depths(asking, wanted=emptied) == {**depths(asking), 1: 40}
-    assert wanted(asking, offer(asking, heads[-8:])) == set()
+    groups = emptied(asking, offer(asking, heads))
+    assert groups == {1}
+    assert depths(asking, in_full=groups) == {**depths(asking), 1: 40}
+    assert emptied(asking, offer(asking, heads[-8:])) == set()
 
 
 def test_one_group_is_read_once():
