@@ -1,24 +1,15 @@
 """`frontdesk agent` and `frontdesk team` as an operator types them, on a PostgreSQL and the shipped policy."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from router.metrics import Metrics
-from router.postgres.database import Database, connected
+from router.postgres.database import Database
 from router.settings import Settings
 from tests import command_line
 from tests.builders import a_ticket, an_agent
 
 TEAMS = "frontline, specialists, key-accounts"
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=2, name="test") as database:
-        yield database
 
 
 class Operator:

@@ -1,7 +1,6 @@
 """Agents, their groups and their tokens, on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -18,18 +17,12 @@ from router.metrics import Metrics
 from router.policy.parse import parse_policy
 from router.postgres import groups
 from router.postgres.agents import PostgresAgents
-from router.postgres.database import Database, connected
+from router.postgres.database import Database
 from router.postgres.tokens import Tokens
 from tests.agents import Agents
 from tests.tickets import a_requirement, queue_ticket
 
 TEAMS = [f"team-{number}" for number in range(8)]
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=6, name="test") as database:
-        yield database
 
 
 @pytest.fixture

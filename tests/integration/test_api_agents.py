@@ -1,6 +1,5 @@
 """Agents and teams over HTTP: who may manage whom, and what a change comes to at once."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,17 +9,11 @@ from router.domain.agent import Agent, Role
 from router.flow.agents import Wanted
 from router.flow.reading import Viewer
 from router.postgres.agents import PostgresAgents
-from tests.api_client import Api, Caller, running_api
+from tests.api_client import Api, Caller
 from tests.builders import a_ticket, an_agent
 
 TEAMS = "frontline, specialists"
 GRACE_TIME = timedelta(seconds=90)
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url) as api:
-        yield api
 
 
 @pytest.fixture

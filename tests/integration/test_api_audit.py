@@ -1,6 +1,5 @@
 """The trail of changes: what is written down, by whom, and who may read it."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,14 +8,8 @@ from router.domain.agent import Agent, Role
 from router.flow.reading import Viewer
 from router.postgres.audit import PostgresAudit
 from router.postgres.tokens import Tokens
-from tests.api_client import Api, Caller, running_api
+from tests.api_client import Api, Caller
 from tests.builders import a_ticket, an_agent
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url) as api:
-        yield api
 
 
 @pytest.fixture

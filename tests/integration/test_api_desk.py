@@ -1,12 +1,11 @@
 """The desk over HTTP: leases, bodies, and the answers to what cannot be."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from router.domain.agent import Lease, Role
-from tests.api_client import Api, Caller, running_api
+from tests.api_client import Api, Caller
 from tests.builders import a_conversation, a_ticket, an_agent
 
 WRITES: list[tuple[str, dict[str, Any]]] = [
@@ -57,12 +56,6 @@ BAD_BODIES: list[tuple[str, dict[str, Any], str]] = [
     ("merge", {"into": "1"}, "into"),
     ("merge", {"into": True}, "into"),
 ]
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url) as api:
-        yield api
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """A lead's tools over HTTP: who may use them, and the answers to what cannot be."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from router.domain.agent import Role
-from tests.api_client import Api, Caller, running_api
+from tests.api_client import Api, Caller
 from tests.builders import a_ticket, an_agent
 from tests.holds import a_hold
 
@@ -26,12 +25,6 @@ BAD_BODIES: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/queues/general/close", {"reason": "Storm", "older_than": "long"}, "older_than"),
     ("/v1/queues/general/close", {"reason": "Storm", "older_than": "99999999999d"}, "older_than"),
 ]
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url) as api:
-        yield api
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """An integration hands in messages and asks what became of them."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +8,7 @@ from yarl import URL
 
 from channels.schema import EXAMPLE
 from router.domain.agent import Role
-from tests.api_client import Api, Caller, running_api
+from tests.api_client import Api, Caller
 
 INSERT_RECEIVED = """
 insert into received (channel, account, external_id, fingerprint, received_at, outcome, ticket_id)
@@ -18,12 +17,6 @@ INSERT_UNPROCESSABLE = """
 insert into unprocessable (stage, reason, detail, format, account, channel, external_id, body, hash)
 values ('receive', 'key_conflict', 'another message came under this key', 'message.v1', $1, $2, $3, '', '')"""
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url) as api:
-        yield api
 
 
 @pytest.fixture

@@ -1,22 +1,13 @@
 """An agent asks for the next ticket and gets it with the details on hand."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import urlsplit
-
-import pytest
 
 from channels.message import Handle, HandleKind
 from router.domain.agent import Role
 from router.domain.customer import Contact, ContactOutcome
 from tests.api_client import Api, running_api
 from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url) as api:
-        yield api
 
 
 async def test_next_gives_the_ticket_with_its_lease_and_the_reasons(api: Api):

@@ -1,14 +1,12 @@
 """Offers over HTTP: an agent sees what is offered, accepts or declines it, and is told what is over."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from router.domain.agent import Agent, Lease
 from router.flow.offers import Dispatcher
 from router.policy.parse import parse_policy
 from router.postgres.offers import PostgresDispatch
-from tests.api_client import Api, Caller, running_api
+from tests.api_client import Api, Caller
 from tests.builders import a_ticket
 from tests.staff import hire
 
@@ -21,12 +19,6 @@ routes:
 triage: {bias: -1}
 """
 EXPIRE = "update ticket set state_until = now() - interval '1 second'"
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url, policy_text=POLICY) as api:
-        yield api
 
 
 async def offered(api: Api, agents: int = 1) -> tuple[Caller, str, list[Agent]]:

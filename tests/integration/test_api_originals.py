@@ -1,30 +1,16 @@
 """Messages as they came and the files in them, for the ticket's team alone."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 
-import pytest
-
 from router.domain.agent import Agent, Role
 from router.flow.reading import Viewer
-from tests.api_client import Api, Caller, running_api
-from tests.builders import a_conversation, a_message, a_ticket, an_agent
+from tests.api_client import Api, Caller
+from tests.builders import a_conversation, a_message, a_ticket
 
 LARGE = bytes(range(256)) * 2000
 PAGE = b"<script>alert(1)</script>"
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url) as api:
-        yield api
-
-
-@pytest.fixture
-async def grace(api: Api) -> Agent:
-    return await an_agent(api.database)
 
 
 def a_mail() -> bytes:

@@ -1,12 +1,10 @@
 """Finding tickets, customers and queues over HTTP."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from channels.message import Handle, HandleKind
 from router.domain.agent import Role
-from tests.api_client import Api, Caller, running_api
+from tests.api_client import Api, Caller
 from tests.builders import ADA, a_customer, a_ticket, an_agent
 
 PHONE = Handle(kind=HandleKind.PHONE, value="+493012345678")
@@ -32,12 +30,6 @@ BAD_QUERIES = [
     ("limit=1&limit=2", "limit"),
     ("%00=1", "\N{REPLACEMENT CHARACTER}"),
 ]
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url) as api:
-        yield api
 
 
 @pytest.fixture

@@ -1,22 +1,15 @@
 """Teams do not see each other's tickets: not over HTTP, and not by row-level security alone."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
 
 from router.domain.agent import Agent, Lease, Role
 from router.flow.reading import Filter, Viewer
-from tests.api_client import Api, Caller, running_api
+from tests.api_client import Api, Caller
 from tests.builders import ADA, a_conversation, a_customer, a_message, a_ticket, an_agent
 
 MISSING = 4_000_000_000
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url) as api:
-        yield api
 
 
 @dataclass(frozen=True)

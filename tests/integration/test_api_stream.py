@@ -9,22 +9,11 @@ import pytest
 from router.domain.agent import Agent, Lease, Role
 from router.postgres.database import Database
 from router.postgres.tokens import Tokens
-from tests.api_client import Api, running_api
+from tests.api_client import Api
 from tests.builders import a_conversation, a_message, a_ticket, a_token, an_agent
 from tests.listening import ENDED, STREAM, Listener, listening
 
 ENDS_WITHIN_S = 5
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url) as api:
-        yield api
-
-
-@pytest.fixture
-async def grace(api: Api) -> Agent:
-    return await an_agent(api.database)
 
 
 @pytest.fixture

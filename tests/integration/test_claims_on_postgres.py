@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import product
 
-import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Agent, Lease
@@ -32,12 +31,6 @@ LONG = timedelta(minutes=1)
 NO_WAIT = timedelta(0)
 VICTIMS = "storm-beaten"
 SEE = "update ticket set is_seen = true where id = $1 and assigned_to = $2 and lease_epoch = $3"
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=4, name="test") as database:
-        yield database
 
 
 @asynccontextmanager

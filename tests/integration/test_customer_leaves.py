@@ -1,14 +1,12 @@
 """A visitor leaves the chat while its ticket waits or is offered: nobody is kept busy with it."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from prometheus_client import CollectorRegistry
 
 from channels.message import Automatic, Channel
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
-from router.postgres.database import Database, connected
+from router.postgres.database import Database
 from router.postgres.ids import ReservedIds
 from router.postgres.intake import PostgresIntake
 from tests.builders import an_agent
@@ -26,12 +24,6 @@ LEAVES = a_message(a_user(), text="", channel=Channel.CHAT, key="session", autom
 OFFER = """
     update ticket
     set state = 'offered', assigned_to = $1, lease_epoch = 1, state_until = now() + interval '20 seconds'"""
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=2, name="test") as database:
-        yield database
 
 
 @pytest.mark.parametrize("is_offered", [False, True])

@@ -1,7 +1,6 @@
 """What agents do with the tickets they hold, on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -16,24 +15,13 @@ from router.domain.mail_token import read_token
 from router.flow.hold import Hold
 from router.flow.transfer import Destination
 from router.postgres.customers import PostgresCustomers
-from tests.api_client import SECRET, Api, running_api
+from tests.api_client import SECRET, Api
 from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
 from tests.holds import a_hold, history, page
 from tests.waiting import waiting_for_locks
 
 REPLY_V1 = TypeAdapter(OutboundMessage)
 PHONE = Handle(kind=HandleKind.PHONE, value="+493012345678")
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url) as api:
-        yield api
-
-
-@pytest.fixture
-async def grace(api: Api) -> Agent:
-    return await an_agent(api.database)
 
 
 async def outbox(api: Api) -> list[tuple[str, OutboundMessage]]:

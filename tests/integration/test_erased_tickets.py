@@ -1,29 +1,15 @@
 """What becomes of an erased customer's tickets, and what is written down about customers."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from router.domain.actor import OPERATOR
 from router.domain.customer import Contact, ContactOutcome, CustomerId
 from router.domain.errors import NotFound
-from router.metrics import Metrics
 from router.postgres.customers import PostgresCustomers
-from router.postgres.database import Database, connected
-from tests.builders import ADA, NOON, a_customer, a_ticket, an_agent
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=3, name="test") as database:
-        yield database
-
-
-@pytest.fixture
-async def ada(database: Database) -> CustomerId:
-    return CustomerId(await a_customer(database, ADA))
+from router.postgres.database import Database
+from tests.builders import NOON, a_ticket, an_agent
 
 
 @pytest.mark.parametrize("state", ["queued", "offered", "assigned", "wrap_up", "snoozed"])

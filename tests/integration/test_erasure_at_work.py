@@ -1,7 +1,6 @@
 """Erasing a customer in a large database that is at work: by index, without stopping others, however long it takes."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -12,7 +11,7 @@ from router.metrics import Metrics
 from router.postgres import database as adapter
 from router.postgres.customers import SQL, PostgresCustomers
 from router.postgres.database import Database, connected
-from tests.builders import ADA, a_conversation, a_customer, a_message, a_ticket
+from tests.builders import ADA, a_conversation, a_message, a_ticket
 from tests.waiting import waiting_for_locks
 
 LOCK_AT_ONCE = "select from customer where id = $1 for no key update nowait"
@@ -26,17 +25,6 @@ SLOW = """
       return new;
     end $$;
     create trigger slow before update on message for each row execute function take_a_while()"""
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=3, name="test") as database:
-        yield database
-
-
-@pytest.fixture
-async def ada(database: Database) -> CustomerId:
-    return CustomerId(await a_customer(database, ADA))
 
 
 async def test_customer_is_free_for_intake_while_whole_tables_are_read(database: Database, ada: CustomerId):

@@ -1,7 +1,7 @@
 """The switch that stops intake: while it is off, messages stay in the broker; turned on, they become tickets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 
 import aio_pika
@@ -12,7 +12,7 @@ from router.flow import switch as flow
 from router.flow.bus import Exchange, Publication
 from router.flow.switch import Switch
 from router.metrics import Metrics
-from router.postgres.database import Database, connected
+from router.postgres.database import Database
 from router.postgres.intake import PostgresIntake
 from router.postgres.operations import PostgresOperations
 from router.rabbit import consumer as consumer_module
@@ -23,12 +23,6 @@ from tests.intake import MAILROOM, a_receiver
 from tests.messages import a_message
 
 DEADLINE_S = 30
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=3, name="test") as database:
-        yield database
 
 
 async def test_while_it_is_off_messages_stay_in_the_broker(

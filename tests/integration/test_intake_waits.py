@@ -1,17 +1,14 @@
 """What a batch does while others have what it needs: it takes its locks in order, and reads what they leave."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
 from router.domain.ticket import TicketState
 from router.flow.receive import Wanted
 from router.flow.world import Snapshot
-from router.metrics import Metrics
-from router.postgres.database import Database, connected
+from router.postgres.database import Database
 from router.postgres.intake import PostgresIntake
 from tests.builders import ADA, a_conversation, a_customer, a_ticket, an_agent
 from tests.waiting import waiting_for_locks
@@ -31,12 +28,6 @@ CLAIM = """
     set state = 'assigned', assigned_to = $2, lease_epoch = lease_epoch + 1, assigned_at = clock_timestamp()
     where id = $1"""
 JOIN = "update conversation set participants = '{email:bob@example.com}' where id = $1"
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=3, name="test") as database:
-        yield database
 
 
 async def load(database: Database) -> Snapshot:

@@ -1,7 +1,7 @@
 """A lead's tools on a real PostgreSQL, but for undoing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from datetime import timedelta
 
 import pytest
@@ -12,7 +12,7 @@ from router.domain.customer import Contact, ContactOutcome
 from router.domain.errors import Conflict, Invalid, NotFound, Refused
 from router.flow.hold import Hold
 from router.flow.transfer import Destination
-from tests.api_client import Api, running_api
+from tests.api_client import Api
 from tests.builders import ADA, NOON, a_customer, a_ticket, an_agent
 from tests.holds import a_hold, history, page, place, row
 from tests.waiting import waiting_for_locks
@@ -32,17 +32,6 @@ triage: {bias: -1}
 """
 ADMIN = Actor(role=Role.ADMIN)
 TO_EXPERTS = Destination(queue="expert", note="Please look.")
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url, policy_text=POLICY) as api:
-        yield api
-
-
-@pytest.fixture
-async def grace(api: Api) -> Agent:
-    return await an_agent(api.database)
 
 
 @pytest.fixture

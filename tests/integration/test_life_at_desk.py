@@ -1,7 +1,6 @@
 """How work on a ticket pauses, moves and ends at the desk, on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from router.domain.customer import Contact, ContactOutcome
 from router.domain.errors import Conflict, Invalid, NotFound, Refused
 from router.flow.hold import Hold
 from router.flow.transfer import Destination
-from tests.api_client import Api, running_api
+from tests.api_client import Api
 from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
 from tests.holds import a_hold, history, page, row
 from tests.lives import illegal_changes
@@ -31,17 +30,6 @@ routes:
 triage: {bias: -1}
 """
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url, policy_text=POLICY) as api:
-        yield api
-
-
-@pytest.fixture
-async def grace(api: Api) -> Agent:
-    return await an_agent(api.database)
 
 
 async def now(api: Api) -> datetime:

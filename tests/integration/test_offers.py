@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,7 @@ from router.domain.ticket import TicketId
 from router.flow.hold import Hold
 from router.flow.offers import Offers
 from router.metrics import Metrics
-from router.postgres.database import Database, connected
+from router.postgres.database import Database
 from router.postgres.offers import PostgresOffers
 from tests.dispatching import LIVE, POLICY, RESERVE, dispatch, offered
 from tests.staff import hire
@@ -26,12 +25,6 @@ RARE = replace(LIVE, skills=("rare",))
 @pytest.fixture
 def registry() -> CollectorRegistry:
     return CollectorRegistry()
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=4, name="test") as database:
-        yield database
 
 
 @pytest.fixture

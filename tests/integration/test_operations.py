@@ -1,23 +1,14 @@
 """What the processes of one deployment share in PostgreSQL: switches, secrets, duties, policy versions, gauges."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from router.domain.errors import NotFound
-from router.metrics import Metrics
-from router.postgres.database import Database, connected
+from router.postgres.database import Database
 from router.postgres.operations import PostgresOperations
 from tests.builders import a_conversation, a_ticket, an_agent
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=4, name="test") as database:
-        yield database
 
 
 @pytest.fixture

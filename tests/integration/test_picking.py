@@ -1,14 +1,13 @@
 """Cherry-picking over HTTP, on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from router.domain.actor import Actor
 from router.domain.agent import Agent, Lease, Role
-from tests.api_client import Answered, Api, Caller, running_api
+from tests.api_client import Answered, Api, Caller
 from tests.builders import NOON, a_ticket, an_agent
 from tests.holds import row
 from tests.waiting import waiting_for_locks
@@ -27,12 +26,6 @@ routes:
   - {name: rest, queue: general, target: 4h}
 triage: {bias: -1}
 """
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url, policy_text=POLICY) as api:
-        yield api
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Whatever the policy had a say in names its version in the ticket's history, so that it can be explained later."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -9,7 +9,7 @@ from router.domain.agent import Role
 from router.flow.hold import Hold
 from router.flow.transfer import Destination
 from router.policy.parse import parse_policy
-from tests.api_client import Api, running_api
+from tests.api_client import Api
 from tests.builders import a_customer, an_agent
 from tests.holds import a_hold, history
 
@@ -24,12 +24,6 @@ routes:
   - {name: rest, queue: general, target: 4h}
 triage: {bias: -1}
 """
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url, policy_text=POLICY) as api:
-        yield api
 
 
 async def transfer(api: Api, hold: Hold) -> None:

@@ -1,29 +1,20 @@
 """What is kept and what goes, on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Self
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
-from router.metrics import Metrics
 from router.postgres import retention
-from router.postgres.database import Database, connected
+from router.postgres.database import Database
 from router.postgres.retention import Retention, maintain
 from tests.staff import hire
 from tests.tickets import queue_ticket
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=3, name="test") as database:
-        yield database
 
 
 async def receive(database: Database, *, age: timedelta, count: int = 1) -> None:

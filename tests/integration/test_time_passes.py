@@ -56,12 +56,6 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=4, name="test") as database:
-        yield database
-
-
-@pytest.fixture
 def timers(database: Database, registry: CollectorRegistry) -> TicketTimers:
     return a_process(database, registry)
 

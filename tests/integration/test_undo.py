@@ -1,7 +1,6 @@
 """Undoing what moved a ticket: it gets its place back, and never one that it had in a wait before."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -13,7 +12,7 @@ from router.flow.transfer import Destination
 from router.policy.parse import parse_policy
 from router.postgres.intake import PostgresIntake
 from router.postgres.timers import PostgresTimers
-from tests.api_client import Api, running_api
+from tests.api_client import Api
 from tests.builders import ADA, NOON, a_conversation, a_customer, a_ticket, an_agent
 from tests.holds import a_hold, history, place, row
 from tests.intake import MAILROOM, a_receiver
@@ -31,17 +30,6 @@ routes:
 triage: {bias: -1}
 """
 ADMIN = Actor(role=Role.ADMIN)
-
-
-@pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with running_api(database_url, policy_text=POLICY) as api:
-        yield api
-
-
-@pytest.fixture
-async def grace(api: Api) -> Agent:
-    return await an_agent(api.database)
 
 
 async def test_undo_gives_a_transferred_ticket_its_place_back(api: Api, grace: Agent):

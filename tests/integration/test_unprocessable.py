@@ -1,28 +1,18 @@
 """What could not be processed, kept in PostgreSQL: page by page, byte by byte, and sent through again."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-from prometheus_client import CollectorRegistry
 
 from channels.formats import parse
 from router.domain.errors import BusUnavailable, NotFound
 from router.flow.bus import Delivery
 from router.flow.unprocessable import replay
-from router.metrics import Metrics
-from router.postgres.database import Database, connected
+from router.postgres.database import Database
 from router.postgres.intake import PostgresIntake
 from router.postgres.unprocessable import PostgresUnprocessable
 from tests.fakes import MemoryPublisher
 from tests.intake import a_receiver
 
 RAW = b'\x00\xff{"text": "broken'
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with connected(database_url, Metrics(CollectorRegistry()), size=2, name="test") as database:
-        yield database
 
 
 @pytest.fixture
