@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from router.domain.errors import NotFound
+from router.flow.reading import Viewer
 from router.postgres.database import Database
 from router.postgres.operations import PostgresOperations
+from router.postgres.reading import PostgresReading
 from tests.builders import a_conversation, a_ticket, an_agent
 
 
@@ -79,3 +81,15 @@ async def test_the_outbox_tells_how_old_its_oldest_reply_is(database: Database, 
     outbox = await operations.outbox()
     assert outbox.pending == 2
     assert 300 <= outbox.oldest_s < 310
+
+
+async def test_what_is_reserved_for_an_agent_waits_in_its_queue_like_the_rest(
+    database: Database, operations: PostgresOperations
+):
+    reserved = await a_ticket(database)
+    await a_ticket(database)
+    await database.execute("test", "update ticket set preferred_agent_id = 7 where id = $1", reserved.ticket_id)
+    [load] = await PostgresReading(database).queues(Viewer())
+    measured = await operations.queues()
+    assert {name: (state.waiting, state.overdue) for name, state in measured.items()} == {"general": (2, 2)}
+    assert (load.queue, load.team, load.waiting, load.overdue) == ("general", "frontline", 2, 2)

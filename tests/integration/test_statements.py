@@ -113,6 +113,19 @@ async def test_intake_reads_few_rows_with_plans_made_while_the_tables_were_empty
             assert await connection.fetchval(ROWS_READ) < 20 * len(ACCOUNTS), name
 
 
+@pytest.mark.parametrize(
+    ("file", "name", "arguments"), [("operations", "measure_queues", ()), ("reading", "queues", (None,))]
+)
+async def test_queues_are_counted_without_a_look_at_what_has_ended(
+    connection: asyncpg.Connection, file: str, name: str, arguments: tuple[None, ...]
+):
+    await connection.execute(FILL)
+    await connection.execute("vacuum analyze")
+    async with connection.transaction():
+        await connection.fetch(load(file)[name], *arguments)
+        assert await connection.fetchval(ROWS_READ) < ROWS / 5
+
+
 @pytest.mark.parametrize("role", ["none", "frontdesk_agent"])
 async def test_pages_are_read_by_index_with_plans_made_while_the_tables_were_empty(
     connection: asyncpg.Connection, role: str
