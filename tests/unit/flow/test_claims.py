@@ -1,8 +1,6 @@
-"""The lane that serves waiting agents together, on a store in memory."""
+"""The lane that serves waiting agents together: what each of them is told, on a store in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -10,59 +8,11 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Status
 from router.domain.capacity import Capacity
-from router.domain.errors import Refused, StoreUnavailable
-from router.flow.claims import TOGETHER, Claims
-from router.metrics import Metrics
-from router.policy.model import Policy
-from tests.assignment import UNLIMITED, a_policy
+from router.domain.errors import Refused
+from tests.assignment import a_policy
+from tests.claiming import LONG, NO_WAIT, parked, serving, until_idle, until_rounds
 from tests.fake_claims import FakeClaims
 from tests.tickets import a_requirement
-
-NO_WAIT = timedelta(0)
-LONG = timedelta(minutes=1)
-NEVER_S = 3600.0
-DEADLINE_S = 5
-
-
-@asynccontextmanager
-async def serving(
-    store: FakeClaims,
-    *,
-    poll_s: float = NEVER_S,
-    registry: CollectorRegistry | None = None,
-    policy: Callable[[], Policy] = UNLIMITED,
-) -> AsyncIterator[Claims]:
-    claims = Claims(store, Metrics(registry or CollectorRegistry()), policy=policy, poll_s=poll_s)
-    async with asyncio.timeout(DEADLINE_S):
-        lane = asyncio.create_task(claims.run())
-        try:
-            yield claims
-        finally:
-            lane.cancel()
-            await asyncio.wait([lane])
-
-
-async def until_rounds(store: FakeClaims, count: int) -> None:
-    """Return once that many rounds have begun."""
-    async with asyncio.timeout(DEADLINE_S):
-        while len(store.rounds) < count:
-            await asyncio.sleep(0)
-
-
-async def parked(claims: Claims, store: FakeClaims, agent_id: int) -> asyncio.Task:
-    """Ask, and return once a round has found nothing."""
-    rounds = len(store.rounds)
-    asking = asyncio.create_task(claims.next(agent_id, LONG))
-    await until_rounds(store, rounds + 1)
-    await until_idle()
-    assert not asking.done()
-    return asking
-
-
-async def until_idle() -> None:
-    """Let everything run that waits for nothing outside: the store in memory needs a few turns of the loop."""
-    for _ in range(50):
-        await asyncio.sleep(0)
 
 
 async def test_an_agent_gets_the_ticket_that_waits():
@@ -107,19 +57,6 @@ async def test_a_ticket_is_found_without_any_hint():
         assert (await asking).lease.ticket_id == ticket_id
 
 
-async def test_a_hint_during_a_round_that_has_read_already_is_not_missed():
-    store = FakeClaims()
-    ada = await store.agent()
-    async with serving(store) as claims:
-        store.gate = asyncio.Event()
-        asking = asyncio.create_task(claims.next(ada, LONG))
-        await until_rounds(store, 1)
-        claims.wake()
-        store.gate.set()
-        await until_rounds(store, 2)
-        asking.cancel()
-
-
 async def test_who_waits_longest_is_served_first():
     store = FakeClaims()
     agents = [await store.agent() for _ in range(3)]
@@ -128,92 +65,6 @@ async def test_who_waits_longest_is_served_first():
         tickets = [await store.queue(a_requirement(), due_in=timedelta(hours=n)) for n in range(1, 4)]
         claims.wake()
         assert [assignment.lease.ticket_id for assignment in await asyncio.gather(*waiting)] == tickets
-
-
-async def test_all_who_ask_during_a_round_share_the_next():
-    store = FakeClaims()
-    agents = [await store.agent() for _ in range(20)]
-    for _ in agents:
-        await store.queue(a_requirement())
-    store.gate = asyncio.Event()
-    async with serving(store) as claims:
-        asking = [asyncio.create_task(claims.next(agent_id, LONG)) for agent_id in agents[:1]]
-        await until_rounds(store, 1)
-        asking += [asyncio.create_task(claims.next(agent_id, LONG)) for agent_id in agents[1:]]
-        await until_idle()
-        store.gate.set()
-        given = {assignment.lease.ticket_id for assignment in await asyncio.gather(*asking)}
-    assert given == set(store.tickets)
-    assert store.rounds == [agents[:1], agents[1:]]
-
-
-async def test_while_a_round_is_written_the_next_one_chooses_from_what_it_left():
-    store = FakeClaims()
-    ada, grace = await store.agent(), await store.agent()
-    first, second = await store.queue(a_requirement()), await store.queue(a_requirement())
-    store.pen = asyncio.Event()
-    async with serving(store) as claims:
-        asking = [asyncio.create_task(claims.next(ada, LONG))]
-        await until_rounds(store, 1)
-        asking.append(asyncio.create_task(claims.next(grace, LONG)))
-        await until_rounds(store, 2)
-        await until_idle()
-        store.pen.set()
-        given = await asyncio.gather(*asking)
-    assert [assignment.lease.ticket_id for assignment in given] == [first, second]
-    assert store.rounds == [[ada], [grace]]
-
-
-async def test_what_a_failed_round_had_chosen_is_given_to_the_next():
-    store = FakeClaims()
-    ada, ticket_id = await store.agent(), await store.queue(a_requirement())
-    store.breaks_at_take = True
-    async with serving(store) as claims:
-        with pytest.raises(StoreUnavailable):
-            await claims.next(ada, NO_WAIT)
-        store.breaks_at_take = False
-        assert (await claims.next(ada, NO_WAIT)).lease.ticket_id == ticket_id
-
-
-async def test_no_more_than_two_rounds_are_under_way():
-    store = FakeClaims()
-    agents = [await store.agent() for _ in range(5)]
-    for _ in agents:
-        await store.queue(a_requirement())
-    store.pen = asyncio.Event()
-    async with serving(store) as claims:
-        asking = []
-        for agent_id in agents:
-            asking.append(asyncio.create_task(claims.next(agent_id, LONG)))
-            await until_idle()
-        store.pen.set()
-        await asyncio.gather(*asking)
-    assert store.rounds == [agents[:1], agents[1:2], agents[2:]]
-
-
-async def test_an_agent_is_in_one_round_at_a_time():
-    store = FakeClaims()
-    ada = await store.agent()
-    await store.queue(a_requirement())
-    store.pen = asyncio.Event()
-    async with serving(store) as claims:
-        asking = [asyncio.create_task(claims.next(ada, LONG))]
-        await until_rounds(store, 1)
-        asking.append(asyncio.create_task(claims.next(ada, LONG)))
-        claims.wake()
-        await until_idle()
-        assert store.rounds == [[ada]]
-        store.pen.set()
-        one, other = await asyncio.gather(*asking)
-    assert one == other
-
-
-async def test_many_who_ask_at_once_are_served_in_several_rounds_in_order():
-    store = FakeClaims()
-    agents = [await store.agent() for _ in range(TOGETHER + 1)]
-    async with serving(store) as claims:
-        await asyncio.gather(*(claims.next(agent_id, NO_WAIT) for agent_id in agents))
-    assert store.rounds == [agents[:TOGETHER], agents[TOGETHER:]]
 
 
 async def test_a_lost_answer_comes_again_under_the_same_lease():
@@ -348,70 +199,6 @@ async def test_who_becomes_unavailable_while_waiting_is_told():
         with pytest.raises(Refused, match="away"):
             await asking
         assert not other.done()
-
-
-async def test_when_many_tickets_of_one_group_are_due_first_all_of_them_are_found():
-    store = FakeClaims()
-    agents = [await store.agent(skills=["de"]) for _ in range(20)]
-    first = [await store.queue(a_requirement()) for _ in agents]
-    for queue in range(40):
-        await store.queue(a_requirement(queue=f"other {queue}"), due_in=timedelta(hours=2))
-    async with serving(store) as claims:
-        given = await asyncio.gather(*(claims.next(agent_id, NO_WAIT) for agent_id in agents))
-    assert [assignment.lease.ticket_id for assignment in given] == first
-
-
-async def test_a_group_whose_tickets_go_first_is_read_once_a_round_from_then_on():
-    store = FakeClaims()
-    agents = [await store.agent(skills=["de"]) for _ in range(20)]
-    for _ in range(40):
-        await store.queue(a_requirement())
-    for queue in range(40):
-        await store.queue(a_requirement(queue=f"other {queue}"), due_in=timedelta(hours=2))
-    async with serving(store) as claims:
-        reads = []
-        for _ in range(2):
-            given = await asyncio.gather(*(claims.next(agent_id, NO_WAIT) for agent_id in agents))
-            reads.append(store.reads)
-            for assignment in given:
-                await store.see(assignment.lease.ticket_id)
-    assert reads == [2, 3]
-
-
-async def test_an_outage_is_told_to_everybody_who_waits_and_the_lane_goes_on():
-    store = FakeClaims()
-    ada, grace = await store.agent(), await store.agent()
-    async with serving(store) as claims:
-        waiting = [await parked(claims, store, ada), await parked(claims, store, grace)]
-        store.is_down = True
-        claims.wake()
-        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable, StoreUnavailable]
-        store.is_down = False
-        ticket_id = await store.queue(a_requirement())
-        assert (await claims.next(ada, NO_WAIT)).lease.ticket_id == ticket_id
-
-
-async def test_who_lost_a_ticket_to_another_process_gets_the_next_at_once():
-    store = FakeClaims()
-    ada = await store.agent()
-    contested = await store.queue(a_requirement(), due_in=timedelta(hours=1))
-    free = await store.queue(a_requirement(), due_in=timedelta(hours=2))
-    store.tickets[contested].is_locked = True
-    async with serving(store) as claims:
-        assert (await claims.next(ada, NO_WAIT)).lease.ticket_id == free
-
-
-async def test_a_lost_ticket_that_the_other_process_gave_back_is_found_again():
-    store = FakeClaims()
-    ada = await store.agent()
-    contested = await store.queue(a_requirement())
-    store.tickets[contested].is_locked = True
-    async with serving(store, poll_s=0.01) as claims:
-        asking = asyncio.create_task(claims.next(ada, LONG))
-        await until_rounds(store, 2)
-        store.tickets[contested].is_locked = False
-        assert (await asking).lease.ticket_id == contested
 
 
 async def test_when_the_lane_stops_whoever_waits_gets_nothing():
