@@ -126,6 +126,15 @@ async def test_queues_are_counted_without_a_look_at_what_has_ended(
         assert await connection.fetchval(ROWS_READ) < ROWS / 5
 
 
+async def test_a_ticket_is_found_by_its_number_without_a_look_at_the_others(connection: asyncpg.Connection):
+    await connection.execute(FILL)
+    await connection.execute("set plan_cache_mode = force_generic_plan; analyze")
+    async with connection.transaction():
+        [found] = await connection.fetch(load("reading")["tickets"], None, None, None, None, 50, 17)
+        assert found["id"] == 17
+        assert await connection.fetchval(ROWS_READ) < 10
+
+
 @pytest.mark.parametrize("role", ["none", "frontdesk_agent"])
 async def test_pages_are_read_by_index_with_plans_made_while_the_tables_were_empty(
     connection: asyncpg.Connection, role: str

@@ -8,7 +8,7 @@ values ($1, $2, $3, $4)
 select id, at, actor, action, subject, data
 from audit
 where ($2::text is null or subject = $2)
-  and ($3::bigint is null or id < $3)
+  and id < coalesce($3::bigint, 9223372036854775807)
   and (
     $1::text[] is null
     or subject in (select 'team:' || team from unnest($1) as own (team))

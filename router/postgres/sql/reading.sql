@@ -18,7 +18,7 @@ where ticket.id = $1
 order by ticket_event.id
 
 -- name: tickets
--- A page of tickets, newest first.
+-- A page of tickets, newest first. Limits of ids are coalesced: an index serves them, with a plan made for any argument.
 select
   id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
   resolved_at, merged_into
@@ -26,8 +26,8 @@ from ticket
 where ($1::text[] is null or team = any ($1))
   and ($2::text is null or state = $2)
   and ($3::text is null or queue = $3)
-  and ($4::bigint is null or id < $4)
-  and ($6::bigint is null or id = $6)
+  and id < coalesce($4::bigint, 9223372036854775807)
+  and id between coalesce($6::bigint, 0) and coalesce($6::bigint, 9223372036854775807)
 order by id desc
 limit $5
 

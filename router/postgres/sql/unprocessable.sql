@@ -2,7 +2,7 @@
 -- The newest unprocessable payloads, without their bytes.
 select id, at, stage, reason, detail, format, account, octet_length(body) as size, replayed_at
 from unprocessable
-where ($2::bigint is null or id < $2) and (not $3 or replayed_at is null)
+where id < coalesce($2::bigint, 9223372036854775807) and (not $3 or replayed_at is null)
 order by id desc
 limit $1
 
