@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from math import exp, fsum
-from typing import NamedTuple
 
 from router.domain.triage import Complexity, Query, Reason, Triage
 from router.policy.model import Measure, MeasureSignal, Trait, TraitSignal, TriagePolicy
@@ -10,7 +9,7 @@ from router.policy.model import Measure, MeasureSignal, Trait, TraitSignal, Tria
 
 def classify(query: Query, policy: TriagePolicy) -> Triage:
     """Add up the log-odds of the signals that hold; reasons come heaviest first, and in the file's order when equal."""
-    reasons = tuple(_reasons(query, policy))
+    reasons = _reasons(query, policy)
     probability = _sigmoid(policy.bias + fsum(reason.weight for reason in reasons))
     return Triage(
         complexity=Complexity.COMPLEX if probability >= policy.threshold else Complexity.SIMPLE,
@@ -20,26 +19,37 @@ def classify(query: Query, policy: TriagePolicy) -> Triage:
     )
 
 
-def _reasons(query: Query, policy: TriagePolicy) -> Iterator[Reason]:
+def _reasons(query: Query, policy: TriagePolicy) -> list[Reason]:
     said = zip(policy.words, policy.lexicon.first_of_each(query.gist.words), strict=True)
     found = [(signal, phrase) for signal, phrase in said if phrase]
-    reading = _Reading(query, topics=sum(signal.is_topic for signal, _ in found))
-    for signal, phrase in found:
-        yield Reason(signal=signal.name, weight=signal.weight, words=f"mentions '{phrase}'")
-    yield from _measured(reading, policy.measures)
-    yield from _traits(query, policy.traits)
+    counts = _counts(query, topics=sum(signal.is_topic for signal, _ in found))
+    return [
+        *(Reason(signal=signal.name, weight=signal.weight, words=f"mentions '{phrase}'") for signal, phrase in found),
+        *_measured(counts, policy.measures),
+        *_traits(query, policy.traits),
+    ]
 
 
-class _Reading(NamedTuple):
-    query: Query
-    topics: int
+def _counts(query: Query, topics: int) -> Mapping[str, int]:
+    """What can be counted, by the measure's name."""
+    return {
+        "questions": query.gist.questions,
+        "characters": query.gist.characters,
+        "attachments": query.attachments,
+        "capitals": query.gist.in_capitals,
+        "topics": topics,
+        "contacts_7d": query.contacts_7d,
+        "reopened": query.reopened_count,
+        "open_tickets": query.open_tickets,
+        "returning": query.is_returning,
+    }
 
 
-def _measured(reading: _Reading, signals: tuple[MeasureSignal, ...]) -> Iterator[Reason]:
+def _measured(counts: Mapping[str, int], signals: tuple[MeasureSignal, ...]) -> Iterator[Reason]:
     for signal in signals:
-        count, words = _MEASURES[signal.measure]
-        if (value := count(reading)) >= signal.at_least:
-            yield Reason(signal=signal.name, weight=signal.weight, words=words(value))
+        count = counts[signal.measure]
+        if count >= signal.at_least:
+            yield Reason(signal=signal.name, weight=signal.weight, words=_SAID[signal.measure](count))
 
 
 def _traits(query: Query, signals: tuple[TraitSignal, ...]) -> Iterator[Reason]:
@@ -53,19 +63,16 @@ def _several(noun: str, before: str = "", after: str = "") -> Callable[[int], st
     return lambda count: f"{before}{count:,} {noun}{'' if count == 1 else 's'}{after}"
 
 
-_MEASURES: Mapping[Measure, tuple[Callable[[_Reading], int], Callable[[int], str]]] = {
-    Measure.QUESTIONS: (lambda reading: reading.query.gist.questions, _several("question", before="asks ")),
-    Measure.CHARACTERS: (lambda reading: reading.query.gist.characters, _several("character", after=" long")),
-    Measure.ATTACHMENTS: (lambda reading: reading.query.attachments, _several("attachment")),
-    Measure.CAPITALS: (lambda reading: int(reading.query.gist.in_capitals), lambda _: "written in capitals"),
-    Measure.TOPICS: (lambda reading: reading.topics, _several("topic", before="touches ")),
-    Measure.CONTACTS_7D: (lambda reading: reading.query.contacts_7d, _several("earlier contact", after=" in 7 days")),
-    Measure.REOPENED: (
-        lambda reading: reading.query.reopened_count,
-        _several("time", before="reopened ", after=" before"),
-    ),
-    Measure.OPEN_TICKETS: (lambda reading: reading.query.open_tickets, _several("open ticket")),
-    Measure.RETURNING: (lambda reading: int(reading.query.is_returning), lambda _: "has written before"),
+_SAID: Mapping[Measure, Callable[[int], str]] = {
+    Measure.QUESTIONS: _several("question", before="asks "),
+    Measure.CHARACTERS: _several("character", after=" long"),
+    Measure.ATTACHMENTS: _several("attachment"),
+    Measure.CAPITALS: lambda _: "written in capitals",
+    Measure.TOPICS: _several("topic", before="touches "),
+    Measure.CONTACTS_7D: _several("earlier contact", after=" in 7 days"),
+    Measure.REOPENED: _several("time", before="reopened ", after=" before"),
+    Measure.OPEN_TICKETS: _several("open ticket"),
+    Measure.RETURNING: lambda _: "has written before",
 }
 
 

@@ -65,7 +65,7 @@ class Customer(NamedTuple):
     def contacts_within(self, span: timedelta, now: datetime) -> int:
         """How many of the kept contacts lie within `span` before `now`; at most twenty."""
         since = now - span
-        return sum(contact.at >= since for contact in self.contacts)
+        return len([contact for contact in self.contacts if contact.at >= since])
 
     def with_contact(self, contact: Contact) -> "Customer":
         """This customer after one more contact; the oldest beyond twenty is forgotten."""

@@ -51,7 +51,7 @@ def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
     if earlier:
         return _again(arrival, earlier, world)
 
-    identity = identify(message, world.owners_of(message))
+    identity = identify(message, world.handles)
     found = world.candidates(message, arrival.tokened, identity.customer_id)
     thread = find_thread(message, identity.customer_id, found, policy.threading, world.now)
     if message.automatic or policy.is_own(message.sender.value):
@@ -78,17 +78,13 @@ def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
 
 
 class _Matter(NamedTuple):
-    """A message that is for a ticket, who wrote it, where it belongs, and why so far."""
+    """A message that is for a ticket, who wrote it, where it belongs, and why: `because` grows as more is decided."""
 
     arrival: Arrival
     customer: Customer
     tier: str | None
     conversation: Conversation
-    because: Mapping[str, object]
-
-    def decided(self, **because: object) -> "_Matter":
-        """The same matter with more reasons for its ticket's history."""
-        return self._replace(because={**self.because, **because})
+    because: dict[str, object]
 
 
 def _again(arrival: Arrival, earlier: Received, world: World) -> Outcome:
@@ -138,7 +134,8 @@ def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy,
     match ticket.state:
         case TicketState.SNOOZED:
             woken = heard._replace(**_wait(ticket.routing, ticket.preferred_agent_id, policy, world))
-            return _record(matter.decided(reason="woken"), woken, "queue", outcome, world)
+            matter.because["reason"] = "woken"
+            return _record(matter, woken, "queue", outcome, world)
         case TicketState.WRAP_UP:  # whoever has just ended the contact still has it
             owner = world.customer(matter.conversation.customer_id)
             world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.OPEN))
@@ -155,7 +152,8 @@ def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Ou
     reopened = heard._replace(reopened_count=ticket.reopened_count + 1, resolved_at=None, **wait)
     world.put_customer(owner._replace(reopened_count=owner.reopened_count + 1))
     world.add_contact(owner.id, matter.arrival.message.channel, reopened)
-    return _record(matter.decided(reason="reopened"), reopened, "queue", Outcome.REOPENED, world)
+    matter.because["reason"] = "reopened"
+    return _record(matter, reopened, "queue", Outcome.REOPENED, world)
 
 
 def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
@@ -167,10 +165,11 @@ def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
     joined = joins(matter.arrival.message, routing, open_tickets, policy.threading.join_channels_within, world.now)
     if joined:
         world.add_contact(owner_id, matter.arrival.message.channel, joined)
-        return _continue(matter.decided(reason="joined", route=routing.route), joined, Outcome.JOINED, policy, world)
+        matter.because.update(reason="joined", route=routing.route)
+        return _continue(matter, joined, Outcome.JOINED, policy, world)
     ticket = _new_ticket(matter, triage, routing, policy, world)
     world.add_contact(owner_id, matter.arrival.message.channel, ticket)
-    decided = matter.decided(
+    matter.because.update(
         reason="new",
         complexity=triage.complexity.value,
         probability=round(triage.probability, 3),
@@ -178,7 +177,7 @@ def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
         queue=routing.queue,
         policy_version=routing.policy_version,
     )
-    return _record(decided, ticket, "queue", Outcome.QUEUED, world)
+    return _record(matter, ticket, "queue", Outcome.QUEUED, world)
 
 
 def _record(matter: _Matter, ticket: Ticket, kind: str, outcome: Outcome, world: World) -> Outcome:

@@ -47,14 +47,14 @@ class Snapshot:
 
 
 class World:
-    """A snapshot that decisions change; `changes` is the difference."""
+    """A snapshot that decisions change; `changes` is the difference. `handles` are those that have an owner, by key."""
 
     def __init__(self, snapshot: Snapshot, ids: Ids) -> None:
         self.now = snapshot.now
         self.ids = ids
         self.changes = Changes(now=snapshot.now)
         self._customers = {customer.id: customer for customer in snapshot.customers}
-        self._owners = {handle.key: handle for handle in snapshot.handles}
+        self.handles = {handle.key: handle for handle in snapshot.handles}
         self._conversations = {c.id: c for c in snapshot.conversations if not c.is_erased}  # whatever leads to them
         self._tickets = {ticket.id: ticket for ticket in snapshot.tickets}
         self._references = dict(snapshot.references)
@@ -78,10 +78,6 @@ class World:
     def received(self, key: MessageKey) -> Received | None:
         return self._received.get(key)
 
-    def owners_of(self, message: InboundMessage) -> Mapping[str, KnownHandle]:
-        keys = (message.sender.key, *(handle.key for handle in message.also))
-        return {key: self._owners[key] for key in keys if key in self._owners}
-
     def customer(self, customer_id: CustomerId) -> Customer:
         return self._customers[customer_id]
 
@@ -91,8 +87,7 @@ class World:
     def open_tickets_of(self, customer_id: CustomerId) -> list[Ticket]:
         """The latest twenty, which is as many as a snapshot is sure to hold."""
         latest_first = sorted(self._tickets_of.get(customer_id, ()), reverse=True)
-        tickets = (self._tickets[ticket_id] for ticket_id in latest_first)
-        return [ticket for ticket in tickets if ticket.is_open][:_OPEN_TICKETS_KNOWN]
+        return [ticket for id_ in latest_first if (ticket := self._tickets[id_]).is_open][:_OPEN_TICKETS_KNOWN]
 
     def candidates(
         self, message: InboundMessage, tokened: ConversationId | None, customer_id: CustomerId | None
@@ -138,7 +133,8 @@ class World:
         else:
             customer = self._customers[identity.customer_id]
         for handle in identity.adopt:
-            self._owners[handle.key] = KnownHandle(key=handle.key, customer_id=customer.id, verified=handle.verified)
+            key = handle.key
+            self.handles[key] = KnownHandle(key=key, customer_id=customer.id, verified=handle.verified)
             self.changes.handles.append(NewHandle(handle=handle, customer_id=customer.id))
         return customer
 
@@ -165,10 +161,10 @@ class World:
             subject=message.subject,
         )
         if message.channel is not Channel.EMAIL:
-            silent = self._get(self._open_here.get(_pair(conversation)))
-            if silent:
+            here = _pair(conversation)
+            if silent := self._get(self._open_here.get(here)):
                 self._put_conversation(silent._replace(is_open=False))
-            self._open_here[_pair(conversation)] = conversation.id
+            self._open_here[here] = conversation.id
         elif conversation.thread_key:
             self._rooted[conversation.account, conversation.thread_key] = conversation.id
         return conversation
@@ -221,8 +217,10 @@ class World:
         self.changes.conversations[conversation.id] = conversation
 
     def _refer(self, message: InboundMessage, conversation: Conversation) -> None:
+        if message.channel is not Channel.EMAIL:
+            return
         reference = message.account, _own_id(message)
-        if message.channel is Channel.EMAIL and reference not in self._references:
+        if reference not in self._references:
             self._references[reference] = conversation.id
             self.changes.references.append((*reference, conversation.id))
 
