@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from channels.message import Channel
 from router.domain.triage import Complexity
-from router.policy.words import split_words
+from router.policy.words import words_of
 
 _Many = TypeVar("_Many", bound=Sized)
 
@@ -37,7 +37,7 @@ def _skill(text: str) -> str:
 
 
 def _phrase(text: str) -> str:
-    if not split_words(text):
+    if not words_of(text).strip():
         raise ValueError(f"'{text}' holds no word")
     return text
 

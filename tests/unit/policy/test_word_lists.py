@@ -39,6 +39,20 @@ def test_only_the_beginning_of_a_very_long_text_is_read():
     assert WordList.of(["refund"]).first_in(as_words("", "x " * 5_000 + "refund")) is None
 
 
+@pytest.mark.parametrize(
+    ("subject", "text", "words"),
+    [
+        ("Order 7", "Where -- is it?!   NOW...", " order 7 where is it now "),
+        ("Größe", "Zu klein…   bitte TAUSCHEN", " grösse zu klein bitte tauschen "),
+        ("", "?!", " "),
+        ("", "…", " "),
+        ("", "", " "),
+    ],
+)
+def test_words_have_a_single_space_around_them(subject: str, text: str, words: str):
+    assert as_words(subject, text) == words
+
+
 @given(st.text(), st.text())
 def test_any_text_can_be_searched_for_its_own_words(subject: str, text: str):
     words = as_words(subject, text)
