@@ -11,7 +11,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from channels import handles, strict_json
 from channels.errors import Malformed
-from channels.message import Attachment, Channel, Handle, HandleKind, InboundMessage, MessageKey, Parsed, ThreadHints
+from channels.message import (
+    NO_HINTS,
+    Attachment,
+    Channel,
+    Handle,
+    HandleKind,
+    InboundMessage,
+    MessageKey,
+    Parsed,
+    ThreadHints,
+)
 from channels.refusal import LANGUAGE, MEDIA_TYPE, PROVIDER, WEB_ADDRESS, malformed
 from channels.text import CONTROL, MAX_TEXT, from_html, one_line, sanitised
 
@@ -214,7 +224,7 @@ def _handle(given: CanonicalHandle, path: str, model: MessageV1) -> Handle:
 
 def _thread(given: CanonicalThread | None) -> ThreadHints:
     if given is None:
-        return ThreadHints()
+        return NO_HINTS
     return ThreadHints(
         key=given.key or None,
         in_reply_to=given.in_reply_to or None,

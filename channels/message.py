@@ -1,7 +1,8 @@
 """The words every channel shares: messages, handles, attachments, thread hints. Leaves parsing to each provider.
 
-What every message holds has no slots: pickle takes three times as long for a frozen class that has, and messages cross
-processes.
+What crosses processes with every message is a named tuple: it is made three times as fast as a frozen dataclass, and is
+pickled and read back faster. A handle, which the API shows by its fields, is a dataclass, but without slots: pickle
+takes three times as long for a frozen one that has.
 """
 
 import hashlib
@@ -74,8 +75,7 @@ class Attachment:
     content: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ThreadHints:
+class ThreadHints(NamedTuple):
     """What a provider says about where a message belongs.
 
     `key` is a provider's thread or session id. `in_reply_to` and `references` are Message-IDs without angle brackets
@@ -89,8 +89,11 @@ class ThreadHints:
     tokens: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class InboundMessage:
+NO_HINTS = ThreadHints()
+"""Most messages have none, and what they share is pickled once for all."""
+
+
+class InboundMessage(NamedTuple):
     """What a customer wrote, in the one shape that every provider's payload is brought into.
 
     `external_id` is the provider's id of the message, or `sha256:…` of the raw bytes when it gave none. `also` are
@@ -110,11 +113,11 @@ class InboundMessage:
     subject: str | None = None
     text: str = ""
     html: str | None = None
-    thread: ThreadHints = ThreadHints()
+    thread: ThreadHints = NO_HINTS
     attachments: tuple[Attachment, ...] = ()
     language: str | None = None
     automatic: Automatic | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = {}
 
     @property
     def key(self) -> "MessageKey":
@@ -124,10 +127,8 @@ class InboundMessage:
     @property
     def fingerprint(self) -> bytes:
         """SHA-256 of what the customer said: tells a repeated delivery from another message under the same key."""
-        digest = hashlib.sha256()
-        for part in (self.sender.key, self.subject or "", self.text, self.html or ""):
-            digest.update(part.encode())
-            digest.update(b"\x00")
+        said = (self.sender.key, self.subject or "", self.text, self.html or "", "")
+        digest = hashlib.sha256("\x00".join(said).encode())
         for attachment in self.attachments:
             digest.update(f"{attachment.name}\x00{attachment.size}\x00{attachment.url or ''}".encode())
             digest.update(hashlib.sha256(attachment.content or b"").digest())

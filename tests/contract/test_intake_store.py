@@ -225,7 +225,7 @@ async def test_a_key_that_another_transaction_has_recorded_is_a_race(store: Inta
     message = a_message()
     await take(store, message)
     with pytest.raises(Raced):
-        await take_blindly(store, replace(message, sender=an_email("bob@example.com")))
+        await take_blindly(store, message._replace(sender=an_email("bob@example.com")))
 
 
 async def test_handles_vouched_for_later_are_verified_from_then_on(store: IntakeStore):

@@ -52,7 +52,7 @@ def _messages(draw: st.DrawFn, people: Sequence[str]) -> InboundMessage:
 
 def without_what_leads_elsewhere(message: InboundMessage) -> InboundMessage:
     """The message without tokens and quoted numbers, which may lead to anybody's conversation."""
-    return replace(message, subject=None, thread=replace(message.thread, tokens=()))
+    return message._replace(subject=None, thread=message.thread._replace(tokens=()))
 
 
 def picture(store: MemoryIntake) -> object:

@@ -1,7 +1,6 @@
 """What holds for every sequence of messages, however it is cut, shuffled and repeated."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -103,4 +102,4 @@ def later(messages: Sequence[InboundMessage]) -> list[InboundMessage]:
 
 
 def rename(message: InboundMessage, external_id: str) -> InboundMessage:
-    return replace(message, external_id=external_id, thread=replace(message.thread, message_id=external_id))
+    return message._replace(external_id=external_id, thread=message.thread._replace(message_id=external_id))

@@ -65,7 +65,7 @@ def test_a_mail_in_no_thread_is_a_ticket_of_its_own():
 def test_a_canonical_mail_answers_the_id_of_another():
     def canonical(external_id: str, **fields: object) -> InboundMessage:
         message = a_message(external_id=external_id, **fields)
-        return replace(message, thread=replace(message.thread, message_id=None))
+        return message._replace(thread=message.thread._replace(message_id=None))
 
     one, two = canonical("<a@mail.example>"), canonical("b@mail.example", in_reply_to="a@mail.example")
     three = canonical("c@mail.example", in_reply_to="b@mail.example")
@@ -90,7 +90,7 @@ def test_two_strangers_in_one_mail_thread_have_a_ticket_each_in_either_order(ord
 
 def test_who_was_copied_answers_in_the_thread():
     bob = an_email("bob@example.com")
-    assert outcomes(replace(MAIL, recipients=(bob,)), reply(sender=bob)) == [Outcome.QUEUED, Outcome.CONTINUED]
+    assert outcomes(MAIL._replace(recipients=(bob,)), reply(sender=bob)) == [Outcome.QUEUED, Outcome.CONTINUED]
 
 
 def test_an_outsider_who_quotes_a_number_begins_a_ticket():
@@ -300,7 +300,7 @@ def test_the_same_message_again_changes_nothing():
 
 
 def test_another_message_under_the_same_id_is_kept_and_does_not_replace_the_first():
-    forged = replace(MAIL, text="Forget about my parcel")
+    forged = MAIL._replace(text="Forget about my parcel")
     store = take_in([MAIL, forged])
     [kept] = store.unprocessable
     assert (kept.reason, kept.key) == ("key_conflict", MAIL.key)

@@ -1,7 +1,6 @@
 """Batches of deliveries: a bad one never holds up a good one, outages are waited out, suspects are cornered."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -15,7 +14,7 @@ from router.metrics import Metrics
 from router.policy.model import Policy
 from tests.fakes import MemoryIntake, MemoryTransaction
 from tests.intake import POLICY, a_receiver
-from tests.messages import Mailroom, a_message
+from tests.messages import Mailroom, a_message, an_email
 
 ROOM = Mailroom()
 
@@ -150,7 +149,7 @@ async def test_a_message_that_no_decision_survives_is_found_by_halving_and_kept(
         def blocks(self, address: str) -> bool:
             return 1 / (address != "treason@example.com") > 1
 
-    offender = ROOM.deliver(replace(a_message(), sender=replace(a_message().sender, value="treason@example.com")))
+    offender = ROOM.deliver(a_message(an_email("treason@example.com")))
     batch = [*deliveries(3), offender, *deliveries(2)]
     policy: Policy = Treacherous()  # type: ignore[assignment]
     store = await settle(MemoryIntake(), batch, policy=lambda: policy)
