@@ -1,4 +1,4 @@
-"""What a batch came to, as the arguments of the statement `record`: rows as JSON for each table, long texts beside."""
+"""What a batch came to, as the JSON rows that the statement `record` takes: one document for each table."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -22,15 +22,13 @@ Row = dict[str, Any]
 
 def arguments(changes: Changes, group_ids: Mapping[Requirement, int]) -> Iterator[object]:
     """Yield the arguments of `record`, in its order; `group_ids` has the group of every ticket's requirement."""
-    messages, payloads = changes.messages, list(_payloads(changes.messages))
+    payloads = list(_payloads(changes.messages))
     yield changes.now
     yield _json(map(_customer, changes.customers.values()))
     yield _json(map(_handle, changes.handles))
     yield _json(_ticket(ticket, group_ids[requirement(ticket)]) for ticket in changes.tickets.values())
     yield _json(map(_conversation, changes.conversations.values()))
-    yield _json(_message(stored, changes.now) for stored in messages)
-    yield [stored.message.text for stored in messages]
-    yield [stored.message.html for stored in messages]
+    yield _json(_message(stored, changes.now) for stored in changes.messages)
     yield _json(row for row, _ in payloads)
     yield [body for _, body in payloads]
     yield _json(_reference(*reference) for reference in changes.references)
@@ -135,6 +133,8 @@ def _message(stored: StoredMessage, now: datetime) -> Row:
         "external_id": message.external_id,
         "author": message.sender.key,
         "subject": message.subject,
+        "text": message.text,
+        "html": message.html,
         "attachments": [
             {"name": file.name, "content_type": file.content_type, "size": file.size, "url": file.url}
             for file in message.attachments
@@ -149,9 +149,9 @@ def _message(stored: StoredMessage, now: datetime) -> Row:
 def _payloads(messages: Iterable[StoredMessage]) -> Iterator[tuple[Row, bytes]]:
     """The raw bytes of each delivery that holds more than its messages' rows, with the ids of these messages."""
     more = filter(_came_with_more, messages)
-    for delivery, together in groupby(more, key=attrgetter("delivery")):
+    for position, (delivery, together) in enumerate(groupby(more, key=attrgetter("delivery")), start=1):
         ids = [stored.id for stored in together]
-        yield {"message_ids": ids, "format": delivery.format}, delivery.body
+        yield {"position": position, "message_ids": ids, "format": delivery.format}, delivery.body
 
 
 def _came_with_more(stored: StoredMessage) -> bool:
