@@ -88,7 +88,8 @@ class Database:
     @asynccontextmanager
     async def _connection(self, flow: str) -> AsyncIterator[Connection]:
         with translated(), self._metrics.database.labels(flow).time():
-            connection = await self._pool.acquire(timeout=ACQUIRE_S)
+            async with asyncio.timeout(ACQUIRE_S):  # asyncpg's own timeout takes a task
+                connection = await self._pool.acquire()
             try:
                 yield connection
             except asyncpg.ReadOnlySQLTransactionError:
@@ -104,7 +105,7 @@ def _begin(read_only: bool, locks: Sequence[int]) -> str:
     if not locks:
         return begin
     keys = ",".join(map(str, locks))
-    return f"{begin}; select pg_advisory_xact_lock(key) from unnest('{{{keys}}}'::bigint[]) as key"  # noqa: S608
+    return f"{begin}; select pg_advisory_xact_lock(unnest('{{{keys}}}'::bigint[]))"
 
 
 @asynccontextmanager

@@ -2,24 +2,25 @@
 -- The customers that handles, tokens, mail threads, references and quoted ticket numbers lead to, merged ones resolved, in
 -- id order; and the conversations that led to them, not locked yet.
 -- Arrays and subqueries of one row instead of joins: a plan made while the tables were empty still uses the indexes.
+-- `union all`: an index is asked once for an id that comes twice, and to tell them apart would take a hash table.
 with found as materialized (
   select id
   from conversation
   where id = any ($2::bigint[])
-  union
+  union all
   select (
     select conversation.id
     from conversation
     where conversation.account = thread.account and conversation.thread_key = thread.root
       and conversation.channel = 'email')
   from unnest($3::text[], $4::text[]) as thread (account, root)
-  union
+  union all
   select (
     select reference.conversation_id
     from mail_reference as reference
     where reference.account = wanted.account and reference.message_id = wanted.message_id)
   from unnest($5::text[], $6::text[]) as wanted (account, message_id)
-  union
+  union all
   select conversation.id
   from conversation
   where ticket_id = any ($7::bigint[])
@@ -31,7 +32,7 @@ customers as materialized (
     select (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id)
     from handle
     where handle.key = any ($1::text[])
-    union
+    union all
     select (
       select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = conversation.customer_id)
     from conversation
@@ -64,7 +65,7 @@ with conversations as materialized (
   where id = any (array(
     select found.id
     from unnest($1::bigint[]) as found (id)
-    union
+    union all
     select ours.id
     from conversation as ours
     where ours.customer_id = any ($2::bigint[]) and ours.is_open and ours.channel <> 'email'
@@ -81,7 +82,7 @@ tickets as materialized (
   where id = any (array(
     select conversations.ticket_id
     from conversations
-    union
+    union all
     select latest.id
     from unnest($2::bigint[]) as wanted (customer_id)
     cross join lateral (
