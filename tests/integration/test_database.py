@@ -95,6 +95,17 @@ async def test_transaction_cancelled_while_it_waits_for_a_lock_leaves_none_behin
     assert waiting.cancelled()
 
 
+async def test_who_finds_no_connection_free_is_told_in_time_and_loses_none(
+    admin: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("router.postgres.database.ACQUIRE_S", 0.05)
+    async with asyncio.timeout(10):
+        async with admin.transaction("test"):
+            with pytest.raises(StoreUnavailable):
+                await begin(admin, [])
+        await begin(admin, [])
+
+
 async def test_failed_transaction_leaves_nothing_behind(database: Database):
     with suppress(ZeroDivisionError):
         async with database.transaction("test", locks=[7]) as connection:
