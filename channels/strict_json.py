@@ -15,8 +15,17 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 
-def load(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+def load(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in `raw`; raise `Malformed` where RFC 8259 or the limits forbid it."""
+    value = decode(raw)
+    # Strict UTF-8 and strict JSON let neither NUL nor a surrogate through, except as an escape.
+    if b"\\u" in raw:
+        check_storable(value)
+    return value
+
+
+def decode(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+    """The same, but what of it is to be stored is left to `check_storable`, part by part."""
     if len(raw) > max_bytes:
         raise Malformed("body", f"is larger than {max_bytes // 1024} KiB: send attachments by url")
     _check_depth(raw)
@@ -32,10 +41,18 @@ def load(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
         raise Malformed("body", "holds a number with too many digits") from exc
     if not isinstance(value, dict):
         raise Malformed("body", "must be a JSON object")
-    # Strict UTF-8 and strict JSON let neither NUL nor a surrogate through, except as an escape.
-    if b"\\u" in raw:
-        _check_storable(value, "")
     return value
+
+
+def check_storable(value: object, path: str = "") -> None:
+    """Raise `Malformed` where a text in `value` holds what cannot be stored; `path` leads to `value`."""
+    if isinstance(value, str):
+        if UNSTORABLE.search(value):
+            raise Malformed(path, "holds a NUL or half of a surrogate pair: remove it")
+        return
+    for key, inner in _members(value):
+        check_storable(str(key), path or "body")
+        check_storable(inner, f"{path}.{key}" if path else str(key))
 
 
 def _check_depth(raw: bytes) -> None:
@@ -46,16 +63,6 @@ def _check_depth(raw: bytes) -> None:
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             raise Malformed("body", f"is nested deeper than {MAX_DEPTH} levels")
-
-
-def _check_storable(value: object, path: str) -> None:
-    if isinstance(value, str):
-        if UNSTORABLE.search(value):
-            raise Malformed(path, "holds a NUL or half of a surrogate pair: remove it")
-        return
-    for key, inner in _members(value):
-        _check_storable(str(key), path or "body")
-        _check_storable(inner, f"{path}.{key}" if path else str(key))
 
 
 def _members(value: object) -> Iterable[tuple[object, object]]:

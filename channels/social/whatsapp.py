@@ -24,7 +24,7 @@ from channels.message import (
     Parsed,
     ThreadHints,
 )
-from channels.text import CONTROL, MAX_TEXT, one_line
+from channels.text import CONTROL, MAX_TEXT, one_line, storable
 
 PROVIDER = "whatsapp"
 MEDIA_KINDS = ("image", "document", "audio", "video", "sticker")
@@ -61,7 +61,7 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
 
     An entry, change or message that cannot be read becomes a `MalformedPart` and leaves its siblings alone.
     """
-    payload = strict_json.load(raw, MAX_BYTES)
+    payload = strict_json.decode(raw, MAX_BYTES)
     if payload.get("object") != "whatsapp_business_account":
         raise Malformed("object", "must be whatsapp_business_account")
     changes, bad_entries = _read(_parts({}, payload, "entry"), _changes, account)
@@ -132,7 +132,7 @@ def _key(part: _Part, account: str | None) -> MessageKey | None:
 
 
 def _message(part: _Part, account: str | None) -> InboundMessage:
-    content = _object(part.content, "message")
+    content = _content(part, "message")
     kind = _text(content, "type") or "unsupported"
     sender = _sender(part.value, content)
     return InboundMessage(
@@ -151,6 +151,12 @@ def _message(part: _Part, account: str | None) -> InboundMessage:
     )
 
 
+def _content(part: _Part, name: str) -> Json:
+    content = _object(part.content, name)
+    strict_json.check_storable(content)
+    return content
+
+
 def _answered(content: Json) -> str | None:
     context = content.get("context")
     answered = _text(context, "id") if isinstance(context, dict) else None
@@ -158,7 +164,7 @@ def _answered(content: Json) -> str | None:
 
 
 def _status(part: _Part, account: str | None) -> DeliveryStatus:
-    content = _object(part.content, "status")
+    content = _content(part, "status")
     errors = content.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     return DeliveryStatus(
@@ -175,6 +181,7 @@ def _account(value: Json, account: str | None) -> str:
     ours = _text(metadata, "phone_number_id") if isinstance(metadata, dict) else None
     if not (ours or account):
         raise Malformed("metadata.phone_number_id", "is missing, and the delivery names no account")
+    strict_json.check_storable(ours, "metadata.phone_number_id")
     return handles.account((ours or account or "")[:255])
 
 
@@ -210,7 +217,7 @@ def _profile_name(value: Json, ids: set[str | None]) -> str | None:
         if isinstance(contact, dict) and ({_text(contact, "wa_id"), _text(contact, "user_id")} & ids):
             profile = contact.get("profile")
             name = _text(profile, "name") if isinstance(profile, dict) else None
-            return name[:255] if name else None
+            return storable(name)[:255] if name else None
     return None
 
 

@@ -195,6 +195,28 @@ def test_a_broken_entry_costs_no_message_of_another():
     assert len(parsed.messages) == 1
 
 
+@pytest.mark.parametrize("character", ["\x00", "\ud83d"])
+def test_what_cannot_be_stored_costs_no_message_but_its_own(character: str):
+    bad = saying(id="wamid.2", text={"body": f"a{character}b"})
+    parsed = formats.parse("social.whatsapp", webhook(saying(), bad, {"field": "other", "value": character}), None)
+    assert [message.external_id for message in parsed.messages] == ["wamid.1"]
+    [part] = parsed.malformed
+    assert (part.field, part.key) == (
+        "entry.0.changes.1.value.messages.0.text.body",
+        MessageKey("social", "2001", "wamid.2"),
+    )
+    assert part.problem == "holds a NUL or half of a surrogate pair: remove it"
+
+
+def test_what_cannot_be_stored_of_a_profile_is_mended_and_of_an_account_refused():
+    change = saying()
+    change["value"] |= {"contacts": [{"wa_id": "4915112345678", "profile": {"name": "Ada\ud83d\x00"}}]}
+    assert one("social.whatsapp", webhook(change)).sender.name == "Ada\ufffd"
+    change["value"] |= {"metadata": {"phone_number_id": "20\x0001"}}
+    [part] = formats.parse("social.whatsapp", webhook(change), None).malformed
+    assert (part.field, part.key) == ("entry.0.changes.0.value.messages.0.metadata.phone_number_id", None)
+
+
 def test_a_reaction_is_no_message():
     reaction = saying(type="reaction", reaction={"message_id": "wamid.X", "emoji": "👍"})
     parsed = formats.parse("social.whatsapp", webhook(reaction), None)
