@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from channels.message import Automatic, InboundMessage
+from channels.message import Automatic, HandleKind, InboundMessage
 from router.decide.classify import classify
 from router.decide.identify import identify
 from router.decide.route import route
@@ -54,7 +54,7 @@ def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
     identity = identify(message, world.handles)
     found = world.candidates(message, arrival.tokened, identity.customer_id)
     thread = find_thread(message, identity.customer_id, found, policy.threading, world.now)
-    if message.automatic or policy.is_own(message.sender.value):
+    if message.automatic or _is_ours(message, policy):
         return _set_aside(arrival, thread, Outcome.HELD, policy, world)
     known = world.customer(identity.customer_id) if identity.customer_id else None
     if policy.blocks(message.sender.value) or (known and known.is_blocked):
@@ -75,6 +75,14 @@ def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
             return _reopen(matter, ticket, policy, world)
         case _:
             return _begin(matter, policy, world)
+
+
+def _is_ours(message: InboundMessage, policy: Policy) -> bool:
+    """Tell whether one of our own addresses wrote it: one that the policy names, or the account itself."""
+    sender = message.sender
+    # A user's id may be the same as the name of an account by chance: it is no address.
+    is_account = sender.value == message.account and sender.kind is not HandleKind.USER
+    return is_account or policy.is_own(sender.value)
 
 
 class _Matter(NamedTuple):

@@ -51,6 +51,18 @@ def test_an_answer_continues_its_ticket_which_keeps_its_place():
     assert after.last_customer_at > before.last_customer_at
 
 
+@pytest.mark.parametrize(
+    ("sender", "channel", "account", "outcome"),
+    [
+        (an_email("s@acme.example"), Channel.EMAIL, "s@acme.example", Outcome.HELD),
+        (a_phone("+4930555000"), Channel.SMS, "+4930555000", Outcome.HELD),
+        (a_user("acme"), Channel.CHAT, "acme", Outcome.QUEUED),
+    ],
+)
+def test_what_an_account_writes_to_itself_is_ours(sender: Handle, channel: Channel, account: str, outcome: Outcome):
+    assert outcomes(a_message(sender, channel=channel, account=account)) == [outcome]
+
+
 def test_answers_go_where_the_mail_wants_them_and_the_sender_stays_the_customer():
     store = take_in([a_message(an_email("form@shop.example"), reply_to=an_email("jo@home.example"))])
     [conversation] = store.conversations.values()
