@@ -23,7 +23,7 @@ from channels.message import (
     ThreadHints,
 )
 from channels.refusal import LANGUAGE, MEDIA_TYPE, PROVIDER, WEB_ADDRESS, malformed
-from channels.text import CONTROL, MAX_TEXT, from_html, one_line, sanitised
+from channels.text import CONTROL, MAX_SUBJECT, MAX_TEXT, from_html, one_line, sanitised
 
 MAX_INLINE = 256 * 1024
 """Bytes of an attachment that may travel inside the message."""
@@ -126,7 +126,10 @@ class CanonicalAttachment(Strict):
 class MessageV1(Strict):
     """One message of a customer, in Frontdesk's canonical form."""
 
-    id: MessageId = Field(description="The provider's id of the message. The same id is the same message.")
+    id: MessageId = Field(
+        description="The provider's id of the message, without white space; angle brackets around it are taken off."
+        " The same id is the same message."
+    )
     channel: Channel = Field(description="How the customer reached us.")
     provider: str = Field(pattern=PROVIDER, description="Who carries the channel; also the scope of `user` ids.")
     account: Annotated[Short, AfterValidator(_without_control)] = Field(
@@ -138,7 +141,7 @@ class MessageV1(Strict):
     )
     to: list[CanonicalHandle] = Field(default_factory=list, max_length=500, description="Who it was sent to.")
     sent_at: Instant = Field(description="When it was written: RFC 3339 with a zone.")
-    subject: str | None = Field(None, max_length=2000, description="Subject line, where the channel has one.")
+    subject: str | None = Field(None, max_length=MAX_SUBJECT, description="Subject line, where the channel has one.")
     text: str | None = Field(None, max_length=MAX_TEXT, description="What is new in the message, as plain text.")
     html: str | None = Field(
         None,

@@ -10,6 +10,9 @@ from inscriptis.model.config import ParserConfig
 MAX_TEXT = 256 * 1024
 """The most characters of text, and of HTML, that one message may carry."""
 
+MAX_SUBJECT = 2000
+"""The most characters of a subject line."""
+
 MAX_HTML_DEPTH = 1_000
 """Elements inside each other; both the sanitiser and the text extraction are quadratic beyond some thousands."""
 

@@ -17,6 +17,7 @@ from channels.email.limits import check_limits, mended
 from channels.email.reply import new_text
 from channels.errors import Malformed
 from channels.message import Channel, Handle, InboundMessage, Parsed, ThreadHints
+from channels.text import MAX_SUBJECT
 
 PROVIDER = "email"
 MAX_REFERENCES = 100
@@ -60,7 +61,7 @@ def _message(message: Message, headers: Headers, raw: bytes, account: str | None
         reply_to=_reply_to(headers, sender, ours),
         recipients=recipients,
         sent_at=headers.instant("Date"),
-        subject=headers.text("Subject"),
+        subject=(headers.text("Subject") or "")[:MAX_SUBJECT] or None,
         text=new_text(content.text, answers=_answers(headers)),
         html=content.html,
         thread=_thread(message, headers),

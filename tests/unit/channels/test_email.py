@@ -36,6 +36,10 @@ def test_the_fields_of_a_plain_mail():
     assert (message.subject, message.text) == ("Invoice", "My invoice is wrong.")
 
 
+def test_a_subject_longer_than_other_channels_may_have_is_cut():
+    assert read(HEADER.replace(b"Invoice", b"x" * 12_389) + b"\r\nHi").subject == "x" * 2000
+
+
 @pytest.mark.parametrize(
     ("line", "reply_to"),
     [
