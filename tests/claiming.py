@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
+from router.domain.agent import TokenId
 from router.flow.claims import Claims
 from router.metrics import Metrics
 from router.policy.model import Policy
@@ -44,10 +45,10 @@ async def until_rounds(store: FakeClaims, count: int) -> None:
             await asyncio.sleep(0)
 
 
-async def parked(claims: Claims, store: FakeClaims, agent_id: int) -> asyncio.Task:
+async def parked(claims: Claims, store: FakeClaims, agent_id: int, token_id: TokenId | None = None) -> asyncio.Task:
     """Ask, and return once a round has found nothing."""
     rounds = len(store.rounds)
-    asking = asyncio.create_task(claims.next(agent_id, LONG))
+    asking = asyncio.create_task(claims.next(agent_id, LONG, token_id))
     await until_rounds(store, rounds + 1)
     await until_idle()
     assert not asking.done()

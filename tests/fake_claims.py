@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from router.decide.offer import Asking, Head, Match
-from router.domain.agent import Agent, Lease, Status
+from router.domain.agent import Agent, Lease, Status, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.errors import StoreUnavailable
@@ -42,6 +42,8 @@ class FakeClaims:
     agents: dict[AgentId, Agent] = field(default_factory=dict)
     limits: dict[AgentId, int] = field(default_factory=dict)
     withheld: dict[AgentId, str] = field(default_factory=dict)
+    ended: set[TokenId] = field(default_factory=set)
+    tokens: int = 0
     tickets: dict[TicketId, WaitingTicket] = field(default_factory=dict)
     requirements: list[Requirement] = field(default_factory=list)
     locks: dict[AgentId, asyncio.Lock] = field(default_factory=dict)
@@ -91,6 +93,16 @@ class FakeClaims:
     async def drain(self, agent_id: AgentId) -> None:
         self.withheld[agent_id] = "draining"
 
+    async def token(self, agent_id: AgentId, *, ends_in: timedelta | None = None) -> TokenId:
+        assert agent_id in self.agents
+        self.tokens += 1
+        if ends_in is not None and ends_in <= timedelta(0):
+            self.ended.add(TokenId(self.tokens))
+        return TokenId(self.tokens)
+
+    async def revoke(self, token_id: TokenId) -> None:
+        self.ended.add(token_id)
+
     async def see(self, ticket_id: TicketId) -> None:
         self.tickets[ticket_id].is_seen = True
 
@@ -123,11 +135,12 @@ class FakeRound:
         self.agents = agents
         self.taken: list[Match] = []
 
-    async def roll(self, default: Capacity) -> Roll:
+    async def roll(self, default: Capacity, shown: Collection[TokenId]) -> Roll:
         held = [ticket for ticket in self.store.tickets.values() if ticket.held_by in self.agents]
         unseen = {ticket.held_by: assignment(ticket) for ticket in reversed(held) if not ticket.is_seen}
         others = [agent_id for agent_id in self.agents if agent_id not in unseen]
         return Roll(
+            ended=self.store.ended.intersection(shown),
             unseen=list(unseen.values()),
             withheld={
                 agent_id: self.store.withheld[agent_id] for agent_id in others if agent_id in self.store.withheld

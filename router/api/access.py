@@ -8,6 +8,7 @@ from aiohttp import web
 from router.api.errors import Problem
 from router.domain.agent import Principal, Role
 from router.domain.customer import AgentId
+from router.domain.errors import TokenEnded
 
 PERSONS = frozenset({Role.AGENT, Role.LEAD})
 READERS = PERSONS | {Role.ADMIN}
@@ -47,17 +48,12 @@ async def admit(request: web.Request, principals: Principals, roles: Collection[
     """Return who asks; answer 401 if the token is missing or not valid, 403 if its role is not one of `roles`."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != _SCHEME or not secret.strip():
-        raise _unauthorized("Send a token as `Authorization: Bearer …`.", "Bearer")
+        detail = "Send a token as `Authorization: Bearer …`."
+        raise Problem(401, "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
     principal = await principals.principal_of(secret.strip())
     if principal is None:
-        raise _unauthorized(
-            "The token is unknown, expired or revoked: ask for a new one.", 'Bearer error="invalid_token"'
-        )
+        raise TokenEnded
     if principal.role not in roles:
         wanted = ", ".join(sorted(roles))
         raise Problem(403, "Wrong role", f"A token of role {principal.role} cannot do this: it takes one of {wanted}.")
     return principal
-
-
-def _unauthorized(detail: str, challenge: str) -> Problem:
-    return Problem(401, "Unauthorized", detail, headers={"WWW-Authenticate": challenge})

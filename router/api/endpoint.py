@@ -74,8 +74,7 @@ class Endpoint:
     """One method on one path. No `roles` means that anybody may ask, without a token.
 
     `raw_model` documents a body that the handler takes as `raw` and reads itself. What a handler has begun is done even
-    if the client goes away meanwhile, unless it `ends_with_client`. Where the handler may wait for long, the endpoint
-    `admits_twice`: a token that was revoked meanwhile gets no answer.
+    if the client goes away meanwhile, unless it `ends_with_client`.
     """
 
     method: str
@@ -86,7 +85,6 @@ class Endpoint:
     roles: Collection[Role] = frozenset()
     raw_model: type[BaseModel] | None = None
     ends_with_client: bool = False
-    admits_twice: bool = False
 
     def takes(self) -> Mapping[str, Any]:
         """What the handler takes from a request, with the type of each part."""
@@ -108,8 +106,6 @@ class Endpoint:
                 if part not in given:
                     given[part] = await _READ[part](request, kind)
             answer = await self.handle(**{part: given[part] for part in takes})
-            if self.admits_twice:
-                await admit(request, principals, self.roles)
             return await answer.respond(request)
 
         return serve

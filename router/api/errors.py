@@ -11,6 +11,7 @@ from router.domain import errors
 
 CONTENT_TYPE = "application/problem+json"
 TRY_AGAIN = {"Retry-After": "1"}
+ASK_ANEW = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 class Problem(Exception):
@@ -58,11 +59,14 @@ class ProblemDetails:
 _OURS: tuple[tuple[type[errors.FrontdeskError], int, str], ...] = (
     (errors.NotFound, 404, "Not found"),
     (errors.Conflict, 409, "Conflict"),
+    (errors.TokenEnded, 401, "Unauthorized"),
     (errors.Refused, 403, "Refused"),
     (errors.DataError, 422, "Not storable"),
     (errors.Raced, 503, "Unavailable"),
     (errors.Unavailable, 503, "Unavailable"),
 )
+
+_HEADERS: Mapping[int, Mapping[str, str]] = {401: ASK_ANEW, 503: TRY_AGAIN}
 
 _SENTENCES = {
     404: "There is nothing under this path: see /openapi.json for what there is.",
@@ -92,8 +96,7 @@ def problem_of(error: Exception) -> Problem | None:
 def _from_table(error: errors.FrontdeskError) -> Problem | None:
     for kind, status, title in _OURS:
         if isinstance(error, kind):
-            headers = TRY_AGAIN if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-            return Problem(status, title, _sentence(str(error)), headers=headers)
+            return Problem(status, title, _sentence(str(error)), headers=_HEADERS.get(status))
     return None
 
 

@@ -39,7 +39,6 @@ class Me:
                 handle=self.next,
                 roles=PERSONS,
                 ends_with_client=True,
-                admits_twice=True,
                 answers={
                     200: PossibleAnswer("It is yours, under the lease in `ETag`.", TicketPage),
                     204: PossibleAnswer("Nothing came within the wait."),
@@ -59,7 +58,7 @@ class Me:
         assert who.agent, "the endpoint is for persons"
         await self._myself.check_may_be_given(who.agent)
         with self._presences.staying(who.agent.id):
-            assigned = await self._claims.next(who.agent.id, timedelta(seconds=query.wait))
+            assigned = await self._claims.next(who.agent.id, timedelta(seconds=query.wait), who.token_id)
         page = await self._reading.ticket(Viewer.of(who), assigned.lease.ticket_id) if assigned else None
         # the ticket may have left the agent between the claim and the reading
         return ticket_answer(page) if page and page.lease else Answer(status=204)

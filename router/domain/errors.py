@@ -20,6 +20,10 @@ class Refused(FrontdeskError):
     """The policy, a missing right or another team's ownership forbids it."""
 
 
+class TokenEnded(FrontdeskError):
+    """The token is unknown, expired or revoked: ask for a new one."""
+
+
 class Invalid(FrontdeskError):
     """The request names something that cannot be: `field` says which, the message why."""
 

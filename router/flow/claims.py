@@ -6,7 +6,7 @@ to `decide.offer`.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,10 +14,10 @@ from functools import partial
 from typing import Protocol
 
 from router.decide.offer import Asking, Head, Match, deeper, depths, emptied, offer
-from router.domain.agent import Lease
+from router.domain.agent import Lease, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
-from router.domain.errors import FrontdeskError, Refused
+from router.domain.errors import FrontdeskError, Refused, TokenEnded
 from router.domain.ticket import TicketId
 from router.metrics import Metrics
 from router.policy.model import Policy, QueueMode
@@ -43,12 +43,13 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roll:
-    """How each of a round's agents stands.
+    """How each of a round's agents stands, and which of the tokens shown have `ended`.
 
     `unseen` are the tickets assigned and never seen (the oldest of each agent), `withheld` says why an agent is given
     nothing new: the declared status, `draining` or `retired`. Everybody else is `asking`, in order of arrival.
     """
 
+    ended: Set[TokenId]
     unseen: Sequence[Assignment]
     withheld: Mapping[AgentId, str]
     asking: Sequence[Asking]
@@ -66,8 +67,11 @@ class Given:
 class ClaimRound(Protocol):
     """One transaction in which nobody else gives anything to the agents it was begun for, or takes it from them."""
 
-    async def roll(self, default: Capacity) -> Roll:
-        """How the agents stand; each has the `default` capacity where nothing else is said of them."""
+    async def roll(self, default: Capacity, shown: Collection[TokenId]) -> Roll:
+        """How the agents stand, and which of the tokens `shown` have ended.
+
+        Each agent has the `default` capacity where nothing else is said of them.
+        """
 
     async def heads(
         self,
@@ -97,10 +101,10 @@ class ClaimStore(Protocol):
 
 
 class Request:
-    """An agent who waits: one future for each caller, and when the wait is over (the event loop's clock)."""
+    """An agent who waits: each caller's future and token, and when the wait is over (the event loop's clock)."""
 
     def __init__(self) -> None:
-        self.callers: set[asyncio.Future[Assignment | None]] = set()
+        self.callers: dict[asyncio.Future[Assignment | None], TokenId | None] = {}
         self.until = 0.0
 
 
@@ -140,26 +144,26 @@ class Claims:
         self._work = asyncio.Event()
         self._has_ended = False
 
-    async def next(self, agent_id: AgentId, wait: timedelta) -> Assignment | None:
+    async def next(self, agent_id: AgentId, wait: timedelta, token_id: TokenId | None = None) -> Assignment | None:
         """Return what the agent has not seen yet, or else the ticket due first, or None once `wait` is over.
 
         None may come up to a second late. Asking again is safe: until the ticket is seen, the answer is the same, and
         a caller who went away loses nothing. Two callers of one agent get one answer; the later one says how long.
         An agent without room waits like one for whom nothing is there. Raises `Refused` for an agent who is not to be
-        given anything new, and `StoreUnavailable`.
+        given anything new, `TokenEnded` within a second of the end of the token shown, and `StoreUnavailable`.
         """
         if self._has_ended:
             return None
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Assignment | None] = loop.create_future()
         request = self._requests.setdefault(agent_id, Request())
-        request.callers.add(answer)
+        request.callers[answer] = token_id
         request.until = loop.time() + wait.total_seconds()
         self._try([agent_id])
         try:
             return await answer
         finally:
-            request.callers.discard(answer)
+            del request.callers[answer]
             if not request.callers and self._requests.get(agent_id) is request:
                 del self._requests[agent_id]
 
@@ -235,14 +239,24 @@ class Claims:
     async def _round(self, begun: Round) -> Given:
         policy = self._policy()
         async with self._store.round(begun.agents) as claim_round:
-            roll = await claim_round.roll(policy.assignment.capacity)
-            asking = [agent for agent in roll.asking if not agent.is_full]
+            roll = await claim_round.roll(policy.assignment.capacity, self._shown(begun.agents))
+            asking = [agent for agent in roll.asking if not agent.is_full and self._may_ask(agent.agent_id, roll.ended)]
             matches = await self._matches(claim_round, asking, policy) if asking else []
             begun.choose(matches)
             taken = await claim_round.take(matches, asked=len(asking), policy_version=policy.version) if matches else []
         winners = {assignment.agent_id for assignment in taken}
         lost = [match for match in matches if match.agent_id not in winners]
         return Given(roll=roll, taken=taken, lost=lost)
+
+    def _shown(self, agents: Collection[AgentId]) -> Collection[TokenId]:
+        """The tokens with which somebody waits for one of these agents' answers."""
+        requests = [self._requests[agent_id] for agent_id in agents if agent_id in self._requests]
+        return [token_id for request in requests for token_id in request.callers.values() if token_id]
+
+    def _may_ask(self, agent_id: AgentId, ended: Set[TokenId]) -> bool:
+        """Whether somebody still waits for the agent's answer whose token has not ended."""
+        request = self._requests.get(agent_id)
+        return request is not None and any(token_id not in ended for token_id in request.callers.values())
 
     async def _matches(self, claim_round: ClaimRound, asking: Sequence[Asking], policy: Policy) -> Sequence[Match]:
         read = partial(self._heads, claim_round, asking, policy)
@@ -268,15 +282,24 @@ class Claims:
         return [head for head in heads if head[-1] not in chosen] if chosen else heads
 
     def _settle(self, agents: Collection[AgentId], given: Given) -> None:
-        for assignment in (*given.roll.unseen, *given.taken):
-            self._answer(assignment.agent_id, assignment)
         for agent_id, standing in given.roll.withheld.items():
             self._fail([agent_id], _refusal(standing))
+        self._dismiss(agents, given.roll.ended)
+        for assignment in (*given.roll.unseen, *given.taken):
+            self._answer(assignment.agent_id, assignment)
         losers = {match.agent_id for match in given.lost}
         self._lost.update(match.ticket_id for match in given.lost)
         self._try(losers)
         self._end_waits(set(agents) - losers)
         self._observe(given.taken)
+
+    def _dismiss(self, agents: Collection[AgentId], ended: Set[TokenId]) -> None:
+        """Turn away whoever waits with a token that has ended; the agent's other callers wait on."""
+        for agent_id in agents if ended else ():
+            request = self._requests.get(agent_id, Request())
+            for answer, token_id in request.callers.items():
+                if token_id in ended and not answer.done():
+                    answer.set_exception(TokenEnded())
 
     def _end_waits(self, agents: Collection[AgentId]) -> None:
         now = asyncio.get_running_loop().time()

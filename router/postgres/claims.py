@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from router.decide.offer import Asking, Head, Match
-from router.domain.agent import Lease
+from router.domain.agent import Lease, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
@@ -43,12 +43,14 @@ class PostgresRound:
         self._connection = connection
         self._agents = agents
 
-    async def roll(self, default: Capacity) -> Roll:
-        rows = {row["agent_id"]: row for row in await self._connection.fetch(SQL["roll"], _array(self._agents))}
+    async def roll(self, default: Capacity, shown: Collection[TokenId]) -> Roll:
+        read = await self._connection.fetch(SQL["roll"], _array(self._agents), _array(shown))
+        rows = {row["agent_id"]: row for row in read}
         found = [rows[agent_id] for agent_id in self._agents if agent_id in rows]
         others = [row for row in found if row["unseen"] is None]
         capacity_of = _capacities(default)
         return Roll(
+            ended=frozenset(token_id for row in read[:1] for token_id in row["ended"]),
             unseen=[_assignment(json.loads(row["unseen"])) for row in found if row["unseen"] is not None],
             withheld={row["agent_id"]: row["withheld"] for row in others if row["withheld"]},
             asking=[

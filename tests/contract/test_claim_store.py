@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.decide.offer import Head, Match, depths, offer
-from router.domain.agent import Lease, Status
+from router.domain.agent import Lease, Role, Status, TokenId
 from router.domain.customer import AgentId
 from router.domain.ticket import Requirement, TicketId
 from router.flow.claims import Assignment, ClaimRound, ClaimStore, Roll
@@ -28,6 +28,11 @@ DECLARE = """
     insert into presence (agent_id, status, since, seen_at, idle_since)
     values ($1, $2, now(), now(), now())
     on conflict (agent_id) do update set status = excluded.status"""
+TOKEN = """
+    insert into token (name, role, agent_id, hash, expires_at)
+    values (gen_random_uuid(), $1, $2, sha256(gen_random_uuid()::text::bytea), now() + $3::interval)
+    returning id"""
+REVOKE = "update token set revoked_at = now() where id = $1"
 RESERVE = "update ticket set preferred_agent_id = $2, preferred_until = now() + interval '1 hour' where id = $1"
 MOVE = "update ticket set group_id = $2, queue = $3, team = $4 where id = $1"
 
@@ -42,6 +47,10 @@ class World(ClaimStore, Protocol):
     async def declare(self, agent_id: AgentId, status: Status) -> None: ...
 
     async def drain(self, agent_id: AgentId) -> None: ...
+
+    async def token(self, agent_id: AgentId, *, ends_in: timedelta | None = ...) -> TokenId: ...
+
+    async def revoke(self, token_id: TokenId) -> None: ...
 
     async def queue(
         self, requirement: Requirement, *, due_in: timedelta = ..., reserved_for: AgentId | None = ...
@@ -72,6 +81,13 @@ class PostgresWorld(PostgresClaims):
 
     async def drain(self, agent_id: AgentId) -> None:
         await self.database.execute("test", "update agent set is_draining = true where id = $1", agent_id)
+
+    async def token(self, agent_id: AgentId, *, ends_in: timedelta | None = None) -> TokenId:
+        [row] = await self.database.fetch("test", TOKEN, Role.AGENT, agent_id, ends_in)
+        return TokenId(row["id"])
+
+    async def revoke(self, token_id: TokenId) -> None:
+        await self.database.execute("test", REVOKE, token_id)
 
     async def queue(
         self, requirement: Requirement, *, due_in: timedelta = HOUR, reserved_for: AgentId | None = None
@@ -109,8 +125,8 @@ def world(request: pytest.FixtureRequest) -> World:
     return request.getfixturevalue(request.param)
 
 
-async def roll(claim_round: ClaimRound) -> Roll:
-    return await claim_round.roll(NO_LIMIT)
+async def roll(claim_round: ClaimRound, shown: Collection[TokenId] = ()) -> Roll:
+    return await claim_round.roll(NO_LIMIT, shown)
 
 
 async def heads(
@@ -306,6 +322,18 @@ async def test_who_is_drained_is_withheld_from(world: World):
     async with world.round([ada]) as claim_round:
         found = await roll(claim_round)
     assert (found.withheld, found.asking) == ({ada: "draining"}, [])
+
+
+async def test_of_the_tokens_shown_those_that_were_revoked_or_expired_have_ended(world: World):
+    ada, grace = await world.agent(), await world.agent()
+    valid, revoked = await world.token(ada), await world.token(ada)
+    valid_for_an_hour, expired = await world.token(grace, ends_in=HOUR), await world.token(grace, ends_in=-HOUR)
+    not_shown = await world.token(grace)
+    for token_id in (revoked, not_shown):
+        await world.revoke(token_id)
+    async with world.round([ada, grace]) as claim_round:
+        found = await roll(claim_round, shown=[valid, revoked, valid_for_an_hour, expired])
+    assert found.ended == {revoked, expired}
 
 
 async def test_what_was_assigned_and_not_seen_is_answered_whatever_the_status(world: World):

@@ -1,7 +1,10 @@
 """An agent asks for the next ticket and gets it with the details on hand."""
 
+import asyncio
 from datetime import timedelta
 from urllib.parse import urlsplit
+
+import pytest
 
 from channels.message import Handle, HandleKind
 from router.domain.agent import Role
@@ -108,6 +111,29 @@ async def test_next_answers_204_when_nothing_is_waiting_for_the_agents_teams(api
     await a_ticket(api.database, queue="expert", team="specialists")
     answer = await grace.post("/v1/me/next?wait=0")
     assert (answer.status, answer.json) == (204, None)
+
+
+ENDS_WITHIN_S = 5
+END = {
+    "revoked": "update token set revoked_at = now() where name = $1",
+    "expired": "update token set expires_at = now() where name = $1",
+}
+
+
+@pytest.mark.parametrize("how", END)
+async def test_a_wait_ends_with_its_token_and_is_given_nothing(api: Api, how: str):
+    agent = await an_agent(api.database)
+    waiting = asyncio.create_task((await api.agent(agent)).post("/v1/me/next?wait=60"))
+    async with asyncio.timeout(10):
+        while not await api.database.fetch("test", "select from presence where agent_id = $1", agent.id):
+            await asyncio.sleep(0.01)
+    await api.database.execute("test", END[how], f"agent {agent.name}")
+    ticket = await a_ticket(api.database)
+    async with asyncio.timeout(ENDS_WITHIN_S):
+        answer = await waiting
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer error="invalid_token"')
+    [row] = await api.database.fetch("test", "select state from ticket where id = $1", ticket.ticket_id)
+    assert row["state"] == "queued"
 
 
 async def test_wait_out_of_range_is_refused_by_name(api: Api):

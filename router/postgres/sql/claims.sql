@@ -1,6 +1,7 @@
 -- name: roll
 -- How each agent stands: what they may be given, can carry and hold, and the oldest ticket assigned and never seen, as a
--- document. The array of agents is a subquery, to be read once and not for each row.
+-- document; and which of the tokens shown have ended, which is the same in each row. The array of agents is a subquery,
+-- to be read once and not for each row. Not now(): the transaction may have waited for an agent.
 select
   agent.id as agent_id, agent.capacity, agent.weights, agent.most,
   case
@@ -9,7 +10,14 @@ select
     when presence.status <> 'available' then presence.status
   end as withheld,
   array(select group_id from agent_group where agent_group.agent_id = agent.id) as groups,
-  coalesce(work.held, '{}') as held, work.unseen
+  coalesce(work.held, '{}') as held, work.unseen,
+  array(
+    select token.id
+    from unnest($2::text::bigint[]) as shown (id)
+    join token on token.id = shown.id
+    where token.revoked_at is not null
+      or token.expires_at <= statement_timestamp()
+  ) as ended
 from agent
 left join presence on presence.agent_id = agent.id
 cross join lateral (

@@ -21,7 +21,7 @@ class Waiting:
     def __init__(self, presences: Presences) -> None:
         self._presences = presences
 
-    async def next(self, _agent_id: AgentId, _wait: timedelta) -> None:
+    async def next(self, _agent_id: AgentId, _wait: timedelta, _token_id: TokenId) -> None:
         await self._presences.renew_staying()
 
 

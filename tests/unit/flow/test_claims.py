@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Status
 from router.domain.capacity import Capacity
-from router.domain.errors import Refused
+from router.domain.errors import Refused, TokenEnded
 from tests.assignment import a_policy
 from tests.claiming import LONG, NO_WAIT, parked, serving, until_idle, until_rounds
 from tests.fake_claims import FakeClaims
@@ -199,6 +199,47 @@ async def test_who_becomes_unavailable_while_waiting_is_told():
         with pytest.raises(Refused, match="away"):
             await asking
         assert not other.done()
+
+
+async def test_the_end_of_a_token_ends_the_wait_and_the_ticket_goes_to_a_colleague():
+    store = FakeClaims()
+    ada, grace = await store.agent(), await store.agent()
+    token = await store.token(ada)
+    async with serving(store) as claims:
+        ended, other = await parked(claims, store, ada, token), await parked(claims, store, grace)
+        await store.revoke(token)
+        ticket_id = await store.queue(a_requirement())
+        claims.wake()
+        with pytest.raises(TokenEnded):
+            await ended
+        assert (await other).lease.ticket_id == ticket_id
+
+
+async def test_what_nobody_has_seen_is_not_shown_to_a_token_that_has_ended():
+    store = FakeClaims()
+    ada, ticket_id = await store.agent(), await store.queue(a_requirement())
+    token = await store.token(ada)
+    async with serving(store) as claims:
+        await claims.next(ada, NO_WAIT)
+        await store.revoke(token)
+        with pytest.raises(TokenEnded):
+            await claims.next(ada, NO_WAIT, token)
+        assert (await claims.next(ada, NO_WAIT, await store.token(ada))).lease.ticket_id == ticket_id
+
+
+async def test_an_agent_with_a_second_token_waits_on_with_that_one():
+    store = FakeClaims()
+    ada = await store.agent()
+    tokens = [await store.token(ada) for _ in range(2)]
+    async with serving(store) as claims:
+        ended, other = [await parked(claims, store, ada, token) for token in tokens]
+        await store.revoke(tokens[0])
+        claims.wake()
+        with pytest.raises(TokenEnded):
+            await ended
+        ticket_id = await store.queue(a_requirement())
+        claims.wake()
+        assert (await other).lease.ticket_id == ticket_id
 
 
 async def test_when_the_lane_stops_whoever_waits_gets_nothing():
