@@ -90,6 +90,9 @@ class FakeClaims:
         if status is not Status.AVAILABLE:
             self.withheld[agent_id] = status
 
+    async def leave(self, agent_id: AgentId) -> None:
+        self.withheld[agent_id] = "teamless"
+
     async def drain(self, agent_id: AgentId) -> None:
         self.withheld[agent_id] = "draining"
 

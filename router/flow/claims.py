@@ -46,7 +46,8 @@ class Roll:
     """How each of a round's agents stands, and which of the tokens shown have `ended`.
 
     `unseen` are the tickets assigned and never seen (the oldest of each agent), `withheld` says why an agent is given
-    nothing new: the declared status, `draining` or `retired`. Everybody else is `asking`, in order of arrival.
+    nothing new: the declared status, `draining`, `teamless` or `retired`. Everybody else is `asking`, in order of
+    arrival.
     """
 
     ended: Set[TokenId]
@@ -334,8 +335,10 @@ class Claims:
             self._metrics.answered.labels(*place, "false").inc(len(assignments) - met)
 
 
+IN_NO_TEAM = "You are in no team, so no ticket can come to you: ask a lead or an admin to add you to one."
 _WITHHELD = {
     "draining": "You are draining: finish what you hold, nothing new comes until a lead or an admin ends it.",
+    "teamless": IN_NO_TEAM,
     "retired": "You are retired: nothing is given to you any more.",
 }
 

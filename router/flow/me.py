@@ -9,6 +9,7 @@ from router.domain.agent import Agent, Principal, Role
 from router.domain.capacity import Capacity
 from router.domain.errors import Refused
 from router.flow.agents import AgentCard, AgentStore, no_agent
+from router.flow.claims import IN_NO_TEAM
 from router.flow.presence import PresenceCard
 from router.flow.reading import Viewer
 from router.policy.model import Policy
@@ -64,7 +65,7 @@ class Myself:
     async def check_may_be_given(self, agent: Agent) -> None:
         """Raise `Refused` where no ticket can ever come, because the agent's teams or skills do not allow any."""
         if not agent.teams:
-            raise Refused("You are in no team, so no ticket can come to you: ask a lead or an admin to add you to one.")
+            raise Refused(IN_NO_TEAM)
         policy = self._policy()
         if queues_for(agent, policy) or await self._store.has_groups(agent):
             return

@@ -48,6 +48,8 @@ class World(ClaimStore, Protocol):
 
     async def drain(self, agent_id: AgentId) -> None: ...
 
+    async def leave(self, agent_id: AgentId) -> None: ...
+
     async def token(self, agent_id: AgentId, *, ends_in: timedelta | None = ...) -> TokenId: ...
 
     async def revoke(self, token_id: TokenId) -> None: ...
@@ -81,6 +83,9 @@ class PostgresWorld(PostgresClaims):
 
     async def drain(self, agent_id: AgentId) -> None:
         await self.database.execute("test", "update agent set is_draining = true where id = $1", agent_id)
+
+    async def leave(self, agent_id: AgentId) -> None:
+        await self.database.execute("test", "delete from agent_team where agent_id = $1", agent_id)
 
     async def token(self, agent_id: AgentId, *, ends_in: timedelta | None = None) -> TokenId:
         [row] = await self.database.fetch("test", TOKEN, Role.AGENT, agent_id, ends_in)
@@ -322,6 +327,14 @@ async def test_who_is_drained_is_withheld_from(world: World):
     async with world.round([ada]) as claim_round:
         found = await roll(claim_round)
     assert (found.withheld, found.asking) == ({ada: "draining"}, [])
+
+
+async def test_who_is_in_no_team_any_more_is_withheld_from(world: World):
+    ada, grace = await world.agent(), await world.agent()
+    await world.leave(ada)
+    async with world.round([ada, grace]) as claim_round:
+        found = await roll(claim_round)
+    assert (found.withheld, [agent.agent_id for agent in found.asking]) == ({ada: "teamless"}, [grace])
 
 
 async def test_of_the_tokens_shown_those_that_were_revoked_or_expired_have_ended(world: World):

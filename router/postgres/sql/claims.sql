@@ -7,6 +7,7 @@ select
   case
     when agent.retired_at is not null then 'retired'
     when agent.is_draining then 'draining'
+    when not exists (select from agent_team where agent_team.agent_id = agent.id) then 'teamless'
     when presence.status <> 'available' then presence.status
   end as withheld,
   array(select group_id from agent_group where agent_group.agent_id = agent.id) as groups,

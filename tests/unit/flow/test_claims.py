@@ -201,6 +201,17 @@ async def test_who_becomes_unavailable_while_waiting_is_told():
         assert not other.done()
 
 
+async def test_who_leaves_the_only_team_while_waiting_is_told():
+    store = FakeClaims()
+    ada = await store.agent()
+    async with serving(store) as claims:
+        asking = await parked(claims, store, ada)
+        await store.leave(ada)
+        claims.wake()
+        with pytest.raises(Refused, match="in no team"):
+            await asking
+
+
 async def test_the_end_of_a_token_ends_the_wait_and_the_ticket_goes_to_a_colleague():
     store = FakeClaims()
     ada, grace = await store.agent(), await store.agent()
