@@ -13,6 +13,7 @@ import stamina
 import structlog
 
 from router.domain.errors import Raced, StoreUnavailable
+from router.flow.changes import RefusedMessage
 from router.flow.parcels import Parcel, Reader, Refusal, parcel, refused
 from router.flow.suspects import Isolate, chunks, fingerprint, hashes_of_redelivered, is_cornered, survives_alone
 from router.flow.turns import ComesAgain, Overtaken, Turn
@@ -118,8 +119,9 @@ class Batch:
         return record
 
     async def _keep(self, opened: Parcel, stage: str, reason: str, detail: str) -> None:
-        key = next((arrival.message.key for arrival in opened.arrivals), None)
-        kept = refused(opened.delivery, Refusal(stage, reason, detail, key))
+        keys = [arrival.message.key for arrival in opened.arrivals]
+        further = tuple(RefusedMessage(key, detail) for key in keys[1:])
+        kept = refused(opened.delivery, Refusal(stage, reason, detail, next(iter(keys), None), further))
         await self._outlast(lambda: self.record([kept]))
 
     async def _outlast(self, work: Callable[[], Awaitable[T]]) -> T:

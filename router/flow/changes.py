@@ -67,15 +67,26 @@ class Event(NamedTuple):
     data: Mapping[str, object]
 
 
+class RefusedMessage(NamedTuple):
+    """A message that cannot be processed, so far as its key can be read, and why."""
+
+    key: MessageKey
+    detail: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unprocessable:
-    """A payload that became no message: kept whole, with the stage that refused it and why."""
+    """A payload that became no message, or part of one: kept whole, with the stage that refused it and why.
+
+    `key` is that of its first such message, if known; `further` are others that can be found by theirs.
+    """
 
     delivery: Delivery
     stage: str
     reason: str
     detail: str
     key: MessageKey | None = None
+    further: tuple[RefusedMessage, ...] = ()
 
 
 def once(refused: Iterable[Unprocessable]) -> Iterable[Unprocessable]:

@@ -12,7 +12,7 @@ from router.decide.language import language_of
 from router.domain.conversation import ConversationId
 from router.domain.triage import Gist
 from router.flow.bus import Delivery
-from router.flow.changes import Unprocessable
+from router.flow.changes import RefusedMessage, Unprocessable
 from router.flow.intake import Arrival, tokened_conversation
 
 Parse = Callable[[str, bytes, str | None], Parsed]
@@ -32,12 +32,13 @@ class Read(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why a payload, or a part of it, can never be processed; `key` is that of its first such message, if known."""
+    """Why a payload, or a part of it, can never be processed; `key` and `further` as in `Unprocessable`."""
 
     stage: str
     reason: str
     detail: str
     key: MessageKey | None = None
+    further: tuple[RefusedMessage, ...] = ()
 
 
 class Reading(NamedTuple):
@@ -135,7 +136,10 @@ def unreadable(why: str) -> Refusal:
 
 
 def _partly(malformed: Sequence[MalformedPart]) -> Refusal | None:
-    return Refusal("receive", "malformed", _problems(malformed), malformed[0].key) if malformed else None
+    if not malformed:
+        return None
+    further = (RefusedMessage(part.key, _problem(part)) for part in malformed[1:] if part.key)
+    return Refusal("receive", "malformed", _problems(malformed), malformed[0].key, tuple(further))
 
 
 def _hinted(language: str | None) -> str | None:
@@ -145,6 +149,10 @@ def _hinted(language: str | None) -> str | None:
 
 def _problems(parts: Sequence[MalformedPart]) -> str:
     """What is wrong with the first few, and how many there are."""
-    named = [f"{part.field}: {part.problem}" for part in parts[:_PROBLEMS_NAMED]]
+    named = list(map(_problem, parts[:_PROBLEMS_NAMED]))
     more = len(parts) - len(named)
     return "; ".join([*named, f"and {more:,} more"] if more else named)
+
+
+def _problem(part: MalformedPart) -> str:
+    return f"{part.field}: {part.problem}"

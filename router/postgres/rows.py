@@ -134,6 +134,7 @@ def _requirement(queue: str, team: str, skills: tuple[str, ...], channel: str) -
 
 def unprocessable(refused: Unprocessable) -> Sequence[object]:
     delivery, key = refused.delivery, _indexable(refused.key)
+    further = [tuple(map(storable, (*key, detail))) for key, detail in refused.further if _indexable(key)]
     return (
         refused.stage,
         refused.reason,
@@ -146,6 +147,7 @@ def unprocessable(refused: Unprocessable) -> Sequence[object]:
         storable(delivery.trace_id),
         delivery.body,
         fingerprint(delivery),
+        *columns(further, 4),
     )
 
 

@@ -129,3 +129,24 @@ async def test_over_rabbitmq_the_bad_are_kept_with_their_reason_and_the_good_pas
     assert {name: row.detail for name, row in reasons.items() if KEPT[name].reason not in row.detail} == {}
     assert len(await every_ticket(frontdesk)) == len(KEPT) + len(TAKEN)
     assert await frontdesk.health() == []
+
+
+async def test_each_message_of_a_webhook_is_told_what_became_of_it(frontdesk: Frontdesk):
+    good = {"from": "4915112345678", "id": "wamid.1", "type": "text", "text": {"body": "Hello"}}
+    number = good | {"id": "wamid.2", "text": {"body": 7}}
+    nobody = {"id": "wamid.3", "type": "text", "text": {"body": "Hello"}}
+    nul = good | {"id": "wamid.4", "text": {"body": "Hel\x00lo"}}
+    value = {"metadata": {"phone_number_id": "2001"}, "messages": [good, number, nobody, nul]}
+    webhook = {"object": "whatsapp_business_account", "entry": [{"changes": [{"field": "messages", "value": value}]}]}
+    await frontdesk.publish(json.dumps(webhook).encode(), "social.whatsapp")
+    await frontdesk.has_taken_in(2)
+    asked = await frontdesk.integration()
+    told = [(await asked.get(f"/v1/messages/social/2001/wamid.{n}")).json for n in (1, 2, 3, 4)]
+    assert [status["outcome"] for status in told] == ["queued", *["unprocessable"] * 3]
+    problems = [status["unprocessable"]["detail"] for status in told[1:]]
+    messages = "entry.0.changes.0.value.messages"
+    assert problems[0].startswith(f"{messages}.1.text.body: must be text; ")
+    assert problems[1:] == [
+        f"{messages}.2.from: is missing",
+        f"{messages}.3.text.body: holds a NUL or half of a surrogate pair: remove it",
+    ]

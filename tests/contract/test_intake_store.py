@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from tempfile import mkdtemp
 
 import asyncpg
@@ -13,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from channels.message import Channel, InboundMessage, MessageKey
 from router.domain.errors import DataError, Raced
-from router.flow.changes import Changes, NewHandle, Outcome, Unprocessable
+from router.flow.changes import Changes, NewHandle, Outcome, RefusedMessage, Unprocessable
 from router.flow.intake import take_in
 from router.flow.receive import IntakeStore, Wanted
 from router.flow.world import Snapshot, World
@@ -290,12 +291,19 @@ async def test_a_payload_without_a_message_is_kept_whatever_it_says(store: Intak
     assert await keep(store, refused) == [refused]
 
 
+# four bytes each, more in all than an entry of an index may have
+INCOMPRESSIBLE = "".join(map(chr, Random(1).choices(range(0x10000, 0x110000), k=255 + 512)))
+
+
 @pytest.mark.parametrize(
     "key",
-    [MessageKey("chat", "\ud800", "\x00"), MessageKey("chat", "😀" * 255, "".join(map(chr, range(0x10000, 0x10200))))],
+    [MessageKey("chat", "\ud800", "\x00"), MessageKey("chat", INCOMPRESSIBLE[:255], INCOMPRESSIBLE[255:])],
 )
 async def test_a_payload_is_kept_even_where_its_key_cannot_be(store: IntakeStore, key: MessageKey):
-    refused = Unprocessable(delivery=ROOM.deliver(), stage="receive", reason="malformed", detail="", key=key)
+    further = (RefusedMessage(key, "\ud800\x00"),)
+    refused = Unprocessable(
+        delivery=ROOM.deliver(), stage="receive", reason="malformed", detail="", key=key, further=further
+    )
     assert await keep(store, refused) == [refused]
 
 

@@ -86,6 +86,19 @@ async def test_unprocessable_message_says_stage_and_reason(api: Api, integration
     assert (refusal["stage"], refusal["reason"]) == ("receive", "key_conflict")
 
 
+async def test_further_messages_of_a_payload_say_their_own_reason_until_it_is_replayed(api: Api, integration: Caller):
+    await api.database.execute("test", INSERT_UNPROCESSABLE, "2001", "social", "1")
+    further = (
+        "insert into unprocessable_message select id, 'social', '2001', '2', 'from: is missing' from unprocessable"
+    )
+    await api.database.execute("test", further)
+    answer = await integration.get("/v1/messages/social/2001/2")
+    refusal = answer.json["unprocessable"]
+    assert (refusal["reason"], refusal["detail"]) == ("key_conflict", "from: is missing")
+    await api.database.execute("test", "update unprocessable set replayed_at = now()")
+    assert (await integration.get("/v1/messages/social/2001/2")).status == 404
+
+
 async def test_second_message_under_a_key_does_not_hide_the_first(api: Api, integration: Caller):
     await api.database.execute("test", INSERT_RECEIVED, "email", "support@acme.example", "1", AT, "queued", 7)
     await api.database.execute("test", INSERT_UNPROCESSABLE, "support@acme.example", "email", "1")

@@ -256,12 +256,24 @@ where $12::boolean
 
 -- name: put_unprocessable
 -- Payloads that became no message, whole; what came again after its first commit is there already.
-insert into unprocessable (
-  stage, reason, detail, format, account, channel, external_id, routing_key, trace_id, body, hash
+with kept as (
+  insert into unprocessable (
+    stage, reason, detail, format, account, channel, external_id, routing_key, trace_id, body, hash
+  )
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+  on conflict (hash, stage, reason) where replayed_at is null do nothing
+  returning id
+),
+-- the messages in it beyond the one that its row names
+messages as (
+  insert into unprocessable_message (unprocessable_id, channel, account, external_id, detail)
+  select kept.id, further.channel, further.account, further.external_id, further.detail
+  from kept
+  cross join unnest($12::text[], $13::text[], $14::text[], $15::text[])
+    as further (channel, account, external_id, detail)
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-on conflict (hash, stage, reason) where replayed_at is null do nothing
-returning id
+select id
+from kept
 
 -- name: finish_attempts
 -- These deliveries have been settled; they are no suspects any more.

@@ -115,10 +115,20 @@ where account = $1
 -- name: unprocessable
 -- Why the latest payload under this key could not be processed, unless it has been replayed since.
 select at, stage, reason, detail
-from unprocessable
-where channel = $1
-  and account = $2
-  and external_id = $3
-  and replayed_at is null
+from (
+  select id, replayed_at, at, stage, reason, detail
+  from unprocessable
+  where channel = $1
+    and account = $2
+    and external_id = $3
+  union all
+  select payload.id, payload.replayed_at, payload.at, payload.stage, payload.reason, further.detail
+  from unprocessable_message as further
+  join unprocessable as payload on payload.id = further.unprocessable_id
+  where further.channel = $1
+    and further.account = $2
+    and further.external_id = $3
+) as refused
+where replayed_at is null
 order by id desc
 limit 1

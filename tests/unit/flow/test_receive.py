@@ -9,6 +9,7 @@ from channels.errors import Malformed
 from channels.message import InboundMessage, MalformedPart
 from router.domain.errors import DataError, Raced, StoreUnavailable
 from router.flow.bus import Delivery
+from router.flow.changes import RefusedMessage
 from router.flow.suspects import fingerprint
 from router.metrics import Metrics
 from router.policy.model import Policy
@@ -113,6 +114,24 @@ async def test_what_is_refused_is_found_by_the_key_of_its_message(monkeypatch: p
     await settle(store, deliveries(1), parse=unreadable)
     await settle(store, [ROOM.deliver(malformed=(MalformedPart(field="from", problem="is missing", key=key),))])
     assert [kept.key for kept in store.unprocessable] == [message.key, key, key]
+
+
+async def test_each_malformed_message_of_a_delivery_is_found_by_its_key_with_what_is_wrong_with_it():
+    first, second = a_message().key, a_message().key
+    parts = (
+        MalformedPart(field="messages.0.text", problem="must be an object", key=first),
+        MalformedPart(field="messages.1.id", problem="is missing"),
+        MalformedPart(field="messages.2.from", problem="is missing", key=second),
+    )
+    [kept] = (await settle(MemoryIntake(), [ROOM.deliver(malformed=parts)])).unprocessable
+    assert (kept.key, kept.further) == (first, (RefusedMessage(second, "messages.2.from: is missing"),))
+
+
+async def test_each_message_of_a_delivery_that_the_store_refuses_is_found_by_its_key(monkeypatch: pytest.MonkeyPatch):
+    messages = [a_message(text="refused") for _ in range(3)]
+    refuse(monkeypatch, lambda message: message.text == "refused")
+    [kept] = (await settle(MemoryIntake(), [ROOM.deliver(*messages)])).unprocessable
+    assert [kept.key, *(further.key for further in kept.further)] == [message.key for message in messages]
 
 
 @pytest.mark.parametrize("position", [0, 3, 6])
