@@ -2,7 +2,12 @@
 
 import asyncio
 import json
+import threading
 
+import pytest
+
+from channels import formats
+from channels.message import Parsed
 from channels.schema import EXAMPLE
 from router.domain.errors import BusUnavailable
 from router.flow.bus import Exchange, Publication
@@ -77,3 +82,19 @@ async def test_message_is_turned_away_while_too_many_are_on_their_way():
         assert (await first).status == 202
         async with client.post("/v1/messages", data=message(), headers=HEADERS) as answer:
             assert answer.status == 202
+
+
+async def test_large_message_holds_up_no_other_request(monkeypatch: pytest.MonkeyPatch):
+    others_are_answered, parse = threading.Event(), formats.parse
+
+    def slow(name: str, raw: bytes, account: str | None) -> Parsed:
+        assert others_are_answered.wait(DEADLINE_S)
+        return parse(name, raw, account)
+
+    monkeypatch.setattr(formats, "parse", slow)
+    async with an_app(Accepting()) as client, asyncio.timeout(DEADLINE_S):
+        large = asyncio.create_task(client.post("/v1/messages", data=message(html="x" * 100_000), headers=HEADERS))
+        async with client.get("/health/live") as live:
+            assert live.status == 200
+        others_are_answered.set()
+        assert (await large).status == 202
