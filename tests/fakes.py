@@ -216,5 +216,5 @@ class MemoryPublisher:
             raise BusUnavailable
         self.published.append(publication)
 
-    def problems(self) -> Sequence[str]:
+    async def problems(self) -> Sequence[str]:
         return ["bus: refuses some bodies"] if self.refused else []

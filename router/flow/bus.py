@@ -78,5 +78,5 @@ class Publisher(Protocol):
     async def publish(self, publication: Publication) -> None:
         """Return once the payload is durable; raise `BusUnavailable` within the deadline otherwise."""
 
-    def problems(self) -> Sequence[str]:
+    async def problems(self) -> Sequence[str]:
         """One line for each thing that keeps publications from being accepted now; empty when healthy."""

@@ -29,6 +29,9 @@ CHANNEL = "frontdesk_bus"
 # as RabbitMQ's queues are named, so that panels and alerts need not know which bus it is
 _BROKER_QUEUES = {Exchange.INBOUND: "frontdesk.intake", Exchange.OUTBOUND: "frontdesk.outbound"}
 
+# as long as a row may be before PostgreSQL packs it: what has room for this has room for most
+_SAMPLE = Publication(exchange=Exchange.INBOUND, routing_key="sample", format="sample", body=bytes(1900))
+
 SQL = load("bus")
 log = structlog.get_logger(__name__)
 
@@ -173,7 +176,10 @@ class PostgresPublisher:
         self._lane = asyncio.Lock()
         self._problem: str | None = None
 
-    def problems(self) -> Sequence[str]:
+    async def problems(self) -> Sequence[str]:
+        """See `Publisher.problems`. What failed last is tried out again: nobody may publish until nothing is wrong."""
+        if self._problem is not None:
+            await self._try_out()
         return [] if self._problem is None else [self._problem]
 
     async def publish(self, publication: Publication) -> None:
@@ -191,21 +197,36 @@ class PostgresPublisher:
 
     async def _keep_all(self) -> None:
         batch, self._waiting = self._waiting, []
-        self._problem = "the bus did not keep it"  # should we be cancelled
+        problem: str | None = "the bus did not keep it"  # should we be cancelled
         try:
             with self._metrics.broker.labels("publish").time():
                 await self._keep([publication for publication, _ in batch])
+            problem = None
+        except FrontdeskError as exc:
+            problem = f"bus: {exc}"
+        finally:
+            self._problem = problem
+            _settle(batch, problem)
+
+    async def _try_out(self) -> None:
+        try:
+            with suppress(_Undone):
+                await self._keep([_SAMPLE], undo=True)
             self._problem = None
         except FrontdeskError as exc:
             self._problem = f"bus: {exc}"
-        finally:
-            _settle(batch, self._problem)
 
-    async def _keep(self, publications: list[Publication]) -> None:
+    async def _keep(self, publications: list[Publication], *, undo: bool = False) -> None:
         columns = zip(*(_row_of(publication) for publication in publications), strict=True)
         async with self._database.transaction("bus") as connection:
             await connection.execute(SQL["keep"], *map(list, columns))
+            if undo:
+                raise _Undone
             await connection.execute(SQL["announce"])
+
+
+class _Undone(Exception):
+    """Ends a transaction that is to leave nothing."""
 
 
 async def _take(take: Take[Delivery], deliveries: list[Delivery], metrics: Metrics) -> None:

@@ -53,7 +53,7 @@ async def within(seconds: float, doing: str, *, mistakes: tuple[type[Exception],
     except mistakes:
         raise
     except Exception as exc:  # aiormq rejects with its own errors, RuntimeError, OSError and bare Exception
-        raise BusUnavailable(f"{doing}: {str(exc) or type(exc).__name__}") from exc
+        raise BusUnavailable(f"{doing}: {_words(exc)}") from exc
 
 
 @asynccontextmanager
@@ -91,7 +91,11 @@ async def until_lost(*closings: "asyncio.Future[object]") -> NoReturn:
     done, _ = await asyncio.wait(closings, return_when=asyncio.FIRST_COMPLETED)
     first = done.pop()
     reason = None if first.cancelled() else first.exception() or first.result()
-    raise BusUnavailable(f"the connection was lost: {reason or 'closed'}")
+    raise BusUnavailable(f"the connection was lost: {_words(reason) if reason else 'closed'}")
+
+
+def _words(reason: object) -> str:
+    return str(reason) or type(reason).__name__
 
 
 async def check(url: str, *, setting: str = "FRONTDESK_AMQP_URL") -> None:
@@ -146,7 +150,7 @@ class Link:
 
     def _failed(self, failure: BaseException) -> None:
         self._failures += 1
-        self._reason = str(failure)
+        self._reason = _words(failure)
         self._down_since = self._down_since or datetime.now(UTC)
         log.warning("broker lost", link=self._name, broker=address(self._url), reason=self._reason)
 

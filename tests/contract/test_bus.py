@@ -350,7 +350,7 @@ async def test_a_healthy_bus_has_no_problems_and_counts_its_consumer(bus: Bus):
     async with running(consumer.run(taken)):
         await bus.publish("hello")
         await taken.until_all(["hello"])
-        assert list(consumer.problems()) == list(bus.publisher.problems()) == []
+        assert list(consumer.problems()) == list(await bus.publisher.problems()) == []
         assert bus.registry.get_sample_value("router_consumers_expected") == 1
 
 

@@ -102,6 +102,13 @@ async def eventually(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.05)
 
 
+async def said(publisher: RabbitPublisher, words: str) -> None:
+    """Return once a problem of the publisher has these words."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not any(words in problem for problem in await publisher.problems()):
+            await asyncio.sleep(0.05)
+
+
 async def publish_when_possible(publisher: RabbitPublisher, body: bytes) -> None:
     async with asyncio.timeout(DEADLINE_S):
         while True:
@@ -140,9 +147,16 @@ async def test_a_broker_with_a_bad_certificate_is_reported_and_tried_again(amqp_
 
     monkeypatch.setattr(connection.Connection, "connect", untrusted)
     async with rabbit_publisher(amqp_url, Metrics(CollectorRegistry())) as publisher:
-        await eventually(lambda: any("certificate has expired" in problem for problem in publisher.problems()))
+        await said(publisher, "certificate has expired")
         monkeypatch.undo()
         await publish_when_possible(publisher, b"trusted again")
+
+
+async def test_a_connection_lost_without_a_word_is_named_by_its_kind():
+    lost: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    lost.set_exception(ConnectionResetError())
+    with pytest.raises(BusUnavailable, match="the connection was lost: ConnectionResetError"):
+        await connection.until_lost(lost)
 
 
 async def test_a_fault_that_nobody_foresaw_does_not_end_the_upkeep(amqp_url: str, monkeypatch):
@@ -151,7 +165,7 @@ async def test_a_fault_that_nobody_foresaw_does_not_end_the_upkeep(amqp_url: str
 
     monkeypatch.setattr(publisher, "declare", faulty)
     async with rabbit_publisher(amqp_url, Metrics(CollectorRegistry())) as rabbit:
-        await eventually(lambda: any("not foreseen" in problem for problem in rabbit.problems()))
+        await said(rabbit, "not foreseen")
         monkeypatch.undo()
         await publish_when_possible(rabbit, b"after")
 
@@ -275,11 +289,11 @@ async def test_a_broker_that_blocks_publishers_is_named_and_resumes(node: Rabbit
             for _ in range(2):
                 with pytest.raises(BusUnavailable):
                     await rabbit.publish(a_publication())
-            await eventually(lambda: any("alarm" in problem for problem in rabbit.problems()))
+            await said(rabbit, "alarm")
         finally:
             await asyncio.to_thread(node.control, "set_disk_free_limit", "50MB")
         await publish_when_possible(rabbit, b"after")
-        assert not rabbit.problems()
+        assert not await rabbit.problems()
 
 
 async def test_a_frozen_broker_ends_publishing_within_the_deadline(node: RabbitNode, monkeypatch):
@@ -294,7 +308,7 @@ async def test_a_frozen_broker_ends_publishing_within_the_deadline(node: RabbitN
                 async with asyncio.timeout(publisher.READY_S + publisher.CONFIRM_S + 1):
                     with pytest.raises(BusUnavailable):
                         await rabbit.publish(a_publication())
-            await eventually(rabbit.problems)
+            await said(rabbit, "not connected")
         finally:
             node.resume()
         await publish_when_possible(rabbit, b"after")
@@ -311,7 +325,8 @@ async def test_a_killed_broker_is_waited_for_by_everybody(node: RabbitNode):
         await asyncio.to_thread(node.kill)
         with pytest.raises(BusUnavailable):
             await rabbit.publish(a_publication())
-        await eventually(lambda: was_there.problems() and rabbit.problems())
+        await eventually(was_there.problems)
+        await said(rabbit, "not connected")
         assert f"127.0.0.1:{node.port}" in was_there.problems()[0]
         async with consuming(node.url, new) as newcomer:
             await asyncio.to_thread(node.start)

@@ -17,8 +17,18 @@ from router.postgres.database import Database, connected
 from router.postgres.hints import Hints
 from router.postgres.migrate import migrate
 from tests.postgres_server import PostgresServer
+from tests.waiting import waiting_for_locks
 
 DEADLINE_S = 30
+
+FULL_DISK = """
+    do $do$ begin
+      create function refuse() returns trigger language plpgsql as $$
+      begin
+        raise disk_full using message = 'No space left on device';
+      end $$;
+      create trigger refuse before insert on bus_delivery execute function refuse();
+    end $do$"""
 
 METRICS = Metrics(CollectorRegistry())
 
@@ -93,6 +103,34 @@ async def test_the_lease_of_a_consumer_that_died_runs_out(database_url: str):
     assert taken[0].redelivered
 
 
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with connected(database_url, METRICS, size=4, name="test") as database:
+        yield database
+
+
+async def test_a_full_disk_is_a_problem_until_there_is_room_even_if_nobody_publishes(database: Database):
+    await database.execute("test", FULL_DISK)
+    publisher = PostgresPublisher(database, METRICS)
+    with pytest.raises(BusUnavailable, match="No space left"):
+        await publisher.publish(a_publication())
+    for _ in range(2):
+        assert await publisher.problems() == ["bus: the database cannot do it now (53100): No space left on device"]
+    await database.execute("test", "drop function refuse cascade")
+    assert await publisher.problems() == []
+    assert await database.fetch("test", "select from bus_delivery") == []
+
+
+async def test_a_publication_under_way_is_no_problem(database: Database):
+    publisher = PostgresPublisher(database, METRICS)
+    async with database.transaction("test") as connection:
+        await connection.execute("lock table bus_delivery")
+        publishing = asyncio.create_task(publisher.publish(a_publication()))
+        await waiting_for_locks(database)
+        assert await publisher.problems() == []
+    await publishing
+
+
 async def test_a_database_that_was_killed_is_waited_for(restartable: PostgresServer):
     await migrate(restartable.url)
     bodies: asyncio.Queue[bytes] = asyncio.Queue()
@@ -111,7 +149,7 @@ async def test_a_database_that_was_killed_is_waited_for(restartable: PostgresSer
             with pytest.raises(BusUnavailable):
                 await publisher.publish(a_publication())
             async with asyncio.timeout(DEADLINE_S):
-                while not (consumer.problems() and publisher.problems()):
+                while not (consumer.problems() and await publisher.problems()):
                     await asyncio.sleep(0.05)
             await asyncio.to_thread(restartable.start)
             await publish_when_possible(publisher, b"after")
@@ -119,4 +157,4 @@ async def test_a_database_that_was_killed_is_waited_for(restartable: PostgresSer
                 while await bodies.get() != b"after":  # the first may come again: it may not have been acknowledged
                     pass
             assert not consumer.problems()
-            assert not publisher.problems()
+            assert not await publisher.problems()
