@@ -177,10 +177,10 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
     async with AsyncExitStack() as stack:
         shared = await stack.enter_async_context(deployment(settings, name="+".join(sorted(roles)), join=False))
         policy = load_policy(shared)
-        checks = Checks(problems=[shared.database.problems], warnings=[policy.problems])
+        checks = Checks(problems={"database": shared.database.problems}, warnings={"policy": policy.problems})
         if roles & _PUBLISHING:
             publisher = await stack.enter_async_context(publishing(shared))
-            checks.problems.append(publisher.problems)
+            checks.problems["publisher"] = publisher.problems
         secret = await shared.operations.secret(MAIL_SECRET)
         loops = await stack.enter_async_context(_looping())
         loops.start("policy", policy.run())
@@ -219,8 +219,8 @@ async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops:
     receiver = make_receiver(shared, policy, reader, isolate=Child().settle)
     switch = Switch(partial(shared.operations.is_on, INTAKE))
     loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open), consumer.watch))
-    checks.problems.append(lambda: consumer.problems() if switch.is_on else [])
-    checks.warnings.append(lambda: [] if switch.is_on else ["intake is switched off"])
+    checks.problems["consumer"] = lambda: consumer.problems() if switch.is_on else []
+    checks.warnings["switch"] = lambda: [] if switch.is_on else ["intake is switched off"]
 
 
 def _keep_time(shared: Deployment, policy: LivePolicy, loops: "_Loops") -> None:

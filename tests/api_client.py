@@ -163,7 +163,7 @@ async def running_api(
             publisher=publisher or PostgresPublisher(database, metrics),
             policy=lambda: policy,
             metrics=metrics,
-            checks=Checks(problems=[database.problems]),
+            checks=Checks(problems={"database": database.problems}),
             max_in_flight=100,
         )
         serving = [asyncio.create_task(loop.run()) for loop in (own_claims, streams)]

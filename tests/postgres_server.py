@@ -4,8 +4,11 @@ import os
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
+
+import psutil
 
 from tests.server import Server, free_port
 
@@ -38,6 +41,14 @@ class PostgresServer(Server):
 
     def stop(self) -> None:
         self._end(signal.SIGINT)  # fast shutdown: does not wait for clients to leave
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To freeze it takes them all: a process for each connection answers by itself."""
+        if self.process is not None and number in {signal.SIGSTOP, signal.SIGCONT}:
+            for each in psutil.Process(self.process.pid).children():
+                with suppress(psutil.NoSuchProcess):
+                    each.send_signal(number)
+        super()._signal(number)
 
     @property
     def data(self) -> Path:

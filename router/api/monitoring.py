@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,16 +13,19 @@ from router.api.endpoint import Answer, Endpoint, PossibleAnswer
 Check = Callable[[], Sequence[str] | Awaitable[Sequence[str]]]
 """One line for each thing to be said; empty when there is none."""
 
-CHECKED_WITHIN_S = 5.0
+CHECKED_WITHIN_S = 2.5
 RENDERED_FOR_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What is asked for health: what keeps the process from its work, and what somebody should know all the same."""
+    """What is asked for health, by name.
 
-    problems: list[Check] = field(default_factory=list)
-    warnings: list[Check] = field(default_factory=list)
+    Problems are what keeps the process from its work, warnings what somebody should know all the same.
+    """
+
+    problems: dict[str, Check] = field(default_factory=dict)
+    warnings: dict[str, Check] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,8 @@ class Monitoring:
 
     def __init__(self, *, registry: CollectorRegistry, checks: Checks) -> None:
         self._exposition = Exposition(registry)
-        self._checks = checks
+        self._problems = _Asked(checks.problems)
+        self._warnings = _Asked(checks.warnings)
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -80,7 +84,7 @@ class Monitoring:
         return Answer(content=Alive())
 
     async def ready(self) -> Answer:
-        problems, warnings = await asyncio.gather(_lines(self._checks.problems), _lines(self._checks.warnings))
+        problems, warnings = await asyncio.gather(self._problems.lines(), self._warnings.lines())
         health = Health(is_ready=not problems, problems=problems, warnings=warnings)
         return Answer(status=200 if health.is_ready else 503, content=health)
 
@@ -106,15 +110,29 @@ class Exposition:
             return self._text
 
 
-async def _lines(checks: Sequence[Check]) -> list[str]:
-    found = await asyncio.gather(*map(_in_time, checks))
-    return [line for lines in found for line in lines]
+class _Asked:
+    """Checks, each asked once at a time: to one that takes long, whoever asks next listens as well.
+
+    It is not cancelled at the deadline: a database that does not answer would have the cancellation waited for, too.
+    """
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
+        self._asked: dict[str, asyncio.Task[Sequence[str]]] = {}
+
+    async def lines(self) -> list[str]:
+        found = await asyncio.gather(*map(self._in_time, self._checks))
+        return [line for lines in found for line in lines]
+
+    async def _in_time(self, name: str) -> Sequence[str]:
+        asked = self._asked.get(name)
+        if asked is None:
+            asked = self._asked[name] = asyncio.create_task(_answer(self._checks[name]), name=f"check {name}")
+            asked.add_done_callback(lambda _: self._asked.pop(name))
+        await asyncio.wait({asked}, timeout=CHECKED_WITHIN_S)
+        return asked.result() if asked.done() else [f"{name}: does not answer within {CHECKED_WITHIN_S:g} s"]
 
 
-async def _in_time(check: Check) -> Sequence[str]:
-    try:
-        async with asyncio.timeout(CHECKED_WITHIN_S):
-            found = check()
-            return await found if isinstance(found, Awaitable) else found
-    except TimeoutError:
-        return [f"a check did not answer within {CHECKED_WITHIN_S:g} s"]
+async def _answer(check: Check) -> Sequence[str]:
+    found = check()
+    return await found if isinstance(found, Awaitable) else found

@@ -110,6 +110,24 @@ async def test_a_database_that_is_gone_has_a_line_and_nothing_needs_a_restart(
         assert (await grace.post("/v1/me/next?wait=20")).status == 200
 
 
+async def test_a_database_that_is_frozen_has_a_line_before_a_probe_gives_up(
+    database_server: PostgresServer, amqp_url: str
+):
+    await migrate(database_server.url, MIGRATIONS)
+    settings = Settings(database_url=database_server.url, amqp_url=amqp_url, http_port=0)
+    async with deployed(settings) as frontdesk:
+        await frontdesk.is_ready()
+        database_server.pause()
+        try:
+            for _ in range(3):
+                async with asyncio.timeout(4):
+                    lines = await frontdesk.health()
+                assert any(line.startswith("database: ") and "does not answer" in line for line in lines)
+        finally:
+            database_server.resume()
+        await frontdesk.is_ready()
+
+
 async def at_least(count: int, frontdesk: Frontdesk) -> list[str] | None:
     lines = list(await frontdesk.health())
     return lines if len(lines) >= count else None

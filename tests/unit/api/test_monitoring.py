@@ -1,11 +1,13 @@
 """What operators' machines see of a process."""
 
+import asyncio
 from collections.abc import Sequence
 
+import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
-from router.api import server
+from router.api import monitoring, server
 from router.api.monitoring import Checks
 from router.metrics import Metrics
 from tests.unit.api.doubles import an_app
@@ -32,7 +34,8 @@ async def test_ready_process_says_so():
 
 
 async def test_process_that_is_not_ready_says_what_is_wrong():
-    async with an_app(checks=Checks([lost_database, blocked_broker])) as client, client.get("/health/ready") as answer:
+    checks = Checks({"database": lost_database, "broker": blocked_broker})
+    async with an_app(checks=checks) as client, client.get("/health/ready") as answer:
         assert (answer.status, await answer.json()) == (
             503,
             {
@@ -44,15 +47,41 @@ async def test_process_that_is_not_ready_says_what_is_wrong():
 
 
 async def test_process_that_can_work_is_ready_and_warns():
-    async with an_app(checks=Checks(warnings=[bad_policy])) as client, client.get("/health/ready") as answer:
+    checks = Checks(warnings={"policy": bad_policy})
+    async with an_app(checks=checks) as client, client.get("/health/ready") as answer:
         assert (answer.status, await answer.json()) == (
             200,
             {"is_ready": True, "problems": [], "warnings": ["policy: routes.2.queue is not known"]},
         )
 
 
+async def test_check_that_takes_long_is_a_problem_in_time_and_goes_on_by_itself(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(monitoring, "CHECKED_WITHIN_S", 0.05)
+    answering, asked = asyncio.Event(), 0
+
+    async def frozen_database() -> Sequence[str]:
+        nonlocal asked
+        asked += 1
+        try:
+            await answering.wait()
+        finally:
+            await answering.wait()  # as a connection does whose statement was cancelled
+        return []
+
+    async with an_app(checks=Checks({"database": frozen_database})) as client:
+        try:
+            for _ in range(2):
+                async with asyncio.timeout(5), client.get("/health/ready") as answer:
+                    assert (await answer.json())["problems"] == ["database: does not answer within 0.05 s"]
+        finally:
+            answering.set()
+        assert asked == 1
+        async with client.get("/health/ready") as answer:
+            assert answer.status == 200
+
+
 async def test_process_that_is_not_ready_is_still_alive():
-    async with an_app(checks=Checks([lost_database])) as client, client.get("/health/live") as answer:
+    async with an_app(checks=Checks({"database": lost_database})) as client, client.get("/health/live") as answer:
         assert (answer.status, await answer.json()) == (200, {"is_alive": True})
 
 
