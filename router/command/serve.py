@@ -84,6 +84,8 @@ def _serve(roles: frozenset[ProcessRole]) -> None:
 
 
 async def _until_told(roles: frozenset[ProcessRole]) -> None:
-    async with running(settings(), roles) as process:
-        typer.echo(f"Frontdesk answers on {process.address} (Ctrl-C ends it)", err=True)
+    loaded = settings()
+    async with running(loaded, roles) as process:
+        if loaded.log_format != "json":  # for collectors, the log has it in its own form
+            typer.echo(f"Frontdesk answers on {process.address} (Ctrl-C ends it)", err=True)
         await asyncio.get_running_loop().create_future()
