@@ -62,7 +62,9 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="Address to serve the API, health and metrics on.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port to serve them on; 0 takes any free one.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity to log.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity to log. Unset, commands that are over soon log from `warning` on."
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="`json` for collectors, `console` for people; `auto` looks whether a terminal reads."
     )
@@ -121,11 +123,13 @@ def load_settings() -> Settings:
 def _unknown_variables() -> list[str]:
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     ours = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
-    return [
-        f"{name} is not a setting; did you mean {difflib.get_close_matches(name, known, n=1, cutoff=0)[0]}?"
-        for name in sorted(ours.difference(known))
-        if not _NOT_OURS.fullmatch(name)
-    ]
+    unknown = sorted(name for name in ours.difference(known) if not _NOT_OURS.fullmatch(name))
+    return [f"{name} is not a setting; {_suggestion(name.removeprefix(PREFIX))}" for name in unknown]
+
+
+def _suggestion(name: str) -> str:
+    close = difflib.get_close_matches(name, [known.upper() for known in Settings.model_fields], n=1)
+    return f"did you mean {PREFIX}{close[0]}?" if close else "docs/settings.md lists them all"
 
 
 _SENTENCES = {

@@ -7,7 +7,7 @@ import typer
 from channels.errors import Malformed
 from channels.formats import FORMATS, parse, routing_key, validate
 from router.app import deployment, publishing
-from router.command.running import give_up, run, settings
+from router.command.running import QUIET, give_up, run, settings
 from router.domain.errors import Invalid
 from router.flow.bus import Exchange, Publication
 
@@ -49,7 +49,7 @@ def _known(format_: str) -> None:
 
 
 async def _publish(body: bytes, format_: str, account: str | None) -> None:
-    async with deployment(settings(), name="send") as shared, publishing(shared) as publisher:
+    async with deployment(settings(log_level=QUIET), name="send") as shared, publishing(shared) as publisher:
         await publisher.publish(
             Publication(
                 exchange=Exchange.INBOUND,

@@ -9,7 +9,7 @@ import typer
 
 from router.app import INTAKE, Deployment, load_policy, publishing
 from router.command.running import give_up, with_deployment
-from router.command.terminal import counted, print_table, printable, write_bytes
+from router.command.terminal import counted, print_entry, print_table, printable, write_bytes
 from router.domain.actor import OPERATOR
 from router.domain.agent import Role
 from router.domain.customer import CustomerId
@@ -30,6 +30,7 @@ commands.add_typer(intake_switch, name="switch")
 commands.add_typer(policy, name="policy")
 
 _LARGEST = 2**63 - 1
+_ENTRY = "{:>6}  {:11}  {:7}  {:15}  {}"
 _LONGEST_DAYS = 3650  # ten years: a token for longer is one without an end
 Id = Annotated[
     int, typer.Argument(metavar="ID", min=1, max=_LARGEST, help="As `frontdesk unprocessable list` shows it.")
@@ -89,8 +90,10 @@ def list_unprocessable(
 ) -> None:
     """The newest ones, with the stage that refused them and why."""
     kept = with_deployment(lambda shared: shared.unprocessable.newest(limit, before=before, pending=not everything))
-    rows = [(str(k.id), f"{k.at:%m-%d %H:%M}", k.format, k.account or "", k.stage, k.detail) for k in kept]
-    print_table(("id", "when", "format", "account", "stage", "why"), rows)
+    print_entry(_ENTRY.format("id", "when", "stage", "format", "account"), "why")
+    for each in kept:
+        facts = (each.id, f"{each.at:%m-%d %H:%M}", each.stage, each.format, each.account or "")
+        print_entry(_ENTRY.format(*facts), each.detail)
 
 
 @unprocessable.command()
@@ -113,7 +116,7 @@ def replay(ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=
 
     async def work(shared: Deployment) -> None:
         async with publishing(shared) as publisher:
-            for id_ in ids:
+            for id_ in dict.fromkeys(ids):
                 await replay_one(id_, shared.unprocessable, publisher)
                 typer.echo(f"replayed {id_}")
 

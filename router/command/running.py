@@ -18,16 +18,22 @@ from router.settings import Settings, load_settings
 
 T = TypeVar("T")
 _LOOK_EVERY_S = 1.0
+QUIET = "warning"
+"""For a command that is over soon: that it connected is no news."""
 INTERRUPTED = 128 + signal.SIGINT
 
 
-def settings() -> Settings:
-    """The settings of the environment, with the log set up as they say; a wrong one ends the program."""
+def settings(*, log_level: str = "info") -> Settings:
+    """The settings of the environment, with the log set up as they say; a wrong one ends the program.
+
+    `log_level` holds where the environment names none.
+    """
     try:
         loaded = load_settings()
     except FrontdeskError as exc:
         give_up(exc)
-    logs.configure(level=loaded.log_level, format=loaded.log_format)
+    named = "log_level" in loaded.model_fields_set
+    logs.configure(level=loaded.log_level if named else log_level, format=loaded.log_format)
     return loaded
 
 
@@ -35,7 +41,7 @@ def with_deployment(work: Callable[[Deployment], Awaitable[T]]) -> T:
     """Connect to the deployment that the settings name and do the work there."""
 
     async def connected() -> T:
-        async with deployment(settings(), name="command") as shared:
+        async with deployment(settings(log_level=QUIET), name="command") as shared:
             return await work(shared)
 
     return run(connected())

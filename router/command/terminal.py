@@ -5,15 +5,21 @@ from typing import BinaryIO
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
+from rich.table import Column, Table
 from rich.text import Text
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(table)
+
+
+def print_entry(facts: str, words: str) -> None:
+    """A line of facts, and below it, over the whole width, the words that need it."""
+    Console().print(Text(printable(facts)), Padding(Text(printable(words)), (0, 0, 0, 8)))
 
 
 def printable(text: str) -> str:

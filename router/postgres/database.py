@@ -14,6 +14,7 @@ from router.metrics import Metrics
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | PoolConnectionProxy[Any]"
 
+CONNECT_S = 5.0
 ACQUIRE_S = 2.0
 STATEMENT_S = 15.0
 # asyncpg may take its command timeout twice (the statement, then the cancellation), hence the server's own, shorter one
@@ -119,7 +120,7 @@ async def connected(
             min_size=1,
             max_size=size,
             command_timeout=STATEMENT_S,
-            timeout=5,
+            timeout=CONNECT_S,
             server_settings={**_SERVER_SETTINGS, "application_name": f"frontdesk {name}"},
             reset=_as_it_is,
         )
@@ -134,7 +135,9 @@ def connecting(dsn: str, *, setting: str = "FRONTDESK_DATABASE_URL") -> Iterator
     """Turn what asyncpg raises while it connects into `Misconfigured`, which names the setting and the server."""
     try:
         yield
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+    except TimeoutError as exc:
+        raise Misconfigured(f"{setting}: {_without_password(dsn)} did not answer within {CONNECT_S:g} s") from exc
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
         raise Misconfigured(f"{setting}: cannot connect to {_without_password(dsn)}: {_first_line(exc)}") from exc
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 
 from router.domain.errors import Misconfigured
-from router.postgres.database import Connection, Database, connecting, translated
+from router.postgres.database import CONNECT_S, Connection, Database, connecting, translated
 
 _LOCK = 0x46524F4E54  # "FRONT": one migrator at a time for each database
 _UP = re.compile(r"^-- migrate:up(?P<options>[^\n]*)\n(?P<body>.*?)(?=^-- migrate:down|\Z)", re.DOTALL | re.MULTILINE)
@@ -53,7 +53,7 @@ async def migrate(dsn: str, folder: Path | None = None) -> list[str]:
     Raises `Misconfigured` if no server is there, `StoreUnavailable` or `DataError` where one of them fails.
     """
     with connecting(dsn):
-        connection = await asyncpg.connect(dsn, timeout=10)
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_S)
     try:
         with translated():
             await connection.execute("select pg_advisory_lock($1)", _LOCK)

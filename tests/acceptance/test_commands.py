@@ -119,8 +119,9 @@ async def test_what_could_not_be_processed_is_listed_shown_and_sent_through_agai
     assert "channel: is missing" in shown
     assert shown.encode().endswith(broken)
 
-    said = (await operator.does("unprocessable", "replay", "1", "2")).splitlines()
-    assert said == [
+    replayed = await operator.tries("unprocessable", "replay", "1", "2", "1")
+    assert (replayed.status, replayed.err) == (0, "")
+    assert replayed.out.splitlines() == [
         "replayed 1",
         "replayed 2",
         "What is refused again gets a new id: see `frontdesk unprocessable list`.",

@@ -1,5 +1,6 @@
 """Wrong settings and unreachable servers: one line that names the setting and the server, exit 1, no traceback."""
 
+import socket
 import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +21,16 @@ def test_a_database_that_is_not_there(command: str):
         f"frontdesk: FRONTDESK_DATABASE_URL: cannot connect to postgresql://ada@127.0.0.1:{port}/"
     )
     assert is_one_line(ended.err)
+
+
+def test_a_database_that_does_not_answer():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/desk"
+        ended = frontdesk("migrate", FRONTDESK_DATABASE_URL=url)
+    assert (ended.status, ended.err) == (
+        1,
+        f"frontdesk: FRONTDESK_DATABASE_URL: {url} did not answer within 5 s\n",
+    )
 
 
 def test_a_password_in_the_query_of_the_url_is_not_shown():

@@ -65,6 +65,7 @@ def test_every_number_has_a_least_and_a_most() -> None:
         ("AMQP_URL", "http://mq", "FRONTDESK_AMQP_URL: must begin with amqp:// or amqps://"),
         ("AMQP_URL", "amqp://a:sample[secret@mq/", "FRONTDESK_AMQP_URL: is not a URL: percent-encode the password"),
         ("AMQP_URL", "amqp://a:sample\u2105@mq/", "FRONTDESK_AMQP_URL: is not a URL: percent-encode the password"),
+        ("NOSUCH", "1", "FRONTDESK_NOSUCH is not a setting; docs/settings.md lists them all"),
         ("HTPP_PORT", "80", "FRONTDESK_HTPP_PORT is not a setting; did you mean FRONTDESK_HTTP_PORT?"),
     ],
 )
