@@ -19,7 +19,7 @@ import asyncpg
 from prometheus_client import CollectorRegistry
 
 from channels.message import Channel
-from router.domain.agent import Lease
+from router.domain.agent import Lease, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.flow.claims import Assignment, Claims
@@ -36,7 +36,7 @@ APPLICATION = "frontdesk bench"
 class Next(Protocol):
     """What answers; `router.flow.claims.Claims` does."""
 
-    async def next(self, agent_id: AgentId, wait: timedelta) -> Assignment | None: ...
+    async def next(self, agent_id: AgentId, wait: timedelta, token_id: TokenId | None = None) -> Assignment | None: ...
 
     def end(self) -> None: ...
 
@@ -122,7 +122,7 @@ class PerRequest:
         self._pool = pool
         self._default = capacity
 
-    async def next(self, agent_id: AgentId, wait: timedelta) -> Assignment | None:  # noqa: ARG002 - the same as Claims
+    async def next(self, agent_id: AgentId, *_as_claims_do: object) -> Assignment | None:
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
                 [agent] = await connection.fetch(LOCK_AGENT, agent_id)
@@ -149,7 +149,7 @@ class BareStatement:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
 
-    async def next(self, agent_id: AgentId, wait: timedelta) -> Assignment | None:  # noqa: ARG002 - the same as Claims
+    async def next(self, agent_id: AgentId, *_as_claims_do: object) -> Assignment | None:
         taken = await self._pool.fetchrow(CLAIM_ONE, agent_id, list(Channel))
         return _assignment(taken) if taken else None
 
