@@ -27,7 +27,7 @@ from router.metrics import Metrics
 from router.postgres.migrate import migrate
 from router.rabbit.publisher import RabbitPublisher, rabbit_publisher
 
-ROUNDS = 2
+ROUNDS = 3
 PACED_S = 6.0
 ENDS_WITHIN_S = 120.0
 PUBLISHED_AT_ONCE = 500

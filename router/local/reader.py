@@ -32,8 +32,8 @@ STARTS_WITHIN_S = 60.0
 MEMORY_BYTES = 2 * 1024**3
 BEAT_EVERY_S = 1.0
 
-# What is read at once at most, so that nobody waits long for the last of it.
-_TOGETHER = 50
+# What is read at once at most: enough to be busy until the parent has time again, and nobody waits long for the last.
+_TOGETHER = 100
 _BYTES_TOGETHER = 1024**2
 # Whatever ends processes here, an innocent may be hit once by chance.
 _TRIES_ALONE = 2

@@ -16,6 +16,8 @@ from router.rabbit.topology import DEAD, INTAKE, OUTBOUND, declare
 
 BATCH = 200
 LANES = 2
+AHEAD = 2
+"""Batches that are delivered and opened while the lanes are busy: with one, every batch waited for its reading."""
 PREFETCH_DEAD = 20
 LOOK_EVERY_S = 10.0
 BEAT_EVERY_S = 1.0
@@ -38,12 +40,13 @@ Buffer = asyncio.Queue[Opened]
 class RabbitConsumer:
     """Implements `router.flow.bus.Consumer` on the intake queue and the dead-letter queue beside it.
 
-    Two lanes: while two batches of at most `batch` deliveries are taken, the next is buffered, and all of it goes to
-    `take` as soon as a lane is free. Acknowledged is in order. Whatever goes wrong, the connection is dropped: the
-    broker then delivers everything unacknowledged again, in order, and nothing stale is left in a buffer.
+    Two lanes: while two batches of at most `batch` deliveries are taken, what comes next is buffered and goes to `take`
+    as soon as a lane is free. Acknowledged is in order. Whatever goes wrong, the connection is dropped: the broker then
+    delivers everything unacknowledged again, in order, and nothing stale is left in a buffer.
 
-    A batch ends at `BATCH_BYTES`. What waits in the buffer is bounded by number alone, to a batch: AMQP's prefetch
-    counts deliveries, and RabbitMQ implements no prefetch of bytes. Where payloads are large, set a smaller batch.
+    A batch ends at `BATCH_BYTES`. What waits in the buffer is bounded by number alone, to `AHEAD` batches: AMQP's
+    prefetch counts deliveries, and RabbitMQ implements no prefetch of bytes. Where payloads are large, set a smaller
+    batch.
     """
 
     def __init__(self, url: str, metrics: Metrics, *, batch: int = BATCH) -> None:
@@ -105,7 +108,7 @@ class RabbitConsumer:
         async with within(ANSWER_S, "subscribing"):
             await amqp_channel.basic_qos(prefetch_count=PREFETCH_DEAD)
             await amqp_channel.basic_consume(DEAD, arrived, consumer_tag=DEAD)
-            await amqp_channel.basic_qos(prefetch_count=(LANES + 1) * self._batch)
+            await amqp_channel.basic_qos(prefetch_count=(LANES + AHEAD) * self._batch)
             await amqp_channel.basic_consume(INTAKE, arrived, consumer_tag=INTAKE)
 
     async def _lanes(

@@ -315,7 +315,7 @@ async def test_a_stuck_consumer_does_not_hold_up_another(bus: Bus):
         await taken.until_all(["held"])
         async with consuming(bus, taken, batch=1):
             await bus.publish(*numbered(12))
-            await taken.until(lambda taken: len(taken.bodies) >= 12)  # one more may wait behind the one that is held
+            await taken.until(lambda taken: len(taken.bodies) >= 11)  # two may lie ready behind those that are held
             gate.set()
             await taken.until_all(numbered(12))
     assert sorted(taken.bodies) == [*numbered(12), "held"]
@@ -363,7 +363,7 @@ async def test_what_waits_in_the_bus_is_exported_while_somebody_consumes(bus: Bu
     taken.gate.clear()
     async with consuming(bus, taken, batch=1):
         await taken.until(lambda taken: bool(taken.batches))
-        await bus.eventually(lambda: bus.ready("frontdesk.intake") in {6, 7, 8})  # taken or at hand is the rest
+        await bus.eventually(lambda: bus.ready("frontdesk.intake") in {5, 6, 7, 8})  # taken or at hand is the rest
         await bus.eventually(lambda: bus.ready("frontdesk.outbound") == 1)
         taken.gate.set()
         await bus.eventually(lambda: bus.ready("frontdesk.intake") == 0)

@@ -34,7 +34,7 @@ from router.flow.bus import Delivery, Exchange, Publication, Take
 from router.metrics import Metrics
 from router.rabbit import connection, consumer, publisher
 from router.rabbit.connection import check
-from router.rabbit.consumer import BATCH, LANES, RabbitConsumer
+from router.rabbit.consumer import AHEAD, BATCH, LANES, RabbitConsumer
 from router.rabbit.publisher import RabbitPublisher, rabbit_publisher
 from router.rabbit.topology import DEAD, INTAKE, OUTBOUND, declare
 from tests.rabbit_node import RabbitNode
@@ -335,7 +335,7 @@ async def test_a_killed_broker_is_waited_for_by_everybody(node: RabbitNode):
                 await publish_when_possible(rabbit, b"%d" % number)
             await eventually(lambda: {b"%d" % n for n in range(10)} <= set(old.bodies + new.bodies))
             prefetch = await asyncio.to_thread(node.control, "list_consumers", "queue_name", "prefetch_count")
-    assert sorted(prefetch.split("\n")[1:-1]) == [f"{DEAD}\t20"] * 2 + [f"{INTAKE}\t{(LANES + 1) * BATCH}"] * 2
+    assert sorted(prefetch.split("\n")[1:-1]) == [f"{DEAD}\t20"] * 2 + [f"{INTAKE}\t{(LANES + AHEAD) * BATCH}"] * 2
 
 
 @pytest.mark.parametrize(
