@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from channels.message import Channel, MessageKey
 from router.domain.conversation import Conversation, ConversationId
@@ -172,7 +173,7 @@ class MemoryTransaction:
         store.unprocessable += changes.unprocessable
 
 
-def _by_id(nouns: Iterable) -> list:
+def _by_id(nouns: Iterable[Any]) -> list[Any]:
     return sorted({noun.id: noun for noun in nouns}.values(), key=lambda noun: noun.id)
 
 

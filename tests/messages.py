@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import count
+from typing import Any
 
 from channels.errors import Malformed
 from channels.message import Channel, Handle, HandleKind, InboundMessage, Parsed, ThreadHints
@@ -47,7 +48,7 @@ def a_message(
     in_reply_to: str | None = None,
     key: str | None = None,
     tokens: Sequence[str] = (),
-    **fields: object,
+    **fields: Any,
 ) -> InboundMessage:
     """A mail of Ada's with an id of its own, unless told otherwise."""
     external_id = external_id or f"m{next(_numbers)}@mail.example"
@@ -73,7 +74,7 @@ class Mailroom:
     def __init__(self) -> None:
         self._parcels: dict[bytes, Parsed] = {}
 
-    def deliver(self, *messages: InboundMessage, redelivered: bool = False, **parsed: object) -> Delivery:
+    def deliver(self, *messages: InboundMessage, redelivered: bool = False, **parsed: Any) -> Delivery:
         """One delivery that holds these messages; equal contents make equal bytes."""
         contents = Parsed(messages=messages, **parsed)
         body = repr(contents).encode()
