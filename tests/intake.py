@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -16,7 +17,7 @@ from router.metrics import Metrics
 from router.policy.model import Policy
 from router.policy.parse import parse_policy
 from tests.fakes import MemoryIntake
-from tests.messages import Mailroom
+from tests.messages import Mailroom, a_message
 
 SECRET = b"sample secret"
 MAILROOM = Mailroom()
@@ -57,10 +58,26 @@ def deliver(*batches: Sequence[Delivery], store: MemoryIntake | None = None) -> 
 
     async def take_all() -> None:
         for batch in batches:
-            await a_receiver(store).take(batch)
+            await settle(store, batch)
 
     asyncio.run(take_all())
     return store
+
+
+def deliveries(count: int, *, redelivered: bool = False) -> list[Delivery]:
+    """So many, with a message each."""
+    return [MAILROOM.deliver(a_message(), redelivered=redelivered) for _ in range(count)]
+
+
+async def settle(store: MemoryIntake, batch: Sequence[Delivery], **parts: Any) -> MemoryIntake:
+    """The store after this batch; `parts` are those of `a_receiver`."""
+    await a_receiver(store, **parts).take(batch)
+    return store
+
+
+def reasons(store: MemoryIntake) -> list[str]:
+    """Why deliveries were kept as unprocessable."""
+    return [refused.reason for refused in store.unprocessable]
 
 
 async def never_asked(_delivery: Delivery) -> bool:

@@ -1,4 +1,4 @@
-"""Batches of deliveries: a bad one never holds up a good one, outages are waited out, suspects are cornered."""
+"""Batches of deliveries: a bad one never holds up a good one, and outages are waited out."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,31 +10,15 @@ from channels.message import InboundMessage, MalformedPart
 from router.domain.errors import DataError, Raced, StoreUnavailable
 from router.flow.bus import Delivery
 from router.flow.changes import RefusedMessage
-from router.flow.suspects import fingerprint
 from router.metrics import Metrics
 from router.policy.model import Policy
 from tests.fakes import MemoryIntake, MemoryTransaction
-from tests.intake import POLICY, a_receiver
-from tests.messages import Mailroom, a_message, an_email
-
-ROOM = Mailroom()
-
-
-def deliveries(count: int, *, redelivered: bool = False) -> list[Delivery]:
-    return [ROOM.deliver(a_message(), redelivered=redelivered) for _ in range(count)]
-
-
-async def settle(store: MemoryIntake, batch: Sequence[Delivery], **parts: object) -> MemoryIntake:
-    await a_receiver(store, **{"parse": ROOM.open, **parts}).take(batch)
-    return store
+from tests.intake import MAILROOM, POLICY, deliveries, reasons, settle
+from tests.messages import a_message, an_email
 
 
 def texts(store: MemoryIntake) -> list[str]:
     return [stored.message.text for stored in store.messages]
-
-
-def reasons(store: MemoryIntake) -> list[str]:
-    return [refused.reason for refused in store.unprocessable]
 
 
 async def test_an_ordinary_batch_is_one_transaction():
@@ -43,12 +27,12 @@ async def test_an_ordinary_batch_is_one_transaction():
 
 
 async def test_one_delivery_may_hold_several_messages():
-    store = await settle(MemoryIntake(), [ROOM.deliver(a_message(text="one"), a_message(text="two"))])
+    store = await settle(MemoryIntake(), [MAILROOM.deliver(a_message(text="one"), a_message(text="two"))])
     assert texts(store) == ["one", "two"]
 
 
 async def test_a_delivery_without_messages_is_settled():
-    assert (await settle(MemoryIntake(), [ROOM.deliver()])).messages == []
+    assert (await settle(MemoryIntake(), [MAILROOM.deliver()])).messages == []
 
 
 async def test_malformed_payloads_are_kept_whole_while_their_neighbours_pass():
@@ -65,7 +49,7 @@ async def test_a_payload_that_breaks_its_reader_is_kept_while_its_neighbours_pas
     bad = Delivery(body=b"breaks", format="message.v1")
 
     def brittle(format_: str, body: bytes, account: str | None):
-        return ROOM.open(format_, body, account) if body != bad.body else 1 / 0
+        return MAILROOM.open(format_, body, account) if body != bad.body else 1 / 0
 
     store = await settle(MemoryIntake(), [*deliveries(2), bad], parse=brittle)
     assert [(kept.delivery, kept.reason) for kept in store.unprocessable] == [(bad, "cannot_be_read")]
@@ -74,14 +58,14 @@ async def test_a_payload_that_breaks_its_reader_is_kept_while_its_neighbours_pas
 
 async def test_a_malformed_message_does_not_hold_up_its_siblings():
     part = MalformedPart(field="entry.0.from", problem="is missing")
-    store = await settle(MemoryIntake(), [ROOM.deliver(a_message(), malformed=(part,))])
+    store = await settle(MemoryIntake(), [MAILROOM.deliver(a_message(), malformed=(part,))])
     assert [refused.detail for refused in store.unprocessable] == ["entry.0.from: is missing"]
     assert len(store.messages) == 1
 
 
 async def test_all_that_is_malformed_in_a_delivery_is_kept_as_one():
     parts = tuple(MalformedPart(field=f"messages.{i}.from", problem="is missing") for i in range(1000))
-    store = await settle(MemoryIntake(), [ROOM.deliver(a_message(), malformed=parts)])
+    store = await settle(MemoryIntake(), [MAILROOM.deliver(a_message(), malformed=parts)])
     assert [refused.detail for refused in store.unprocessable] == [
         "messages.0.from: is missing; messages.1.from: is missing; messages.2.from: is missing; and 997 more"
     ]
@@ -89,7 +73,7 @@ async def test_all_that_is_malformed_in_a_delivery_is_kept_as_one():
 
 async def test_all_that_conflicts_in_a_delivery_is_kept_as_one():
     messages = [a_message(text=str(number), external_id="the same") for number in range(5)]
-    store = await settle(MemoryIntake(), [ROOM.deliver(*messages)])
+    store = await settle(MemoryIntake(), [MAILROOM.deliver(*messages)])
     assert (texts(store), reasons(store)) == (["0"], ["key_conflict"])
 
 
@@ -110,9 +94,9 @@ async def test_what_is_refused_is_found_by_the_key_of_its_message(monkeypatch: p
     def unreadable(_format: str, body: bytes, _account: str | None):
         raise Malformed("text", "is missing", key=key)
 
-    store = await settle(MemoryIntake(), [ROOM.deliver(message)])
+    store = await settle(MemoryIntake(), [MAILROOM.deliver(message)])
     await settle(store, deliveries(1), parse=unreadable)
-    await settle(store, [ROOM.deliver(malformed=(MalformedPart(field="from", problem="is missing", key=key),))])
+    await settle(store, [MAILROOM.deliver(malformed=(MalformedPart(field="from", problem="is missing", key=key),))])
     assert [kept.key for kept in store.unprocessable] == [message.key, key, key]
 
 
@@ -123,21 +107,21 @@ async def test_each_malformed_message_of_a_delivery_is_found_by_its_key_with_wha
         MalformedPart(field="messages.1.id", problem="is missing"),
         MalformedPart(field="messages.2.from", problem="is missing", key=second),
     )
-    [kept] = (await settle(MemoryIntake(), [ROOM.deliver(malformed=parts)])).unprocessable
+    [kept] = (await settle(MemoryIntake(), [MAILROOM.deliver(malformed=parts)])).unprocessable
     assert (kept.key, kept.further) == (first, (RefusedMessage(second, "messages.2.from: is missing"),))
 
 
 async def test_each_message_of_a_delivery_that_the_store_refuses_is_found_by_its_key(monkeypatch: pytest.MonkeyPatch):
     messages = [a_message(text="refused") for _ in range(3)]
     refuse(monkeypatch, lambda message: message.text == "refused")
-    [kept] = (await settle(MemoryIntake(), [ROOM.deliver(*messages)])).unprocessable
+    [kept] = (await settle(MemoryIntake(), [MAILROOM.deliver(*messages)])).unprocessable
     assert [kept.key, *(further.key for further in kept.further)] == [message.key for message in messages]
 
 
 @pytest.mark.parametrize("position", [0, 3, 6])
 async def test_what_the_store_refuses_is_found_by_halving_and_kept(position: int, monkeypatch: pytest.MonkeyPatch):
     batch = deliveries(7)
-    batch[position] = offender = ROOM.deliver(a_message(text="refused"))
+    batch[position] = offender = MAILROOM.deliver(a_message(text="refused"))
     refuse(monkeypatch, lambda message: message.text == "refused")
     store = await settle(MemoryIntake(), batch)
     [kept] = store.unprocessable
@@ -168,7 +152,7 @@ async def test_a_message_that_no_decision_survives_is_found_by_halving_and_kept(
         def blocks(self, address: str) -> bool:
             return 1 / (address != "treason@example.com") > 1
 
-    offender = ROOM.deliver(a_message(an_email("treason@example.com")))
+    offender = MAILROOM.deliver(a_message(an_email("treason@example.com")))
     batch = [*deliveries(3), offender, *deliveries(2)]
     policy: Policy = Treacherous()  # type: ignore[assignment]
     store = await settle(MemoryIntake(), batch, policy=lambda: policy)
@@ -238,165 +222,11 @@ async def test_a_batch_that_cannot_even_be_kept_stays_with_the_bus():
         await settle(store, deliveries(1))
 
 
-async def test_first_deliveries_pay_nothing_for_suspicion(monkeypatch: pytest.MonkeyPatch):
-    async def asked(*_: object) -> None:
-        raise AssertionError("attempts were looked at")
-
-    monkeypatch.setattr(MemoryIntake, "attempts", asked)
-    monkeypatch.setattr(MemoryIntake, "begin_attempts", asked)
-    assert len((await settle(MemoryIntake(), deliveries(3))).messages) == 3
-
-
-async def test_redeliveries_are_begun_before_and_finished_with_their_effect():
-    seen: list[int] = []
-    store = MemoryIntake()
-    batch = deliveries(3, redelivered=True)
-
-    def looking(*arguments: object):
-        seen.append(len(store.begun))
-        return ROOM.open(*arguments)
-
-    await settle(store, batch, parse=looking)
-    assert seen == [3, 3, 3]
-    assert (len(store.messages), +store.begun) == (3, {})
-
-
-class Death(BaseException):
-    """The end of a process: nothing in it may catch this."""
-
-
-def deadly(poison: Delivery, deaths: list[int], store: MemoryIntake):
-    """A parser that dies of the poison, and notes how many were begun then."""
-
-    def open_(format_: str, body: bytes, account: str | None):
-        if body == poison.body:
-            deaths.append(len(+store.begun))
-            raise Death
-        return ROOM.open(format_, body, account)
-
-    return open_
-
-
-async def test_poison_is_cornered_in_four_deaths_and_its_neighbours_pass():
-    store, deaths, alone = MemoryIntake(), [], []
-    batch = deliveries(100)
-    poison = batch[57]
-
-    async def isolate(delivery: Delivery) -> bool:
-        alone.append(delivery.body)
-        return False
-
-    async def lifetime() -> bool:
-        again = [delivery._replace(redelivered=bool(deaths)) for delivery in batch]
-        try:
-            await settle(store, again, parse=deadly(poison, deaths, store), isolate=isolate)
-        except Death:
-            return False
-        return True
-
-    lives = 1
-    while not await lifetime():
-        lives += 1
-    assert lives == 5
-    assert deaths == [
-        0,
-        100,
-        44,
-        43,
-    ]  # the whole batch, its chunk of fourteen and all after it, itself and all after it
-    assert alone == [poison.body] * 2
-    assert [(kept.delivery.body, kept.stage, kept.reason) for kept in store.unprocessable] == [
-        (poison.body, "process", "kills_its_process")
-    ]
-    assert (len(store.messages), +store.begun) == (99, {})
-
-
-def a_suspect(store: MemoryIntake, *, begun: int = 3) -> Delivery:
-    """A delivery that has been begun so often and never finished."""
-    [suspect] = deliveries(1, redelivered=True)
-    store.begun[fingerprint(suspect)] = begun
-    return suspect
-
-
-async def test_a_suspect_that_survives_alone_is_settled_and_a_suspect_no_more():
-    store, alone = MemoryIntake(), []
-
-    async def isolate(delivery: Delivery) -> bool:
-        alone.append(delivery)
-        return True
-
-    suspect = a_suspect(store)
-    await settle(store, [*deliveries(2), suspect, *deliveries(2)], isolate=isolate)
-    assert (alone, store.unprocessable, +store.begun) == ([suspect], [], {})
-    assert len(store.messages) == 4
-
-
-async def test_a_suspect_has_a_second_chance_since_chance_ends_processes_too():
-    store, verdicts = MemoryIntake(), [True, False]
-
-    async def isolate(_delivery: Delivery) -> bool:
-        return verdicts.pop()
-
-    await settle(store, [a_suspect(store)], isolate=isolate)
-    assert (verdicts, store.unprocessable) == ([], [])
-
-
-async def test_each_try_alone_is_counted_before_it_begins():
-    store, counted = MemoryIntake(), []
-    suspect = a_suspect(store)
-
-    async def isolate(delivery: Delivery) -> bool:
-        counted.append(store.begun[fingerprint(delivery)])
-        return False
-
-    await settle(store, [suspect], isolate=isolate)
-    assert (counted, +store.begun) == ([4, 5], {})
-
-
-async def test_deaths_that_nobody_saw_from_outside_do_not_tell_against_a_suspect():
-    store, verdicts = MemoryIntake(), [True, False]
-
-    async def isolate(_delivery: Delivery) -> bool:
-        return verdicts.pop()
-
-    await settle(store, [a_suspect(store, begun=25)], isolate=isolate)
-    assert (verdicts, store.unprocessable, +store.begun) == ([], [], {})
-
-
-async def test_a_suspect_that_ended_thirty_processes_is_kept_without_another_try():
-    store = MemoryIntake()
-    await settle(store, [a_suspect(store, begun=30)])
-    assert (reasons(store), +store.begun) == (["kills_its_process"], {})
-
-
-async def test_a_suspect_that_cannot_be_tried_now_is_tried_later_and_not_blamed():
-    store, begun = MemoryIntake(), []
-
-    async def isolate(delivery: Delivery) -> bool:
-        begun.append(store.begun[fingerprint(delivery)])
-        if len(begun) < 4:
-            raise StoreUnavailable
-        return True
-
-    await settle(store, [a_suspect(store)], isolate=isolate)
-    assert (begun, store.unprocessable, +store.begun) == ([4, 4, 4, 4], [], {})
-
-
-async def test_the_order_of_arrival_is_kept_through_suspicion():
-    store = MemoryIntake()
-    batch = deliveries(40, redelivered=True)
-    for delivery in batch[10:30]:
-        store.begun[fingerprint(delivery)] = 1
-    await settle(store, batch)
-    assert [stored.delivery for stored in store.messages] == batch
-    assert store.transactions == 4
-
-
 async def test_what_was_settled_is_counted_by_channel_and_outcome():
     registry = CollectorRegistry()
     message = a_message()
     bad = Delivery(body=b"\xff", format="email.rfc822")
-    batch = [ROOM.deliver(message), ROOM.deliver(message), bad, bad._replace(format="junk")]
+    batch = [MAILROOM.deliver(message), MAILROOM.deliver(message), bad, bad._replace(format="junk")]
     await settle(MemoryIntake(), batch, metrics=Metrics(registry))
 
     def counted(name: str, **labels: str) -> float | None:
