@@ -4,7 +4,9 @@ Counters and histograms are exported by the role that does the work; the gauges 
 alone (the one that holds the duty), so that nothing is counted twice however many processes run.
 """
 
+from collections.abc import Iterable
 from functools import partial
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -13,6 +15,12 @@ FAST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 ACCEPT_BUCKETS = (0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120)
 LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 3600)
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+def begin_at_zero(metric: Counter | Histogram, *labels: Iterable[str]) -> None:
+    """Let the series of every combination of these values exist: `rate` misses the event that a series begins with."""
+    for values in product(*labels):
+        metric.labels(*values)
 
 
 class Metrics:

@@ -103,7 +103,8 @@ def _channels(figures: Figures) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     tickets = figures.samples.by("channel", "router_messages_received_total", outcome="queued")
-    for channel in (*_CHANNELS, *(unprocessable.keys() - set(_CHANNELS))):
+    others = {channel for channel, count in unprocessable.items() if count} - set(_CHANNELS)
+    for channel in (*_CHANNELS, *others):
         counts = (counted.get(channel, 0) for counted in (received, tickets, duplicates, unprocessable))
         table.add_row(channel, *map(str, counts))
     return table

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from channels.message import InboundMessage, MessageKey
+from channels.message import Channel, InboundMessage, MessageKey
 from router.decide.thread import ticket_number
 from router.domain.conversation import ConversationId
 from router.flow.batch import Attempts, Batch
@@ -23,8 +23,10 @@ from router.flow.parcels import Parcel, Reader, Reading, parcel
 from router.flow.suspects import Isolate, hashes_of_redelivered
 from router.flow.turns import Turn, Turns
 from router.flow.world import Ids, Snapshot, World, mail_references, thread_root
-from router.metrics import Metrics
+from router.metrics import Metrics, begin_at_zero
 from router.policy.model import Policy
+
+_UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,10 @@ class Receiver:
         self._metrics = metrics
         self._turns = Turns()
         self._isolate = isolate
+        begin_at_zero(metrics.received, Channel, Outcome)
+        begin_at_zero(metrics.unprocessable, [*Channel, _UNKNOWN], ["receive", "record", "process"])
+        begin_at_zero(metrics.retries, ["race", "outage", "batch_failed"])
+        begin_at_zero(metrics.stage, ["decide", "record"])
 
     async def take(self, deliveries: Sequence[Delivery]) -> None:
         """Return when every delivery is settled and may be acknowledged."""
@@ -170,7 +176,7 @@ class Receiver:
 def _channel(kept: Unprocessable) -> str:
     """The channel for a metric label, from a closed set."""
     named = kept.key.channel if kept.key else kept.delivery.format.partition(".")[0]
-    return named if named in {"email", "chat", "sms", "social"} else "unknown"
+    return named if named in set(Channel) else _UNKNOWN
 
 
 def _wanted(arrivals: Sequence[Arrival]) -> Wanted:

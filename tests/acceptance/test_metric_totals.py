@@ -50,6 +50,21 @@ async def test_of_two_processes_one_exports_the_queues_and_the_other_takes_over(
             assert await until(lambda: exporters(second)) == [second]
 
 
+async def test_what_only_intake_counts_begins_at_zero_there_and_nowhere_else(settings: Settings):
+    with serving("intake", settings) as intake, serving("timers", settings) as timers:
+        taken_in, kept_time = await metrics(intake), await metrics(timers)
+    for series in (
+        'router_messages_received_total{channel="sms",outcome="key_conflict"}',
+        'router_messages_unprocessable_total{channel="unknown",stage="receive"}',
+        'router_messages_unprocessable_total{channel="email",stage="process"}',
+        'router_transaction_retries_total{reason="batch_failed"}',
+        'router_stage_seconds_count{stage="record"}',
+    ):
+        assert f"{series} 0.0\n" in taken_in
+        assert series not in kept_time
+    assert len([line for line in taken_in.splitlines() if not line.startswith("#")]) < 400
+
+
 async def exporters(*processes: Serving) -> list[Serving]:
     """Those that export the gauges of the queues now."""
     return [process for process in processes if "router_queue_waiting_tickets{" in await metrics(process)]
