@@ -74,7 +74,8 @@ class PostgresAgentWork:
 
     async def make(self, name: str) -> Profile:
         if await self._connection.fetchval(SQL["insert_agent"], name) is None:
-            raise Conflict(f"There is an agent named {name} already, whatever the capitals; names are not used twice.")
+            taken = await self._connection.fetchval(SQL["agent_named_alike"], name)
+            raise Conflict(f"There is an agent named {taken} already, whatever the capitals; names are not used twice.")
         self._is_new = True
         profile = await self.profile(name)
         assert profile, "this transaction has inserted the row"

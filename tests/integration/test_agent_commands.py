@@ -72,7 +72,7 @@ REFUSED = [
     (["change", "Grace", "--drop", "vip"], "--drop: 'vip' is no skill or language of Grace"),
     (["change", "Grace", "--weight", "chat=50"], "weights.chat: is 50, above the agent's limit of 10: none would fit"),
     (["change", "Grace"], "There is nothing to change: name a skill, a language, a limit, a weight or a most."),
-    (["create", "GRACE"], "There is an agent named GRACE already, whatever the capitals; names are not used twice."),
+    (["create", "GRACE"], "There is an agent named Grace already, whatever the capitals; names are not used twice."),
     (["show", "Nobody"], "There is no agent Nobody."),
 ]
 
@@ -80,6 +80,12 @@ REFUSED = [
 async def test_what_cannot_be_is_one_line_that_says_what_can(database: Database, operator: Operator):
     await an_agent(database, "Grace")
     assert [operator.fails("agent", *arguments) for arguments, _ in REFUSED] == [line for _, line in REFUSED]
+
+
+async def test_a_token_for_an_agent_in_other_capitals_is_refused_naming_these(database: Database, operator: Operator):
+    await an_agent(database, "Grace")
+    refusal = operator.fails("token", "create", "phone", "--role", "agent", "--agent", "grace")
+    assert refusal == "There is an agent named Grace already, whatever the capitals; names are not used twice."
 
 
 async def test_one_who_is_given_nothing_may_have_any_weight(database: Database, operator: Operator):

@@ -6,6 +6,12 @@ where not exists (select from agent where lower(name) = lower($1))
 on conflict (name) do nothing
 returning id
 
+-- name: agent_named_alike
+-- The spelling by which the agent is known who has this name, or has it in other capitals.
+select name
+from agent
+where lower(name) = lower($1)
+
 -- name: lock_agent
 -- What is kept about an agent. First in the order of locks: nobody else changes the agent, or gives them anything,
 -- until the groups are right again.
