@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+import idna
 import phonenumbers
 
 from channels.errors import Malformed
@@ -37,8 +38,8 @@ def email_address(value: str) -> str:
     The local part is lower-cased too: RFC 5321 lets it be case-sensitive, no mailbox provider in use makes it so, and
     people write their own address in several cases. An international domain becomes its ASCII form.
     """
-    local, at, domain = value.strip().lower().rpartition("@")
-    return f"{local}{at}{_ascii_domain(domain.rstrip('. '))}"
+    local, at, domain = value.strip().rpartition("@")
+    return f"{local.lower()}{at}{_ascii_domain(domain.rstrip('. '))}"
 
 
 def phone(value: str, field: str, *, account: str = "", name: str | None = None, verified: bool = False) -> Handle:
@@ -91,12 +92,13 @@ def _email(value: str) -> str | None:
 
 
 def _ascii_domain(domain: str) -> str:
+    """Return a domain in ASCII, by IDNA 2008 after the mapping of UTS 46, or in lower case where they refuse it."""
     if domain.isascii() or len(domain) > 255:
-        return domain
+        return domain.lower()
     try:
-        return domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        return domain
+        return idna.encode(domain, uts46=True).decode("ascii").rstrip(".")
+    except idna.IDNAError:
+        return domain.lower()
 
 
 @lru_cache(maxsize=1024)
