@@ -10,13 +10,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from channels.message import Channel
 from router.demo.api import Api
 from router.demo.figures import Figures, QueueFigures, read_figures
 from router.demo.pace import HASTE
 
 _EVERY_S = 0.5
 _LINE_EVERY_S = 2.0
-_CHANNELS = ("email", "chat", "sms", "social")
 _BAR = 14
 
 
@@ -103,8 +103,8 @@ def _channels(figures: Figures) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     tickets = figures.samples.by("channel", "router_messages_received_total", outcome="queued")
-    others = {channel for channel, count in unprocessable.items() if count} - set(_CHANNELS)
-    for channel in (*_CHANNELS, *others):
+    others = {channel for channel, count in unprocessable.items() if count} - set(Channel)
+    for channel in (*Channel, *others):
         counts = (counted.get(channel, 0) for counted in (received, tickets, duplicates, unprocessable))
         table.add_row(channel, *map(str, counts))
     return table

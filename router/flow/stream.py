@@ -5,7 +5,7 @@ Leaves reading their situations to a store, what changed between two of them to 
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from typing import Protocol
 
@@ -15,14 +15,13 @@ from router.domain.agent import Principal, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.errors import Unavailable
+from router.flow.hint import hinted
 from router.flow.situation import Event, Situation, changes
 from router.metrics import Metrics
 from router.policy.model import Policy
 
 POLL_S = 1.0
 """How often everybody who is connected is looked at without any hint."""
-HINT_PAUSE_S = 0.1
-"""Hints in a row cost one look in so long."""
 OUTAGE_S = 2.0
 
 Staying = Callable[[AgentId], AbstractContextManager[object]]
@@ -155,9 +154,7 @@ class Streams:
         while True:
             self._hint.clear()
             self._look_at(self._connections)
-            await asyncio.sleep(HINT_PAUSE_S)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._hint.wait(), self._poll_s - HINT_PAUSE_S)
+            await hinted(self._hint, within_s=self._poll_s)
 
     async def _serve(self) -> None:
         while True:

@@ -9,6 +9,7 @@ from typing import NoReturn, Protocol
 import structlog
 
 from router.domain.errors import Unavailable
+from router.flow.hint import hinted
 from router.metrics import Metrics
 from router.policy.model import Policy
 
@@ -18,8 +19,6 @@ GAUGES_EVERY_S = 2.0
 GAUGES_HELD_S = 15.0
 MAINTAIN_EVERY_S = 3600.0
 OUTAGE_S = 5.0
-HINT_PAUSE_S = 0.1
-"""Hints in a row cost one look in so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +134,4 @@ async def every(
             await asyncio.sleep(OUTAGE_S)
             continue
         metrics.loop_success.labels(name).set_to_current_time()
-        pause = min(seconds, HINT_PAUSE_S)
-        await asyncio.sleep(pause)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(hint.wait(), seconds - pause)
+        await hinted(hint, within_s=seconds)

@@ -20,7 +20,7 @@ from router.flow.presence import PresenceCard, Withdrawn
 from router.flow.reading import Viewer
 from router.postgres import audit, groups
 from router.postgres.database import Connection, Database
-from router.postgres.eyes import eyes
+from router.postgres.eyes import eyes, listed
 from router.postgres.presence import withdraw_offers
 from router.postgres.statements import load
 
@@ -49,7 +49,7 @@ class PostgresAgents:
     async def members(self, viewer: Viewer, *, grace: timedelta) -> Mapping[str, Sequence[Member]]:
         members: defaultdict[str, list[Member]] = defaultdict(list)
         async with eyes(self._database, viewer) as connection:
-            for row in await connection.fetch(SQL["members"], _teams(viewer), grace):
+            for row in await connection.fetch(SQL["members"], listed(viewer.teams), grace):
                 members[row["team"]].append(Member(name=row["name"], presence=_presence(row)))
         return members
 
@@ -59,7 +59,7 @@ class PostgresAgents:
 
     async def _cards(self, viewer: Viewer, *arguments: object) -> Sequence[AgentCard]:
         async with eyes(self._database, viewer) as connection:
-            rows = await connection.fetch(SQL["cards"], _teams(viewer), *arguments)
+            rows = await connection.fetch(SQL["cards"], listed(viewer.teams), *arguments)
         return [_card(row) for row in rows]
 
 
@@ -223,7 +223,3 @@ def _presence(row: asyncpg.Record) -> PresenceCard | None:
         seen_at=row["seen_at"],
         is_live=row["is_live"],
     )
-
-
-def _teams(viewer: Viewer) -> list[str] | None:
-    return None if viewer.teams is None else sorted(viewer.teams)

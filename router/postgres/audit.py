@@ -7,7 +7,7 @@ from router.domain.actor import Actor
 from router.flow.audit import AuditLine
 from router.flow.reading import Viewer
 from router.postgres.database import Connection, Database
-from router.postgres.eyes import eyes
+from router.postgres.eyes import eyes, listed
 from router.postgres.statements import load
 
 SQL = load("audit")
@@ -29,7 +29,6 @@ class PostgresAudit:
     async def changes(
         self, viewer: Viewer, *, subject: str | None, before: int | None, limit: int
     ) -> Sequence[AuditLine]:
-        teams = None if viewer.teams is None else sorted(viewer.teams)
         async with eyes(self._database, viewer) as connection:
-            rows = await connection.fetch(SQL["changes"], teams, subject, before, limit)
+            rows = await connection.fetch(SQL["changes"], listed(viewer.teams), subject, before, limit)
         return [AuditLine(**{**row, "data": json.loads(row["data"])}) for row in rows]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from router.domain.actor import Teams
 from router.flow.reading import Viewer
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
@@ -17,3 +18,8 @@ async def eyes(database: Database, viewer: Viewer) -> AsyncIterator[Connection]:
         if viewer.agent_id is not None:
             await connection.execute(SQL["become_agent"], str(viewer.agent_id))
         yield connection
+
+
+def listed(teams: Teams) -> list[str] | None:
+    """The teams as an argument; None is every team."""
+    return None if teams is None else list(teams)

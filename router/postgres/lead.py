@@ -21,8 +21,8 @@ from router.flow.why import Stuck
 from router.policy.model import Assignment
 from router.postgres import audit, groups, hints, rows
 from router.postgres.database import Database
-from router.postgres.eyes import eyes
-from router.postgres.moves import PostgresMoves, guard, listed, place
+from router.postgres.eyes import eyes, listed
+from router.postgres.moves import PostgresMoves, guard, place
 from router.postgres.presence import withdraw_offers
 from router.postgres.standings import standings
 from router.postgres.statements import load

@@ -13,8 +13,9 @@ from router.domain.ticket import Requirement, TicketId, TicketState
 from router.domain.triage import Complexity
 from router.flow.moves import NewWait, Place, TicketNow
 from router.postgres import groups, hints, rows
-from router.postgres.agents import lock_agents
+from router.postgres.agents import agent_of, lock_agents
 from router.postgres.database import Connection
+from router.postgres.eyes import listed
 from router.postgres.statements import load
 
 SQL = load("moves")
@@ -44,7 +45,7 @@ class PostgresMoves:
 
     async def agent_named(self, name: str) -> Agent | None:
         row = await self._connection.fetchrow(SQL["agent_named"], name)
-        return None if row is None else _agent(row)
+        return None if row is None else agent_of(row)
 
     async def skills_in_team(self, requirement: Requirement) -> bool:
         found: bool = await self._connection.fetchval(
@@ -105,15 +106,6 @@ class PostgresMoves:
 def guard(ticket: TicketNow) -> tuple[TicketId, int, TicketState, str]:
     """What a write's first four arguments say: the ticket is still as it was read."""
     return ticket.id, ticket.epoch, ticket.state, ticket.place.requirement.team
-
-
-def listed(teams: Teams) -> list[str] | None:
-    """The teams as an argument; None is every team."""
-    return None if teams is None else list(teams)
-
-
-def _agent(row: asyncpg.Record) -> Agent:
-    return Agent(id=row["id"], name=row["name"], teams=frozenset(row["teams"]), skills=frozenset(row["skills"]))
 
 
 def _ticket(row: asyncpg.Record) -> TicketNow:

@@ -11,8 +11,8 @@ from router.flow.picking import After
 from router.flow.reading import TicketLine, Viewer
 from router.policy.model import Assignment as Rules
 from router.postgres.database import Database
-from router.postgres.eyes import eyes
-from router.postgres.moves import PostgresMoves, guard, listed
+from router.postgres.eyes import eyes, listed
+from router.postgres.moves import PostgresMoves, guard
 from router.postgres.pages import ticket_line
 from router.postgres.standings import standings
 from router.postgres.statements import load

@@ -23,7 +23,7 @@ from router.flow.reading import (
     handle_key,
 )
 from router.postgres.database import Connection, Database
-from router.postgres.eyes import eyes
+from router.postgres.eyes import eyes, listed
 from router.postgres.pages import card, page, ticket_line
 from router.postgres.statements import load
 from router.postgres.together import Together
@@ -46,18 +46,18 @@ class PostgresReading:
 
     async def history(self, viewer: Viewer, ticket_id: int) -> Sequence[Happening]:
         async with self._eyes(viewer) as connection:
-            rows = await connection.fetch(SQL["history"], ticket_id, _teams(viewer))
+            rows = await connection.fetch(SQL["history"], ticket_id, listed(viewer.teams))
         return [_happening(row) for row in rows]
 
     async def original(self, viewer: Viewer, ticket_id: int, message_id: int) -> Original | None:
         async with self._eyes(viewer) as connection:
-            row = await connection.fetchrow(SQL["original"], ticket_id, message_id, _teams(viewer))
+            row = await connection.fetchrow(SQL["original"], ticket_id, message_id, listed(viewer.teams))
         return None if row is None else Original(**row)
 
     async def tickets(self, viewer: Viewer, wanted: Filter) -> Sequence[TicketLine]:
         """A page of tickets, newest first, of at most `wanted.limit`."""
         arguments = (
-            _teams(viewer), wanted.state, wanted.queue, wanted.before, wanted.limit, wanted.number,
+            listed(viewer.teams), wanted.state, wanted.queue, wanted.before, wanted.limit, wanted.number,
         )  # fmt: skip
         async with self._eyes(viewer) as connection:
             customers = await _customers(connection, wanted)
@@ -69,23 +69,23 @@ class PostgresReading:
 
     async def held(self, viewer: Viewer) -> Sequence[TicketLine]:
         async with self._eyes(viewer) as connection:
-            rows = await connection.fetch(SQL["tickets_held"], _teams(viewer), viewer.agent_id)
+            rows = await connection.fetch(SQL["tickets_held"], listed(viewer.teams), viewer.agent_id)
         return [ticket_line(row, viewer) for row in rows]
 
     async def customer(self, viewer: Viewer, customer_id: int) -> CustomerCard | None:
         async with self._eyes(viewer) as connection:
-            rows = await connection.fetch(SQL["cards"], [customer_id], _teams(viewer))
+            rows = await connection.fetch(SQL["cards"], [customer_id], listed(viewer.teams))
         return next((card(row["customer"]) for row in rows), None)
 
     async def customers_by_handle(self, viewer: Viewer, handle: str) -> Sequence[CustomerCard]:
         async with self._eyes(viewer) as connection:
             customers = await _customers_by_handle(connection, handle)
-            rows = await connection.fetch(SQL["cards"], customers, _teams(viewer))
+            rows = await connection.fetch(SQL["cards"], customers, listed(viewer.teams))
         return [card(row["customer"]) for row in rows]
 
     async def queues(self, viewer: Viewer) -> Sequence[QueueLoad]:
         async with self._eyes(viewer) as connection:
-            rows = await connection.fetch(SQL["queues"], _teams(viewer))
+            rows = await connection.fetch(SQL["queues"], listed(viewer.teams))
         return [QueueLoad(**row) for row in rows]
 
     async def message(self, key: MessageKey) -> MessageStatus | None:
@@ -119,12 +119,11 @@ def _happening(row: asyncpg.Record) -> Happening:
 
 def _asked(pages: Sequence[tuple[Viewer, int]]) -> str:
     return json.dumps(
-        [{"agent_id": viewer.agent_id, "ticket_id": ticket_id, "teams": _teams(viewer)} for viewer, ticket_id in pages]
+        [
+            {"agent_id": viewer.agent_id, "ticket_id": ticket_id, "teams": listed(viewer.teams)}
+            for viewer, ticket_id in pages
+        ]
     )
-
-
-def _teams(viewer: Viewer) -> list[str] | None:
-    return None if viewer.teams is None else list(viewer.teams)
 
 
 def _status(key: MessageKey, received: asyncpg.Record | None, refused: asyncpg.Record | None) -> MessageStatus | None:

@@ -9,12 +9,13 @@ import asyncpg
 
 from router.decide.eligibility import Refusal, Standing
 from router.domain.actor import Teams
-from router.domain.agent import Agent, Presence, Status
+from router.domain.agent import Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
+from router.postgres.agents import agent_of
 from router.postgres.database import Connection
-from router.postgres.moves import listed
+from router.postgres.eyes import listed
 from router.postgres.statements import load
 
 SQL = load("standings")
@@ -41,7 +42,7 @@ async def standings(
 
 def _standing(row: asyncpg.Record, usual: Capacity) -> Standing:
     return Standing(
-        agent=Agent(id=row["id"], name=row["name"], teams=frozenset(row["teams"]), skills=frozenset(row["skills"])),
+        agent=agent_of(row),
         is_retired=row["is_retired"],
         is_draining=row["is_draining"],
         presence=_presence(row),
