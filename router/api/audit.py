@@ -15,7 +15,10 @@ from router.flow.reading import Viewer
 
 
 class AuditSearch(Model):
-    """Whose changes: `agent:NAME`, `team:NAME` or `token:NAME`; `after` is the `next` of the page before."""
+    """Which changes: `subject` is an `agent:NAME`, `team:NAME`, `token:NAME` or `customer:ID`.
+
+    `after` is the `next` of the page before.
+    """
 
     subject: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     after: Id | None = None

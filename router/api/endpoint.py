@@ -1,7 +1,8 @@
 """An endpoint as data: method, path, roles, and a handler whose signature says what it takes from the request.
 
-A handler takes any of `who`, `path`, `query`, `body`, `raw` and `lease`, read in the order of its signature; the models
-it annotates them with check the request and describe it in the OpenAPI document.
+A handler takes any of `who`, `path`, `query`, `body`, `raw` and `lease`. The token and the query are checked first,
+also where it takes neither; the rest comes in the order of its signature. The models that it annotates them with check
+the request and describe it in the OpenAPI document.
 """
 
 import asyncio

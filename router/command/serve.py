@@ -36,7 +36,7 @@ def intake() -> None:
 
 @commands.command()
 def timers() -> None:
-    """Measure the queues, make partitions, enforce retention."""
+    """Do what time does: offers, leases and long waits end, queues are measured, what is old is deleted."""
     _serve(frozenset({ProcessRole.TIMERS}))
 
 

@@ -1,1 +1,1 @@
-"""Verbs: identify, thread, classify, route, offer. Pure; they do not call each other."""
+"""Verbs: identify, thread, classify, route, offer, and what follows from waiting. Pure; they do not call each other."""

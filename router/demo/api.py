@@ -17,8 +17,10 @@ class Declined(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The API at the base address of `session`, asked with one token. 404 and 409 raise `Declined`, other refusals
-    `FrontdeskError`."""
+    """The API at the base address of `session`, asked with one token.
+
+    404 and 409 raise `Declined`, other refusals `FrontdeskError`.
+    """
 
     session: ClientSession
     token: str

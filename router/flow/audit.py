@@ -10,8 +10,11 @@ from router.flow.reading import Viewer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLine:
-    """One change. `actor` is `agent:ID`, `lead:ID`, `admin`, `cli` or `timers`; `subject` is `agent:NAME`, `team:NAME`,
-    `token:NAME` or `customer:ID`; `data` says what was changed, each field with what it was and what it is."""
+    """One change: `data` says of what, each field with what it was and what it is.
+
+    `actor` is `agent:ID`, `lead:ID`, `admin`, `cli` or `timers`; `subject` is `agent:NAME`, `team:NAME`, `token:NAME`
+    or `customer:ID`.
+    """
 
     id: int
     at: datetime

@@ -1,4 +1,4 @@
-"""What happens because time passes: gauges of the queues, partitions, retention. Any number of processes may run it."""
+"""What is done every so often: `every` runs it, whatever it is, and the gauges of the queues are measured here."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Set

@@ -13,10 +13,7 @@ from router.policy.model import Policy, QueueMode, RelaxStep
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuck:
-    """A ticket at `now`, with what may hold it up; `agents` are those of its team, and whoever it is reserved for.
-
-    `state_until` ends an offer, a wrap-up or a snooze.
-    """
+    """A ticket at `now`, with what may hold it up; `state_until` ends an offer, a wrap-up or a snooze."""
 
     id: TicketId
     state: TicketState
