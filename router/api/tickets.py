@@ -9,11 +9,11 @@ from pydantic import BeforeValidator, Field
 from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.domain.agent import Lease, Principal
-from router.domain.errors import Conflict, NotFound
+from router.domain.errors import Conflict
 from router.domain.ticket import TicketState
 from router.flow.desk import Desk
 from router.flow.hold import Hold
-from router.flow.reading import Filter, Happening, Reading, TicketLine, TicketPage, Viewer
+from router.flow.reading import Filter, Happening, Reading, TicketLine, TicketPage, Viewer, no_ticket
 
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
@@ -110,7 +110,7 @@ class Tickets:
     async def ticket(self, who: Principal, path: TicketPath) -> Answer:
         page = await self._reading.ticket(Viewer.of(who), path.id)
         if page is None:
-            raise NotFound(f"There is no ticket {path.id} in your teams.")
+            raise no_ticket(path.id)
         if page.lease and who.agent:
             await self._desk.see(Hold(agent=who.agent, lease=Lease.parse(page.lease)))
         return ticket_answer(page)
@@ -118,7 +118,7 @@ class Tickets:
     async def history(self, who: Principal, path: TicketPath) -> Answer:
         events = await self._reading.history(Viewer.of(who), path.id)
         if not events:
-            raise NotFound(f"There is no ticket {path.id} in your teams.")
+            raise no_ticket(path.id)
         return Answer(content=History(events=events))
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from router.domain.actor import Actor
 from router.domain.agent import Agent, Lease, Role
-from router.domain.errors import Conflict, NotFound
+from router.domain.errors import Conflict
 from router.domain.ticket import TicketState
 from router.flow.moves import TicketNow
+from router.flow.reading import no_ticket
 
 ASSIGNED = frozenset({TicketState.ASSIGNED})
 WRAPPING_UP = frozenset({TicketState.WRAP_UP})
@@ -29,7 +30,7 @@ class Hold:
 def checked(hold: Hold, ticket: TicketNow | None, *, in_states: Collection[TicketState] = ASSIGNED) -> TicketNow:
     """Return the ticket as its holder's; raises `NotFound` if there is none, `Conflict` if the lease is over."""
     if ticket is None:
-        raise NotFound(f"There is no ticket {hold.lease.ticket_id} in your teams.")
+        raise no_ticket(hold.lease.ticket_id)
     if ticket.assigned_to != hold.agent.id:
         raise Conflict(f"You do not hold ticket {ticket.id} (it is {ticket.state}): ask for the next one.")
     if ticket.epoch != hold.lease.epoch:

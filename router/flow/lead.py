@@ -14,12 +14,12 @@ import structlog
 from router.decide.eligibility import Standing
 from router.domain.actor import Actor, Teams
 from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
-from router.domain.errors import Conflict, NotFound
+from router.domain.errors import Conflict
 from router.domain.ticket import TicketId, TicketState
 from router.flow.agents import no_agent
 from router.flow.moves import Moves, Place, TicketNow
 from router.flow.presence import Withdrawn, report_withdrawn
-from router.flow.reading import Viewer
+from router.flow.reading import Viewer, no_queue, no_ticket
 from router.flow.transfer import Destination, new_wait
 from router.flow.why import Stuck, Why, explain
 from router.metrics import Metrics
@@ -178,7 +178,7 @@ class Lead:
             closed += ended
         known = self._policy().queues.get(queue)
         if not closed and (known is None or not by.has(known.team)):
-            raise NotFound(f"There is no queue {queue} in your teams.")
+            raise no_queue(queue)
         log.info("queue closed", by=str(by), queue=queue, closed=closed)
         return closed
 
@@ -187,7 +187,7 @@ class Lead:
         viewer = Viewer.of(by)
         stuck = await self._store.stuck(viewer, ticket_id)
         if stuck is None:
-            raise _no_ticket(ticket_id)
+            raise no_ticket(ticket_id)
         policy = self._policy()
         return explain(stuck, await self._store.standings(viewer, stuck, policy.assignment), policy)
 
@@ -216,7 +216,7 @@ async def _seize(work: LeadWork, by: Actor, ticket_id: TicketId) -> TicketNow:
         await work.lock_agents([seen.assigned_to])
     ticket = (await work.lock_tickets([ticket_id], by.teams)).get(ticket_id)
     if seen is None or ticket is None:
-        raise _no_ticket(ticket_id)
+        raise no_ticket(ticket_id)
     if ticket.assigned_to != seen.assigned_to:
         raise Conflict(f"Ticket {ticket_id} has changed hands at this very moment: try again.")
     if ticket.state not in _MOVABLE:
@@ -229,10 +229,6 @@ async def _agent(work: LeadWork, by: Actor, name: str) -> AgentId:
     if agent_id is None:
         raise no_agent(name, by.teams)
     return agent_id
-
-
-def _no_ticket(ticket_id: TicketId) -> NotFound:
-    return NotFound(f"There is no ticket {ticket_id} in your teams.")
 
 
 def _log(event: str, by: Actor, **fields: object) -> None:

@@ -14,9 +14,10 @@ import structlog
 from router.decide.dispatch import Candidate, Moment, Offer, Waiting, confirm, dispatch
 from router.domain.agent import Lease
 from router.domain.customer import AgentId
-from router.domain.errors import Conflict, NotFound
+from router.domain.errors import Conflict
 from router.domain.ticket import TicketState
 from router.flow.hold import Hold
+from router.flow.reading import no_ticket
 from router.metrics import Metrics
 from router.policy.model import Assignment, OfferRule, Policy, QueueMode
 
@@ -166,7 +167,7 @@ class Offers:
 
 def _in_own_team(hold: Hold, ticket: OfferedTicket | None) -> OfferedTicket:
     if ticket is None:
-        raise NotFound(f"There is no ticket {hold.lease.ticket_id} in your teams.")
+        raise no_ticket(hold.lease.ticket_id)
     return ticket
 
 

@@ -10,11 +10,11 @@ import structlog
 
 from router.decide.eligibility import Standing, why_not
 from router.domain.agent import Agent, Lease
-from router.domain.errors import Conflict, NotFound, Refused
+from router.domain.errors import Conflict, Refused
 from router.domain.ticket import TicketId, TicketState
 from router.flow.claims import Assignment
 from router.flow.moves import Moves, TicketNow
-from router.flow.reading import TicketLine, Viewer
+from router.flow.reading import TicketLine, Viewer, no_queue, no_ticket
 from router.flow.why import asked_of
 from router.metrics import Metrics
 from router.policy.model import Assignment as Rules
@@ -60,7 +60,7 @@ class Picking:
         """Return a page of what waits in the queue; raises `Refused` where agents are not to choose."""
         known = self._policy().queues.get(queue)
         if known is None or not (viewer.teams is None or known.team in viewer.teams):
-            raise NotFound(f"There is no queue {queue} in your teams.")
+            raise no_queue(queue)
         self._check(queue)
         return await self._store.waiting(viewer, queue, after=after, limit=limit)
 
@@ -75,7 +75,7 @@ class Picking:
             await work.lock_agents([agent.id])
             ticket = (await work.lock_tickets([ticket_id], agent.teams)).get(ticket_id)
             if ticket is None:
-                raise NotFound(f"There is no ticket {ticket_id} in your teams.")
+                raise no_ticket(ticket_id)
             if ticket.state is TicketState.ASSIGNED and ticket.assigned_to == agent.id:
                 return Lease(ticket.id, ticket.epoch)
             self._check(ticket.queue)

@@ -10,6 +10,7 @@ from channels.message import Handle, MessageKey
 from router.domain.actor import Actor
 from router.domain.agent import Lease, Principal
 from router.domain.customer import AgentId, ContactOutcome
+from router.domain.errors import NotFound
 from router.domain.ticket import TicketId, TicketState
 from router.domain.triage import Complexity, Reason
 from router.policy.model import Policy
@@ -255,6 +256,16 @@ def lease_for(viewer: Viewer, *, ticket_id: TicketId, assigned_to: int | None, e
     if viewer.agent_id is None or assigned_to != viewer.agent_id:
         return None
     return str(Lease(ticket_id, epoch))
+
+
+def no_ticket(ticket_id: int) -> NotFound:
+    """What is said of a ticket that is not there, and of another team's."""
+    return NotFound(f"There is no ticket {ticket_id} in your teams.")
+
+
+def no_queue(queue: str) -> NotFound:
+    """What is said of a queue that is not there, and of another team's."""
+    return NotFound(f"There is no queue {queue} in your teams.")
 
 
 def handle_key(text: str) -> str:
