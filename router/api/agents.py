@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
 
 from pydantic import Field, StrictBool, StrictInt
 
 from router.api.access import LEADS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
+from router.api.paging import Limit, page_of
 from router.api.tickets import Name
 from router.domain.actor import Actor
 from router.domain.agent import Principal
@@ -40,7 +40,7 @@ class AgentSearch(Model):
     team: Name | None = None
     retired: bool = False
     after: Name | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Limit = 50
 
 
 class Description(Model):
@@ -173,9 +173,8 @@ class AgentEndpoints:
 
     async def list(self, who: Principal, query: AgentSearch) -> Answer:
         wanted = Wanted(team=query.team, with_retired=query.retired, after=query.after, limit=query.limit + 1)
-        found = await self._agents.list(Viewer.of(who), wanted)
-        shown = found[: query.limit]
-        return Answer(content=AgentList(agents=shown, next=shown[-1].name if len(found) > len(shown) else None))
+        shown, last = page_of(await self._agents.list(Viewer.of(who), wanted), query.limit)
+        return Answer(content=AgentList(agents=shown, next=last.name if last else None))
 
     async def create(self, who: Principal, body: NewAgent) -> Answer:
         card = await self._agents.create(Actor.of(who), body.applied_to(Profile(name=body.name)))

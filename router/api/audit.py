@@ -8,6 +8,7 @@ from pydantic import Field
 
 from router.api.access import LEADS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
+from router.api.paging import Limit, page_of
 from router.api.tickets import Id
 from router.domain.agent import Principal
 from router.flow.audit import AuditLine, AuditTrail
@@ -22,7 +23,7 @@ class AuditSearch(Model):
 
     subject: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     after: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Limit = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,5 +56,5 @@ class AuditEndpoints:
         found = await self._trail.changes(
             Viewer.of(who), subject=query.subject, before=query.after, limit=query.limit + 1
         )
-        shown = found[: query.limit]
-        return Answer(content=AuditPage(changes=shown, next=shown[-1].id if len(found) > len(shown) else None))
+        shown, last = page_of(found, query.limit)
+        return Answer(content=AuditPage(changes=shown, next=last.id if last else None))

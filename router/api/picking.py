@@ -10,6 +10,7 @@ from pydantic import Field
 from router.api.access import PERSONS, READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.lead import QueuePath
+from router.api.paging import Limit, page_of
 from router.api.tickets import TicketPath, own_ticket_answer
 from router.domain.agent import Principal
 from router.domain.ticket import TicketId
@@ -25,7 +26,7 @@ class WaitingQuery(Model):
     """Which page of what waits; `after` is the `next` of the page before."""
 
     after: Annotated[str, Field(pattern=r"^[0-9]{1,16}\.[0-9]{1,18}$")] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Limit = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +67,8 @@ class PickingEndpoints:
     async def waiting(self, who: Principal, path: QueuePath, query: WaitingQuery) -> Answer:
         after = _read(query.after) if query.after else None
         found = await self._picking.waiting(Viewer.of(who), path.queue, after=after, limit=query.limit + 1)
-        shown = found[: query.limit]
-        return Answer(content=WaitingList(tickets=shown, next=_write(shown[-1]) if len(found) > len(shown) else None))
+        shown, last = page_of(found, query.limit)
+        return Answer(content=WaitingList(tickets=shown, next=_write(last) if last else None))
 
     async def take(self, who: Principal, path: TicketPath) -> Answer:
         assert who.agent, "the endpoint is for persons"

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
+from router.api.paging import Limit, page_of
 from router.domain.agent import Lease, Principal
 from router.domain.errors import Conflict
 from router.domain.ticket import TicketState
@@ -40,7 +41,7 @@ class Search(Model):
     state: TicketState | None = None
     queue: Name | None = None
     after: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Limit = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +104,8 @@ class Tickets:
             before=query.after,
             limit=query.limit + 1,
         )
-        found = await self._reading.tickets(Viewer.of(who), wanted)
-        shown = found[: query.limit]
-        return Answer(content=TicketList(tickets=shown, next=shown[-1].id if len(found) > len(shown) else None))
+        shown, last = page_of(await self._reading.tickets(Viewer.of(who), wanted), query.limit)
+        return Answer(content=TicketList(tickets=shown, next=last.id if last else None))
 
     async def ticket(self, who: Principal, path: TicketPath) -> Answer:
         page = await self._reading.ticket(Viewer.of(who), path.id)
