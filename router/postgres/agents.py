@@ -39,11 +39,10 @@ class PostgresAgents:
             yield PostgresAgentWork(connection)
 
     async def cards(self, viewer: Viewer, wanted: Wanted, *, grace: timedelta) -> Sequence[AgentCard]:
-        page = (None, wanted.team, wanted.with_retired, wanted.after, wanted.limit)
-        return await self._cards(viewer, *page, grace)
+        return await self._cards(viewer, wanted, grace)
 
     async def card(self, viewer: Viewer, name: str, *, grace: timedelta) -> AgentCard | None:
-        cards = await self._cards(viewer, name, None, True, None, 1, grace)
+        cards = await self._cards(viewer, Wanted(with_retired=True, limit=1), grace, name=name)
         return cards[0] if cards else None
 
     async def members(self, viewer: Viewer, *, grace: timedelta) -> Mapping[str, Sequence[Member]]:
@@ -57,9 +56,12 @@ class PostgresAgents:
         [row] = await self._database.fetch("agents", SQL["has_groups"], agent.id)
         return bool(row["exists"])
 
-    async def _cards(self, viewer: Viewer, *arguments: object) -> Sequence[AgentCard]:
+    async def _cards(
+        self, viewer: Viewer, wanted: Wanted, grace: timedelta, *, name: str | None = None
+    ) -> Sequence[AgentCard]:
+        page = (wanted.team, wanted.with_retired, wanted.after, wanted.limit)
         async with eyes(self._database, viewer) as connection:
-            rows = await connection.fetch(SQL["cards"], listed(viewer.teams), *arguments)
+            rows = await connection.fetch(SQL["cards"], listed(viewer.teams), name, *page, grace)
         return [_card(row) for row in rows]
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 
@@ -45,12 +44,12 @@ class PostgresReading:
         return None if document is None else page(document, viewer)
 
     async def history(self, viewer: Viewer, ticket_id: int) -> Sequence[Happening]:
-        async with self._eyes(viewer) as connection:
+        async with eyes(self._database, viewer) as connection:
             rows = await connection.fetch(SQL["history"], ticket_id, listed(viewer.teams))
         return [_happening(row) for row in rows]
 
     async def original(self, viewer: Viewer, ticket_id: int, message_id: int) -> Original | None:
-        async with self._eyes(viewer) as connection:
+        async with eyes(self._database, viewer) as connection:
             row = await connection.fetchrow(SQL["original"], ticket_id, message_id, listed(viewer.teams))
         return None if row is None else Original(**row)
 
@@ -59,7 +58,7 @@ class PostgresReading:
         arguments = (
             listed(viewer.teams), wanted.state, wanted.queue, wanted.before, wanted.limit, wanted.number,
         )  # fmt: skip
-        async with self._eyes(viewer) as connection:
+        async with eyes(self._database, viewer) as connection:
             customers = await _customers(connection, wanted)
             if customers is None:
                 rows = await connection.fetch(SQL["tickets"], *arguments)
@@ -68,23 +67,23 @@ class PostgresReading:
         return [ticket_line(row, viewer) for row in rows]
 
     async def held(self, viewer: Viewer) -> Sequence[TicketLine]:
-        async with self._eyes(viewer) as connection:
+        async with eyes(self._database, viewer) as connection:
             rows = await connection.fetch(SQL["tickets_held"], listed(viewer.teams), viewer.agent_id)
         return [ticket_line(row, viewer) for row in rows]
 
     async def customer(self, viewer: Viewer, customer_id: int) -> CustomerCard | None:
-        async with self._eyes(viewer) as connection:
+        async with eyes(self._database, viewer) as connection:
             rows = await connection.fetch(SQL["cards"], [customer_id], listed(viewer.teams))
         return next((card(row["customer"]) for row in rows), None)
 
     async def customers_by_handle(self, viewer: Viewer, handle: str) -> Sequence[CustomerCard]:
-        async with self._eyes(viewer) as connection:
+        async with eyes(self._database, viewer) as connection:
             customers = await _customers_by_handle(connection, handle)
             rows = await connection.fetch(SQL["cards"], customers, listed(viewer.teams))
         return [card(row["customer"]) for row in rows]
 
     async def queues(self, viewer: Viewer) -> Sequence[QueueLoad]:
-        async with self._eyes(viewer) as connection:
+        async with eyes(self._database, viewer) as connection:
             rows = await connection.fetch(SQL["queues"], listed(viewer.teams))
         return [QueueLoad(**row) for row in rows]
 
@@ -97,9 +96,6 @@ class PostgresReading:
     async def _read_pages(self, asked: Sequence[tuple[Viewer, int]]) -> Sequence[str | None]:
         rows = await self._database.fetch("reading", SQL["pages"], _asked(asked), TRANSCRIPT_SHOWN)
         return [row["page"] for row in rows]
-
-    def _eyes(self, viewer: Viewer) -> AbstractAsyncContextManager[Connection]:
-        return eyes(self._database, viewer)
 
 
 async def _customers(connection: Connection, wanted: Filter) -> list[int] | None:
