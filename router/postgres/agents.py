@@ -10,7 +10,8 @@ from datetime import timedelta
 import asyncpg
 
 from router.domain.actor import OPERATOR, Actor
-from router.domain.agent import Agent, Status
+from router.domain.agent import Agent, Presence, Status
+from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.errors import Conflict
 from router.domain.profile import Profile
@@ -184,6 +185,16 @@ async def lock_agents(connection: Connection, agents: Collection[AgentId]) -> No
 def agent_of(row: asyncpg.Record) -> Agent:
     """The agent in a row with the columns id, name, teams and skills."""
     return Agent(id=row["id"], name=row["name"], teams=frozenset(row["teams"]), skills=frozenset(row["skills"]))
+
+
+def presence_of(row: asyncpg.Record) -> Presence:
+    """The presence in a row with the columns status, reason, since and seen_at."""
+    return Presence(status=Status(row["status"]), reason=row["reason"], since=row["since"], seen_at=row["seen_at"])
+
+
+def capacity_of(row: asyncpg.Record, usual: Capacity) -> Capacity:
+    """What the agent of a row with the columns capacity, weights and most can carry, where the policy says `usual`."""
+    return usual.adjusted(limit=row["capacity"], weights=json.loads(row["weights"]), most=json.loads(row["most"]))
 
 
 def _profile(row: asyncpg.Record, teams: frozenset[str]) -> Profile:

@@ -108,10 +108,6 @@ def guard(ticket: TicketNow) -> tuple[TicketId, int, TicketState, str]:
     return ticket.id, ticket.epoch, ticket.state, ticket.place.requirement.team
 
 
-def _agent(row: asyncpg.Record) -> Agent:
-    return Agent(id=row["id"], name=row["name"], teams=frozenset(row["teams"]), skills=frozenset(row["skills"]))
-
-
 def _ticket(row: asyncpg.Record) -> TicketNow:
     return TicketNow(
         id=row["id"],

@@ -9,7 +9,7 @@ from datetime import datetime
 import asyncpg
 
 from router.decide.dispatch import Candidate, Offer, Waiting
-from router.domain.agent import Lease, Presence, Status
+from router.domain.agent import Lease
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketState
@@ -17,7 +17,7 @@ from router.flow.hold import Hold
 from router.flow.offers import Accepted, OfferedTicket
 from router.policy.model import Assignment
 from router.postgres import hints
-from router.postgres.agents import lock_agents
+from router.postgres.agents import capacity_of, lock_agents, presence_of
 from router.postgres.database import Connection, Database
 from router.postgres.rows import columns
 from router.postgres.statements import load
@@ -135,13 +135,9 @@ def _candidate(row: asyncpg.Record, usual: Capacity) -> Candidate:
     return Candidate(
         agent_id=row["id"],
         groups=frozenset(row["groups"] or ()),
-        presence=Presence(
-            status=Status(row["status"]), reason=row["reason"], since=row["since"], seen_at=row["seen_at"]
-        ),
+        presence=presence_of(row),
         idle_since=row["idle_since"],
-        capacity=usual.adjusted(
-            limit=row["capacity"], weights=json.loads(row["weights"]), most=json.loads(row["most"])
-        ),
+        capacity=capacity_of(row, usual),
         held=Counter(row["held"]),
         is_draining=row["is_draining"],
     )

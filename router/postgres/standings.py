@@ -1,6 +1,5 @@
 """How agents stand to a ticket, as PostgreSQL knows it. Leaves what that means to `decide.eligibility`."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,11 +8,10 @@ import asyncpg
 
 from router.decide.eligibility import Refusal, Standing
 from router.domain.actor import Teams
-from router.domain.agent import Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
-from router.postgres.agents import agent_of
+from router.postgres.agents import agent_of, capacity_of, presence_of
 from router.postgres.database import Connection
 from router.postgres.eyes import listed
 from router.postgres.statements import load
@@ -45,16 +43,8 @@ def _standing(row: asyncpg.Record, usual: Capacity) -> Standing:
         agent=agent_of(row),
         is_retired=row["is_retired"],
         is_draining=row["is_draining"],
-        presence=_presence(row),
-        capacity=usual.adjusted(
-            limit=row["capacity"], weights=json.loads(row["weights"]), most=json.loads(row["most"])
-        ),
+        presence=presence_of(row) if row["status"] else None,
+        capacity=capacity_of(row, usual),
         held=Counter(row["held"]),
         refusal=Refusal(row["refusal"]) if row["refusal"] else None,
     )
-
-
-def _presence(row: asyncpg.Record) -> Presence | None:
-    if row["status"] is None:
-        return None
-    return Presence(status=Status(row["status"]), reason=row["reason"], since=row["since"], seen_at=row["seen_at"])
