@@ -44,7 +44,7 @@ def relax(ticket: Waiting, policy: Policy, now: datetime) -> Relaxed:
 
 
 def _left(ticket: Waiting, policy: Policy) -> Sequence[RelaxStep]:
-    route = next((route for route in policy.routes if route.name == ticket.route), None)
+    route = policy.route_named(ticket.route)
     return route.relax[ticket.relaxed :] if route else ()
 
 

@@ -34,5 +34,5 @@ def queues_of(teams: Collection[str], wanted: Requirement, policy: Policy) -> li
 
 def relaxed_after(route: str, queue: str, policy: Policy) -> timedelta | None:
     """How long after a wait begins the ticket is first relaxed; None outside its route's queue, or without steps."""
-    known = next((known for known in policy.routes if known.name == route and known.queue == queue), None)
-    return known.relax[0].after if known and known.relax else None
+    known = policy.route_named(route)
+    return known.relax[0].after if known and known.queue == queue and known.relax else None

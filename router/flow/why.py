@@ -146,7 +146,7 @@ def _while_queued(stuck: Stuck, when: datetime | None) -> datetime | None:
 
 
 def _relaxing(stuck: Stuck, policy: Policy) -> str | None:
-    route = next((route for route in policy.routes if route.name == stuck.route), None)
+    route = policy.route_named(stuck.route)
     steps = route.relax[stuck.place.relaxed :] if route else ()
     return f"It is relaxed: {_step(steps[0])}." if steps else None
 

@@ -27,6 +27,10 @@ class Policy:
     own_addresses: Globs
     tiers: tuple[tuple[str, Globs], ...]
 
+    def route_named(self, name: str) -> "Route | None":
+        """The route of that name, unless this policy has none: a ticket remembers that of an earlier one."""
+        return next((route for route in self.routes if route.name == name), None)
+
     def blocks(self, address: str) -> bool:
         """True if messages from this handle value are not to become tickets."""
         return self.blocked.match(address)
