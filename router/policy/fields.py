@@ -8,18 +8,21 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from channels.message import Channel
+from router.domain.errors import Invalid
+from router.domain.profile import MOST
+from router.domain.skills import Skills
 from router.domain.triage import Complexity
 from router.policy.words import words_of
 
 _Many = TypeVar("_Many", bound=Sized)
 
-_NAME = r"[a-z0-9-]{1,24}"
+_NAME = re.compile(r"[a-z0-9-]{1,24}")
 _DURATION = re.compile(r"(\d{1,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _name(text: str) -> str:
-    if not re.fullmatch(_NAME, text):
+    if not _NAME.fullmatch(text):
         raise ValueError(f"'{text}' is not a name: use 1 to 24 of a-z, 0-9 and -")
     return text
 
@@ -31,8 +34,11 @@ def _language(text: str) -> str:
 
 
 def _skill(text: str) -> str:
-    if not re.fullmatch(rf"{_NAME}(:[1-5])?|language:[a-z]{{2,3}}", text):
-        raise ValueError(f"'{text}' is not a skill: write a name, a name with a level such as german:4, or language:de")
+    try:
+        Skills.parse([text]).check()
+    except Invalid:
+        how = "write a name, a name with a level such as german:4, or language:de"
+        raise ValueError(f"'{text}' is not a skill: {how}") from None
     return text
 
 
@@ -86,8 +92,8 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Target = Annotated[Duration, AfterValidator(_positive)]
 ReopenRule = Annotated[Literal["always", "never"] | timedelta, BeforeValidator(_reopen)]
 Weight = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
-Share = Annotated[int, Field(ge=1, le=1000)]
-Number = Annotated[int, Field(ge=0, le=1000)]
+Share = Annotated[int, Field(ge=1, le=MOST)]
+Number = Annotated[int, Field(ge=0, le=MOST)]
 
 NotEmpty = AfterValidator(_filled)
 _any_of = BeforeValidator(_listed)
@@ -100,6 +106,6 @@ AnyComplexity = Annotated[tuple[Complexity, ...], _any_of, NotEmpty]
 Languages = Annotated[tuple[Language, ...], _any_of]
 Names = Annotated[tuple[Name, ...], _any_of]
 Channels = Annotated[tuple[Channel, ...], _any_of]
-Skills = Annotated[tuple[Skill, ...], _any_of]
+SkillList = Annotated[tuple[Skill, ...], _any_of]
 DroppedSkills = Annotated[tuple[Skill, ...] | None, BeforeValidator(_dropped)]
 Globs = Annotated[tuple[Glob, ...], _any_of]

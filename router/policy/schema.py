@@ -25,7 +25,7 @@ from router.policy.fields import (
     Number,
     ReopenRule,
     Share,
-    Skills,
+    SkillList,
     Target,
     Weight,
 )
@@ -170,7 +170,7 @@ class RouteSection(Section):
         WhenSection(), description="Conditions; none at all always holds, as the last route must."
     )
     queue: Name = Field(description="Where the ticket waits.")
-    skills: Skills = Field(
+    skills: SkillList = Field(
         (),
         description="What an agent needs to be given the ticket; all of them. Each is `name` (of any level),"
         " `name:level` (of that level, 1 to 5, or above) or `language:xx`.",
