@@ -12,6 +12,7 @@ from channels.message import Attachment, Channel, InboundMessage, Parsed
 from channels.sms import twilio
 from channels.social import whatsapp
 
+CANONICAL = "message.v1"
 EMAIL = "email.rfc822"
 Parse = Callable[[bytes, str | None], Parsed]
 
@@ -29,7 +30,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         entry.name: entry
         for entry in (
-            Format(name="message.v1", channel=None, parse=canonical.parse),
+            Format(name=CANONICAL, channel=None, parse=canonical.parse),
             Format(name=EMAIL, channel=Channel.EMAIL, parse=rfc822.parse),
             Format(name="sms.twilio", channel=Channel.SMS, parse=twilio.parse),
             Format(name="social.whatsapp", channel=Channel.SOCIAL, parse=whatsapp.parse),

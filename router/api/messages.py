@@ -20,8 +20,6 @@ from router.domain.errors import NotFound
 from router.flow.bus import Exchange, Publication, Publisher
 from router.flow.reading import MessageStatus, Reading
 
-FORMAT = "message.v1"
-
 # AMQP's short strings end at 255 bytes; a longer account is read from the message itself
 _LONGEST_PROPERTY = 255
 
@@ -101,14 +99,14 @@ class Messages:
 
 
 def _read(raw: bytes) -> InboundMessage:
-    return formats.parse(FORMAT, raw, None).messages[0]
+    return formats.parse(formats.CANONICAL, raw, None).messages[0]
 
 
 def _publication(message: InboundMessage, raw: bytes) -> Publication:
     return Publication(
         exchange=Exchange.INBOUND,
-        routing_key=formats.routing_key(message.channel, FORMAT),
-        format=FORMAT,
+        routing_key=formats.routing_key(message.channel, formats.CANONICAL),
+        format=formats.CANONICAL,
         body=raw,
         account=message.account if len(message.account.encode()) <= _LONGEST_PROPERTY else None,
         message_id=uuid4().hex,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from channels.errors import Malformed
-from channels.formats import FORMATS, parse, routing_key, validate
+from channels.formats import CANONICAL, FORMATS, parse, routing_key, validate
 from router.app import deployment, publishing
 from router.command.running import QUIET, give_up, run, settings
 from router.domain.errors import Invalid
@@ -19,7 +19,7 @@ Account = Annotated[str | None, typer.Option(help="Our side of the channel, wher
 
 
 @commands.command()
-def send(file: File, format: Format = "message.v1", account: Account = None) -> None:  # noqa: A002
+def send(file: File, format: Format = CANONICAL, account: Account = None) -> None:  # noqa: A002
     """Publish a payload as an integration would; it is durable when this returns."""
     _known(format)
     run(_publish(file.read(), format, account))
@@ -27,7 +27,7 @@ def send(file: File, format: Format = "message.v1", account: Account = None) -> 
 
 
 @commands.command("validate")
-def validate_(file: File, format: Format = "message.v1", account: Account = None) -> None:  # noqa: A002
+def validate_(file: File, format: Format = CANONICAL, account: Account = None) -> None:  # noqa: A002
     """Say what is wrong with a payload, or what it would come in as. Needs no server."""
     _known(format)
     raw = file.read()

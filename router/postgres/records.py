@@ -8,14 +8,13 @@ from typing import Any
 
 import orjson
 
+from channels.formats import CANONICAL
 from channels.message import Handle
 from router.domain.conversation import Conversation
 from router.domain.customer import Contact, Customer
 from router.domain.ticket import Requirement, Ticket
 from router.flow.changes import Changes, Event, NewHandle, Received, StoredMessage
 from router.postgres.rows import requirement
-
-_CANONICAL = "message.v1"
 
 Row = dict[str, Any]
 
@@ -156,7 +155,7 @@ def _payloads(messages: Iterable[StoredMessage]) -> Iterator[tuple[Row, bytes]]:
 
 def _came_with_more(stored: StoredMessage) -> bool:
     """A provider's format, or an inline attachment."""
-    return stored.delivery.format != _CANONICAL or any(a.content for a in stored.message.attachments)
+    return stored.delivery.format != CANONICAL or any(a.content for a in stored.message.attachments)
 
 
 def _reference(account: str, message_id: str, conversation_id: int) -> Row:
