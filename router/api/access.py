@@ -6,11 +6,10 @@ from typing import Protocol
 from aiohttp import web
 
 from router.api.errors import Problem
-from router.domain.agent import Principal, Role
+from router.domain.agent import PERSONS, Principal, Role
 from router.domain.customer import AgentId
 from router.domain.errors import TokenEnded
 
-PERSONS = frozenset({Role.AGENT, Role.LEAD})
 READERS = PERSONS | {Role.ADMIN}
 LEADS = frozenset({Role.LEAD, Role.ADMIN})
 INTEGRATIONS = frozenset({Role.INTEGRATION, Role.ADMIN})

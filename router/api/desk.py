@@ -8,10 +8,9 @@ from pydantic import AwareDatetime, BeforeValidator, Field
 
 from channels.refusal import NOT_BLANK
 from channels.text import MAX_TEXT
-from router.api.access import PERSONS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Id, Name, TicketPath
-from router.domain.agent import Lease, Principal
+from router.domain.agent import PERSONS, Lease, Principal
 from router.domain.errors import Conflict
 from router.domain.ticket import TicketId
 from router.flow import desk

@@ -5,10 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from router.api.access import PERSONS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import TicketList, ticket_answer
-from router.domain.agent import Principal
+from router.domain.agent import PERSONS, Principal
 from router.flow.claims import Claims
 from router.flow.me import Myself
 from router.flow.presence import Presences

@@ -1,10 +1,9 @@
 """Answers to offers: an agent accepts a ticket of a push queue or declines it. `If-Match` is the lease of the offer."""
 
-from router.api.access import PERSONS
 from router.api.desk import hold_of
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import TicketPath, own_ticket_answer
-from router.domain.agent import Lease, Principal
+from router.domain.agent import PERSONS, Lease, Principal
 from router.flow.offers import Offers
 from router.flow.reading import Reading, TicketPage
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from router.api.access import PERSONS, READERS
+from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.lead import QueuePath
 from router.api.paging import Limit, page_of
 from router.api.tickets import TicketPath, own_ticket_answer
-from router.domain.agent import Principal
+from router.domain.agent import PERSONS, Principal
 from router.domain.ticket import TicketId
 from router.flow import picking
 from router.flow.picking import After

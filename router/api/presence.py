@@ -1,9 +1,8 @@
 """An agent's own presence, and how they stand."""
 
-from router.api.access import PERSONS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Name
-from router.domain.agent import Principal, Status
+from router.domain.agent import PERSONS, Principal, Status
 from router.flow import me
 from router.flow.presence import PresenceCard, Presences
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse
 
-from router.api.access import PERSONS
 from router.api.endpoint import Endpoint, PossibleAnswer, to_json
 from router.api.errors import Problem
-from router.domain.agent import Principal
+from router.domain.agent import PERSONS, Principal
 from router.flow.situation import EventData
 from router.flow.stream import Connection, Streams
 

@@ -14,12 +14,16 @@ TokenId = NewType("TokenId", int)
 
 
 class Role(StrEnum):
-    """What a token is for. Agents and leads are persons; integrations and admins are not."""
+    """What a token is for."""
 
     INTEGRATION = "integration"
     AGENT = "agent"
     LEAD = "lead"
     ADMIN = "admin"
+
+
+PERSONS = frozenset({Role.AGENT, Role.LEAD})
+"""The roles of people, whose tokens name an agent; integrations and admins are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

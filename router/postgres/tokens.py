@@ -10,7 +10,7 @@ from datetime import timedelta
 import asyncpg
 
 from router.domain.actor import OPERATOR
-from router.domain.agent import Agent, Principal, Role, Token
+from router.domain.agent import PERSONS, Agent, Principal, Role, Token
 from router.domain.errors import Conflict, Invalid, NotFound
 from router.postgres import agents, audit
 from router.postgres.database import Connection, Database
@@ -19,7 +19,6 @@ from router.postgres.together import Together
 
 SQL = load("tokens")
 SECRET = re.compile(r"fd_[A-Za-z0-9_-]{43}", re.ASCII)
-PERSONS = frozenset({Role.AGENT, Role.LEAD})
 REMEMBERED_S = 2.0
 LOOKED_UP_TOGETHER = 100
 """Tokens in one statement, at most."""
