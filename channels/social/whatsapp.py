@@ -158,8 +158,7 @@ def _content(part: _Part, name: str) -> Json:
 
 
 def _answered(content: Json) -> str | None:
-    context = content.get("context")
-    answered = _text(context, "id") if isinstance(context, dict) else None
+    answered = _text(_inner(content, "context"), "id")
     return one_line(answered) or None if answered else None
 
 
@@ -177,8 +176,7 @@ def _status(part: _Part, account: str | None) -> DeliveryStatus:
 
 
 def _account(value: Json, account: str | None) -> str:
-    metadata = value.get("metadata")
-    ours = _text(metadata, "phone_number_id") if isinstance(metadata, dict) else None
+    ours = _text(_inner(value, "metadata"), "phone_number_id")
     if not (ours or account):
         raise Malformed("metadata.phone_number_id", "is missing, and the delivery names no account")
     strict_json.check_storable(ours, "metadata.phone_number_id")
@@ -186,8 +184,7 @@ def _account(value: Json, account: str | None) -> str:
 
 
 def _recipients(value: Json) -> tuple[Handle, ...]:
-    metadata = value.get("metadata")
-    number = _text(metadata, "display_phone_number") if isinstance(metadata, dict) else None
+    number = _text(_inner(value, "metadata"), "display_phone_number")
     e164 = handles.e164(f"+{number.lstrip('+')}") if number else None
     return (handles.phone(e164, "metadata.display_phone_number"),) if e164 else ()
 
@@ -215,8 +212,7 @@ def _profile_name(value: Json, ids: set[str | None]) -> str | None:
     contacts = value.get("contacts")
     for contact in contacts if isinstance(contacts, list) else ():
         if isinstance(contact, dict) and ({_text(contact, "wa_id"), _text(contact, "user_id")} & ids):
-            profile = contact.get("profile")
-            name = _text(profile, "name") if isinstance(profile, dict) else None
+            name = _text(_inner(contact, "profile"), "name")
             return storable(name)[:255] if name else None
     return None
 
@@ -269,8 +265,8 @@ _READERS: Mapping[str, Callable[[Json], str]] = {
 
 def _cards(content: Json) -> str:
     lines = []
-    for card in _items(content, "contacts", "contacts"):
-        card = _object(card, "contacts")  # noqa: PLW2901 - the same thing, checked
+    for given in _items(content, "contacts", "contacts"):
+        card = _object(given, "contacts")
         name = _text(_object(card.get("name", {}), "contacts.name"), "formatted_name")
         numbers = [_text(_object(phone, "contacts.phones"), "phone") for phone in _items(card, "phones", "phones")]
         lines.append(f"[contact] {' '.join(filter(None, (name, *numbers)))}")
@@ -281,7 +277,7 @@ def _attachments(kind: str, content: Json) -> tuple[Attachment, ...]:
     if kind not in MEDIA_KINDS:
         return ()
     media = _object(content.get(kind), kind)
-    media_id = _required(media, "id", f"{kind}.id")[:512]
+    media_id = _required(media, "id", f"{kind}.id")[:MAX_ID]
     content_type = (_text(media, "mime_type") or "application/octet-stream").partition(";")[0].strip()[:127]
     name = one_line(_text(media, "filename") or f"{kind}-{media_id}")[:255]
     # The size is not told; WhatsApp gives it together with the URL when the id is looked up.
@@ -289,8 +285,7 @@ def _attachments(kind: str, content: Json) -> tuple[Attachment, ...]:
 
 
 def _referral(content: Json) -> dict[str, str]:
-    referral = content.get("referral")
-    source = _text(referral, "source_url") if isinstance(referral, dict) else None
+    source = _text(_inner(content, "referral"), "source_url")
     return {"referral": source[:1024]} if source else {}
 
 
@@ -298,6 +293,12 @@ def _object(value: object, path: str) -> Json:
     if not isinstance(value, dict):
         raise Malformed(path, "must be an object" if value is not None else "is missing")
     return value
+
+
+def _inner(value: Json, key: str) -> Json:
+    """The object under the key; an empty one where there is none."""
+    inner = value.get(key)
+    return inner if isinstance(inner, dict) else {}
 
 
 def _items(value: Json, key: str, path: str) -> list[Any]:
