@@ -1,6 +1,5 @@
 """`chat.webchat`, the JSON that our own chat widget sends for each thing a visitor says, and when one leaves."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
@@ -58,7 +57,6 @@ def _message(given: WebchatMessage, account: str) -> InboundMessage:
     has_left = given.event == "left"
     if not has_left and not given.text.strip() and not given.attachments:
         raise Malformed("text", "is empty and there is no attachment")
-    sent_at: datetime = given.sent_at
     visitor = given.visitor
     return InboundMessage(
         external_id=given.id,
@@ -67,7 +65,7 @@ def _message(given: WebchatMessage, account: str) -> InboundMessage:
         account=handles.account(account),
         sender=handles.user(visitor.id, "visitor.id", scope=PROVIDER, name=visitor.name, verified=visitor.verified),
         also=_also(visitor),
-        sent_at=sent_at,
+        sent_at=given.sent_at,
         text=given.text,
         thread=ThreadHints(key=given.session),
         attachments=read_attachments(given.attachments),

@@ -14,7 +14,7 @@ MAX_PARTS = 200
 MAX_DEPTH = 20
 MAX_ADDRESSES = 500
 
-_BLANK_LINE = re.compile(rb"\n\n|\A\n|\Z")
+_BLANK_LINE = re.compile(rb"\n\n|\A\n")
 _FOLD = re.compile(rb"\n(?![ \t])")
 _KNOWN_FIELD = re.compile(rb"^(?:from|to|subject|date|message-id):", re.IGNORECASE | re.MULTILINE)
 _STRAY_LINE = re.compile(rb"(?<=\n)(?![ \t]|[!-9;-~]+:)[^\n]*\n")
@@ -39,16 +39,15 @@ def check_limits(lines: bytes) -> None:
 
 def mended(lines: bytes) -> bytes:
     """Return the mail without stray lines between its header fields, which would end the header for the parser."""
-    end = _BLANK_LINE.search(lines)
-    block, rest = (lines[: end.start()], lines[end.start() :]) if end else (lines, b"")
+    end = _header_end(lines)
+    block, rest = lines[:end], lines[end:]
     fields = list(_KNOWN_FIELD.finditer(block))
     last = fields[-1].start() if fields else 0
     return _STRAY_LINE.sub(b"", block[:last]) + block[last:] + rest
 
 
 def _check_headers(lines: bytes) -> None:
-    end = _BLANK_LINE.search(lines, 0)
-    block = lines[: end.start() if end else len(lines)]
+    block = lines[: _header_end(lines)]
     if len(block) > MAX_HEADER_BLOCK:
         raise Malformed("headers", f"are larger than {MAX_HEADER_BLOCK // 1024} KiB")
     if block.count(b"\n") >= MAX_HEADER_LINES:
@@ -60,6 +59,11 @@ def _check_headers(lines: bytes) -> None:
         addresses += header.count(b"@") if _ADDRESS_HEADER.match(header) else 0
     if addresses > MAX_ADDRESSES:
         raise Malformed("to", f"holds more than {MAX_ADDRESSES} addresses")
+
+
+def _header_end(lines: bytes) -> int:
+    blank = _BLANK_LINE.search(lines)
+    return blank.start() if blank else len(lines)
 
 
 def _check_structure(lines: bytes) -> None:
