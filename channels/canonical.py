@@ -58,6 +58,13 @@ def _without_control(value: str) -> str:
     return value
 
 
+def _account(value: str) -> str:
+    spelled = handles.account(_without_control(value))
+    if not spelled:
+        raise ValueError("must hold more than white space")
+    return spelled
+
+
 def _message_id(value: str) -> str:
     # Ids come back in the In-Reply-To and References of our answers, where anything else could begin a new header.
     bare = _without_control(value.strip("<> "))
@@ -67,6 +74,7 @@ def _message_id(value: str) -> str:
 
 
 Short = Annotated[str, Field(min_length=1, max_length=255)]
+Account = Annotated[Short, AfterValidator(_account)]
 OneLine = Annotated[str, AfterValidator(_without_control)]
 MessageId = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_message_id)]
 Instant = Annotated[
@@ -132,9 +140,7 @@ class MessageV1(Strict):
     )
     channel: Channel = Field(description="How the customer reached us.")
     provider: str = Field(pattern=PROVIDER, description="Who carries the channel; also the scope of `user` ids.")
-    account: Annotated[Short, AfterValidator(_without_control)] = Field(
-        description="Our side of the channel: a mailbox, a phone number, a page."
-    )
+    account: Account = Field(description="Our side of the channel: a mailbox, a phone number, a page.")
     sender: CanonicalHandle = Field(alias="from", description="Who wrote.")
     also: list[CanonicalHandle] = Field(
         default_factory=list, max_length=10, description="Further addresses of the sender."
@@ -159,7 +165,7 @@ class MessageV1(Strict):
 class _Key(BaseModel):
     id: MessageId
     channel: Channel
-    account: Short
+    account: Account
 
 
 _VALIDATOR = MessageV1.__pydantic_validator__
@@ -183,7 +189,7 @@ def _key(payload: dict[str, Any]) -> MessageKey | None:
         read = _Key.model_validate(payload)
     except ValidationError:
         return None
-    return MessageKey(read.channel, handles.account(read.account), read.id)
+    return MessageKey(read.channel, read.account, read.id)
 
 
 def _message(model: MessageV1) -> InboundMessage:
@@ -194,7 +200,7 @@ def _message(model: MessageV1) -> InboundMessage:
         external_id=model.id,
         channel=model.channel,
         provider=model.provider,
-        account=handles.account(model.account),
+        account=model.account,
         sender=_handle(model.sender, "from", model),
         also=tuple(_handle(also, f"also.{i}", model) for i, also in enumerate(model.also)),
         recipients=tuple(_handle(to, f"to.{i}", model) for i, to in enumerate(model.to)),

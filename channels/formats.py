@@ -51,7 +51,7 @@ def parse(format: str, raw: bytes, account: str | None) -> Parsed:  # noqa: A002
     if known is None:
         raise UnknownFormat("type", f"must be one of {', '.join(FORMATS)}")
     try:
-        return known.parse(raw, account)
+        return known.parse(raw, (account or "").strip() or None)
     except Malformed:
         raise
     # The one broad catch: the standard library's parsers raise far more than they document.

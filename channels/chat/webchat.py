@@ -48,7 +48,7 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
         given = WebchatMessage.model_validate(payload)
     except ValidationError as exc:
         raise malformed(exc, "chat.webchat") from exc
-    return Parsed(messages=(_message(given, account or given.account or ""),))
+    return Parsed(messages=(_message(given, handles.account(account or given.account or "")),))
 
 
 def _message(given: WebchatMessage, account: str) -> InboundMessage:
@@ -62,7 +62,7 @@ def _message(given: WebchatMessage, account: str) -> InboundMessage:
         external_id=given.id,
         channel=Channel.CHAT,
         provider=PROVIDER,
-        account=handles.account(account),
+        account=account,
         sender=handles.user(visitor.id, "visitor.id", scope=PROVIDER, name=visitor.name, verified=visitor.verified),
         also=_also(visitor),
         sent_at=given.sent_at,

@@ -93,6 +93,8 @@ def test_a_number_without_plus_is_read_as_dialled_from_the_account():
         ({"id": "1 2"}, "id", "white space"),
         ({"id": "<>"}, "id", "must be an id"),
         ({"account": "acme\nBcc: b@example.com"}, "account", "control character"),
+        ({"account": "  "}, "account", "white space"),
+        ({"account": "whatsapp:"}, "account", "white space"),
         ({"from": {"kind": "user", "value": "7\n7"}}, "from.value", "control character"),
         ({"from": {"kind": "email", "value": "a\x01@example.com"}}, "from.value", "email address"),
         ({"thread": {"key": "a\nb"}}, "thread.key", "control character"),
@@ -126,6 +128,7 @@ def test_blank_text_gives_way_to_html():
         ({"id": "x" * 513}, None),
         ({"channel": "fax"}, None),
         ({"account": 7}, None),
+        ({"account": " "}, None),
     ],
 )
 def test_a_refusal_names_the_message_if_so_much_can_be_read(changes: dict[str, Any], key: MessageKey | None):

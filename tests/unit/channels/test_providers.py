@@ -75,6 +75,18 @@ def test_an_account_has_one_spelling(format_name: str, payload: str, given: str,
     assert formats.parse(format_name, sample(payload), given).messages[0].account == account
 
 
+@pytest.mark.parametrize("format_name", ["chat.webchat", "email.rfc822"])
+def test_a_blank_account_of_a_delivery_is_none(format_name: str):
+    raw = sample("chat.webchat/question.json" if format_name == "chat.webchat" else "email.rfc822/plain.eml")
+    assert one(format_name, raw, " ").account == one(format_name, raw).account
+
+
+def test_a_web_chat_message_with_a_blank_account_is_malformed():
+    payload = json.loads(sample("chat.webchat/question.json")) | {"account": " "}
+    with pytest.raises(Malformed, match=r"^account: "):
+        one("chat.webchat", json.dumps(payload).encode())
+
+
 def test_a_sender_that_is_no_number_is_a_user_of_twilio():
     raw = urlencode({"MessageSid": "SM1", "From": "ACME", "To": "+493012345678", "Body": "x"}).encode()
     assert one("sms.twilio", raw).sender.key == "user:twilio:ACME"
