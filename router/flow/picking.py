@@ -58,10 +58,11 @@ class Picking:
 
     async def waiting(self, viewer: Viewer, queue: str, *, after: After | None, limit: int) -> Sequence[TicketLine]:
         """Return a page of what waits in the queue; raises `Refused` where agents are not to choose."""
-        known = self._policy().queues.get(queue)
+        policy = self._policy()
+        known = policy.queues.get(queue)
         if known is None or not (viewer.teams is None or known.team in viewer.teams):
             raise no_queue(queue)
-        self._check(queue)
+        _check_choosable(queue, policy)
         return await self._store.waiting(viewer, queue, after=after, limit=limit)
 
     async def take(self, agent: Agent, ticket_id: TicketId) -> Lease:
@@ -78,7 +79,7 @@ class Picking:
                 raise no_ticket(ticket_id)
             if ticket.state is TicketState.ASSIGNED and ticket.assigned_to == agent.id:
                 return Lease(ticket.id, ticket.epoch)
-            self._check(ticket.queue)
+            _check_choosable(ticket.queue, policy)
             if ticket.state is not TicketState.QUEUED:
                 raise Conflict(f"Ticket {ticket_id} is {ticket.state}: somebody was faster, choose another one.")
             asked = asked_of(ticket.place, policy, now=ticket.now, reserved_for=ticket.reserved_for)
@@ -88,14 +89,15 @@ class Picking:
         self._observe(assignment)
         return assignment.lease
 
-    def _check(self, queue: str) -> None:
-        known = self._policy().queues.get(queue)
-        if known is None or not known.cherry_pick:
-            raise Refused(f"Agents do not choose tickets of queue {queue}: ask for the next one.")
-
     def _observe(self, assignment: Assignment) -> None:
         place = (assignment.queue, assignment.channel)
         self._metrics.wait.labels(*place).observe(assignment.waited_s)
         self._metrics.answered.labels(*place, "true" if assignment.met_target else "false").inc()
         ids = {"ticket_id": assignment.lease.ticket_id, "agent_id": assignment.agent_id}
         log.info("ticket assigned", **ids, queue=assignment.queue, reason="picked")
+
+
+def _check_choosable(queue: str, policy: Policy) -> None:
+    known = policy.queues.get(queue)
+    if known is None or not known.cherry_pick:
+        raise Refused(f"Agents do not choose tickets of queue {queue}: ask for the next one.")
