@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -391,9 +391,5 @@ async def _looping() -> AsyncIterator[_Loops]:
         try:
             yield loops
         finally:
-            _cancel(loops.started)
-
-
-def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
+            for loop in loops.started:
+                loop.cancel()

@@ -38,11 +38,9 @@ class LivePolicy:
         return self._policy
 
     def problems(self) -> list[str]:
-        return (
-            [f"policy: the last good version {self._policy.version} stays in use: {self._problem}"]
-            if self._problem
-            else []
-        )
+        if self._problem is None:
+            return []
+        return [f"policy: the last good version {self._policy.version} stays in use: {self._problem}"]
 
     async def run(self) -> NoReturn:
         """Look at the file every two seconds until cancelled."""

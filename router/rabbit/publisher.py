@@ -79,9 +79,6 @@ class RabbitPublisher:
             raise
 
     async def problems(self) -> Sequence[str]:
-        return self._problems()
-
-    def _problems(self) -> Sequence[str]:
         if self._session is not None and is_blocked(self._session.connection):
             return ["broker: it accepts no messages now (a memory or disk alarm)"]
         return self._link.problems()
@@ -99,7 +96,7 @@ class RabbitPublisher:
             self._session = None
 
     async def _ready(self) -> _Session:
-        async with within(READY_S, "; ".join(self._problems()) or "waiting for the broker"):
+        async with within(READY_S, "; ".join(await self.problems()) or "waiting for the broker"):
             while self._session is None:
                 await self._up.wait()
             session = self._session
