@@ -76,6 +76,7 @@ class PostgresAgentWork:
         self._withdrawn: list[Withdrawn] = []
 
     async def make(self, name: str) -> Profile:
+        await self._connection.execute(SQL["lock_names"])
         if await self._connection.fetchval(SQL["insert_agent"], name) is None:
             taken = await self._connection.fetchval(SQL["agent_named_alike"], name)
             raise Conflict(f"There is an agent named {taken} already, whatever the capitals; names are not used twice.")

@@ -72,6 +72,12 @@ async def test_groups_asked_for_at_the_same_time_are_made_once(database: Databas
     assert all(answer.items() <= answers[0].items() for answer in answers)
 
 
+async def test_of_agents_made_at_the_same_time_only_one_has_a_name_whatever_the_capitals(agents: Agents):
+    spellings = ["Ana", "ana", "ANA", "aNA", "anA", "AnA"]
+    made = await asyncio.gather(*(agents.save(name, teams=[], skills=[]) for name in spellings), return_exceptions=True)
+    assert sorted(isinstance(each, Conflict) for each in made) == [False, *[True] * 5]
+
+
 async def test_a_group_whose_transaction_failed_is_made_by_the_next(database: Database):
     with pytest.raises(RuntimeError):  # noqa: PT012 - the transaction is what must fail
         async with database.transaction("test") as connection:

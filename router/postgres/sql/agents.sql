@@ -1,3 +1,7 @@
+-- name: lock_names
+-- Agents are made one after another: the unique index tells spellings apart, and a name in other capitals is no other.
+select pg_advisory_xact_lock(hashtextextended('frontdesk.agents', 0))
+
 -- name: insert_agent
 -- An agent who is nothing yet; no row if the name is taken, be it in other capitals: people would mix them up.
 insert into agent (name)
