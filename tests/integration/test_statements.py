@@ -114,15 +114,22 @@ async def test_intake_reads_few_rows_with_plans_made_while_the_tables_were_empty
 
 
 @pytest.mark.parametrize(
-    ("file", "name", "arguments"), [("operations", "measure_queues", ()), ("reading", "queues", (None,))]
+    ("file", "name", "arguments", "role"),
+    [
+        ("operations", "measure_queues", (), "none"),
+        ("reading", "queues", (None,), "none"),
+        ("reading", "queues", (None,), "frontdesk_agent"),
+    ],
 )
 async def test_queues_are_counted_without_a_look_at_what_has_ended(
-    connection: asyncpg.Connection, file: str, name: str, arguments: tuple[None, ...]
+    connection: asyncpg.Connection, file: str, name: str, arguments: tuple[None, ...], role: str
 ):
     await connection.execute(FILL)
     await connection.execute("vacuum analyze")
+    await connection.execute(f"set app.agent_id = 1; set role {role}")
     async with connection.transaction():
-        await connection.fetch(load(file)[name], *arguments)
+        [counted] = await connection.fetch(load(file)[name], *arguments)
+        assert counted["waiting"] == ROWS / 10
         assert await connection.fetchval(ROWS_READ) < ROWS / 5
 
 

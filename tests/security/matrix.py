@@ -45,7 +45,7 @@ alter sequence message_ids restart with 5000000001;
 alter sequence ticket_ids restart with 7000000001
 """
 _READABLE = """
-select relname as name, relrowsecurity as is_secured
+select relname as name, relrowsecurity or coalesce('security_invoker=true' = any (reloptions), false) as is_secured
 from pg_class
 where has_table_privilege('frontdesk_agent', oid, 'select')
   and relnamespace = 'public'::regnamespace

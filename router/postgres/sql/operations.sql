@@ -44,21 +44,12 @@ where name = $1 and holder = $2
 
 -- name: measure_queues
 -- How many tickets wait in each queue, since when the oldest, and how many are past their target.
--- In two parts, since an index serves each: what waits is read, and nothing of what has ended.
 select
   skill_group.queue,
   count(*) as waiting,
   extract(epoch from clock_timestamp() - min(waiting.enqueued_at)) as longest_wait_s,
   count(*) filter (where waiting.due_at < clock_timestamp()) as overdue
-from (
-  select group_id, enqueued_at, due_at
-  from ticket
-  where state = 'queued' and preferred_agent_id is null
-  union all
-  select group_id, enqueued_at, due_at
-  from ticket
-  where state = 'queued' and preferred_agent_id is not null
-) as waiting
+from waiting_ticket as waiting
 join skill_group on skill_group.id = waiting.group_id
 group by skill_group.queue
 

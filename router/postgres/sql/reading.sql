@@ -84,22 +84,13 @@ where message.ticket_id = $1
 
 -- name: queues
 -- How many tickets wait in each queue, for how long, and how many are past their target.
--- In two parts, since an index serves each: what waits is read, and nothing of what has ended.
 select
   skill_group.queue,
   skill_group.team,
   count(*) as waiting,
   count(*) filter (where waiting.due_at < now()) as overdue,
   greatest(extract(epoch from now() - min(waiting.enqueued_at)), 0)::float8 as longest_wait_s
-from (
-  select group_id, enqueued_at, due_at
-  from ticket
-  where state = 'queued' and preferred_agent_id is null
-  union all
-  select group_id, enqueued_at, due_at
-  from ticket
-  where state = 'queued' and preferred_agent_id is not null
-) as waiting
+from waiting_ticket as waiting
 join skill_group on skill_group.id = waiting.group_id
 where $1::text[] is null or skill_group.team = any ($1)
 group by skill_group.queue, skill_group.team
