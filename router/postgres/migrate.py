@@ -1,5 +1,6 @@
 """Applies `migrations/*.sql` (dbmate's file format) in order, once each, under one advisory lock. Forward only."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from router.domain.errors import Misconfigured
 from router.postgres.database import CONNECT_S, Connection, Database, connecting, translated
 
 _LOCK = 0x46524F4E54  # "FRONT": one migrator at a time for each database
+_ASK_EVERY_S = 0.2
 _UP = re.compile(r"^-- migrate:up(?P<options>[^\n]*)\n(?P<body>.*?)(?=^-- migrate:down|\Z)", re.DOTALL | re.MULTILINE)
 _ROOT = Path(__file__).parents[2]
 
@@ -56,10 +58,16 @@ async def migrate(dsn: str, folder: Path | None = None) -> list[str]:
         connection = await asyncpg.connect(dsn, timeout=CONNECT_S)
     try:
         with translated():
-            await connection.execute("select pg_advisory_lock($1)", _LOCK)
+            await _lock(connection)
             return await _apply_missing(connection, read_migrations(folder or migrations_folder()))
     finally:
         await connection.close()
+
+
+async def _lock(connection: asyncpg.Connection) -> None:
+    """Asks again and again: `create index concurrently` waits for every statement, one that waits for the lock too."""
+    while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - no event tells
+        await asyncio.sleep(_ASK_EVERY_S)
 
 
 async def pending(connection: Connection, folder: Path | None = None) -> list[str]:
