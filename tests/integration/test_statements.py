@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from router.postgres.statements import SQL, load
+from tests.builders import NOON
 
 Arguments = tuple[list[object] | int | str, ...]
 
@@ -24,7 +25,7 @@ insert into ticket (
   skills, target_s, enqueued_at, due_at, last_customer_at, created_at)
 select
   n, n, 'email', case when n % 10 = 0 then 'queued' else 'resolved' end, 'general', 'frontline', 1, 'rest', 'v1',
-  'simple', 0.5, '[]', '{{}}', 60, now(), now(), now(), now()
+  'simple', 0.5, '[]', '{{}}', 60, now(), '{NOON}', now(), now()
 from generate_series(1, {ROWS}) as n;
 insert into conversation (
   id, customer_id, channel, provider, account, thread_key, reply_to, ticket_id, last_message_at, created_at)
@@ -60,8 +61,35 @@ BATCH = {
 LOADED = ("lock_customers", "lock_and_load")
 OF_CUSTOMERS = {
     "cards": ([1], ["frontline"]),
-    "tickets_of_customers": (["frontline"], "queued", "general", 100, 50, 1, [1]),
+    "tickets_of_customers": (["frontline"], "queued", "general", 0, 100, 50, [1]),
 }
+NEWEST = 2**63 - 1
+OPEN = list(range(ROWS, 0, -10_000))
+LONG_HISTORY = f"""
+{FILL.replace("n % 10 = 0", "n % 10000 = 0")};
+insert into skill_group (queue, team, skills, channel) values ('expert', 'frontline', '{{}}', 'email');
+update ticket set queue = 'expert', group_id = 2 where id = 7;
+update ticket set state = 'abandoned' where id = 8;
+"""
+# state, queue, the first id and the last, and what is found
+LISTS = {
+    (None, None, 0, NEWEST): list(range(ROWS, ROWS - 50, -1)),
+    (None, None, 0, 100): list(range(100, 50, -1)),
+    (None, None, 17, 17): [17],
+    ("queued", None, 0, NEWEST): OPEN,
+    ("queued", "general", 0, 30_000): OPEN[2:],
+    ("queued", "expert", 0, NEWEST): [],
+    ("abandoned", None, 0, NEWEST): [8],
+    ("resolved", "expert", 0, NEWEST): [7],
+    (None, "expert", 0, NEWEST): [7],
+}
+AUDITED = f"""
+insert into audit (actor, action, subject) select 'test', 'team.join', 'team:frontline' from generate_series(1, {ROWS})
+"""
+LAST_PAGES = [
+    ("audit", "changes", (None, None, 51, 50)),
+    ("picking", "waiting", ("general", None, NOON, ROWS - 600, 50, 1)),
+]
 DOCUMENTS = (
     "select ticket_page(1, '{frontline}', 50)",
     "select customer_card(1, '{frontline}')",
@@ -133,13 +161,20 @@ async def test_queues_are_counted_without_a_look_at_what_has_ended(
         assert await connection.fetchval(ROWS_READ) < ROWS / 5
 
 
-async def test_a_ticket_is_found_by_its_number_without_a_look_at_the_others(connection: asyncpg.Connection):
-    await connection.execute(FILL)
-    await connection.execute("set plan_cache_mode = force_generic_plan; analyze")
-    async with connection.transaction():
-        [found] = await connection.fetch(load("reading")["tickets"], None, None, None, None, 50, 17)
-        assert found["id"] == 17
-        assert await connection.fetchval(ROWS_READ) < 10
+@pytest.mark.parametrize("role", ["none", "frontdesk_agent"])
+async def test_lists_read_few_rows_of_a_long_history_with_plans_made_while_the_tables_were_empty(
+    connection: asyncpg.Connection, role: str
+):
+    await connection.execute("vacuum analyze")
+    await connection.execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
+    await connection.execute(f"set app.agent_id = 1; set role {role}")
+    tickets = await connection.prepare(load("reading")["tickets"])
+    assert await tickets.fetch(None, None, None, 0, NEWEST, 50) == []
+    await connection.execute(f"reset role; {LONG_HISTORY}; set role {role}")
+    for wanted, shown in LISTS.items():
+        async with connection.transaction():
+            assert [row["id"] for row in await tickets.fetch(None, *wanted, 50)] == shown, wanted
+            assert await connection.fetchval(ROWS_READ) < 500, wanted
 
 
 @pytest.mark.parametrize("role", ["none", "frontdesk_agent"])
@@ -159,6 +194,20 @@ async def test_pages_are_read_by_index_with_plans_made_while_the_tables_were_emp
         async with connection.transaction():
             assert await read.fetchval()
             assert await connection.fetchval(ROWS_READ) < 100, read.get_query()
+
+
+@pytest.mark.parametrize("role", ["none", "frontdesk_agent"])
+@pytest.mark.parametrize(("file", "name", "arguments"), LAST_PAGES)
+async def test_last_page_of_many_is_read_without_a_look_at_those_before(
+    connection: asyncpg.Connection, file: str, name: str, arguments: tuple[object, ...], role: str
+):
+    await connection.execute(f"{FILL}; {AUDITED}")
+    await connection.execute("vacuum analyze")
+    await connection.execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
+    await connection.execute(f"set app.agent_id = 1; set role {role}")
+    async with connection.transaction():
+        assert len(await connection.fetch(load(file)[name], *arguments)) == 50
+        assert await connection.fetchval(ROWS_READ) < 500
 
 
 async def scanned(connection: asyncpg.Connection, statement: str, arguments: Arguments) -> list[str]:

@@ -5,10 +5,11 @@ values ($1, $2, $3, $4)
 
 -- name: changes
 -- A page of the trail, newest first: what was done to these teams and to the agents in them, or with null to anybody.
+-- The limit is a subquery: of a bare `coalesce` row-level security lets no index make use.
 select id, at, actor, action, subject, data
 from audit
 where ($2::text is null or subject = $2)
-  and id < coalesce($3::bigint, 9223372036854775807)
+  and id < (select coalesce($3::bigint, 9223372036854775807))
   and (
     $1::text[] is null
     or subject in (select 'team:' || team from unnest($1) as own (team))

@@ -1,6 +1,7 @@
 -- name: waiting
 -- A page of what waits in a queue for anybody, or for this agent alone; due first comes first. By the groups of the
--- queue, so that an index leads to the page however many wait.
+-- queue, so that an index leads to the page however many wait. Where the page begins is a subquery: of a bare `coalesce`
+-- row-level security lets no index make use.
 select
   id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
   resolved_at
@@ -13,7 +14,7 @@ from (
     where ticket.group_id = skill_group.id
       and ticket.state = 'queued'
       and ticket.preferred_agent_id is null
-      and (ticket.due_at, ticket.id) > (coalesce($3::timestamptz, '-infinity'), coalesce($4::bigint, 0))
+      and (ticket.due_at, ticket.id) > (select coalesce($3::timestamptz, '-infinity'), coalesce($4::bigint, 0))
     order by ticket.due_at, ticket.id
     limit $5
   ) as head
@@ -26,7 +27,7 @@ from (
     and ticket.state = 'queued'
     and ticket.queue = $1
     and ($2::text[] is null or ticket.team = any ($2))
-    and (ticket.due_at, ticket.id) > (coalesce($3::timestamptz, '-infinity'), coalesce($4::bigint, 0))
+    and (ticket.due_at, ticket.id) > (select coalesce($3::timestamptz, '-infinity'), coalesce($4::bigint, 0))
 ) as waiting
 order by due_at, id
 limit $5

@@ -18,18 +18,50 @@ where ticket.id = $1
 order by ticket_event.id
 
 -- name: tickets
--- A page of tickets, newest first. Limits of ids are coalesced: an index serves them, with a plan made for any argument.
+-- A page of tickets, newest first. Of those that have ended an index leads to a page by queue, team and state, and to no
+-- more, however long the history; those open have one of their own, which is used by who says `id > 0`.
+with ended as (
+  select distinct skill_group.queue, skill_group.team, states.state
+  from skill_group
+  cross join (values ('resolved'), ('abandoned')) as states (state)
+  where ($1::text[] is null or skill_group.team = any ($1))
+    and ($2::text is null or states.state = $2)
+    and ($3::text is null or skill_group.queue = $3)
+), found as (
+  (
+    select id
+    from ticket
+    where is_open
+      and id > 0
+      and coalesce($2 not in ('resolved', 'abandoned'), true)
+      and ($1::text[] is null or team = any ($1))
+      and ($2::text is null or state = $2)
+      and ($3::text is null or queue = $3)
+      and id between $4 and $5
+    order by id desc
+    limit $6
+  )
+  union all
+  select latest.id
+  from ended
+  cross join lateral (
+    select id
+    from ticket
+    where not is_open
+      and ticket.queue = ended.queue
+      and ticket.team = ended.team
+      and ticket.state = ended.state
+      and id between $4 and $5
+    order by id desc
+    limit $6
+  ) as latest
+)
 select
   id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
   resolved_at, merged_into
 from ticket
-where ($1::text[] is null or team = any ($1))
-  and ($2::text is null or state = $2)
-  and ($3::text is null or queue = $3)
-  and id < coalesce($4::bigint, 9223372036854775807)
-  and id between coalesce($6::bigint, 0) and coalesce($6::bigint, 9223372036854775807)
+where id = any (array(select id from found order by id desc limit $6))
 order by id desc
-limit $5
 
 -- name: tickets_of_customers
 -- A page of some customers' tickets, newest first.
@@ -41,11 +73,10 @@ from ticket
 where ($1::text[] is null or team = any ($1))
   and ($2::text is null or state = $2)
   and ($3::text is null or queue = $3)
-  and ($4::bigint is null or id < $4)
-  and ($6::bigint is null or id = $6)
+  and id between $4 and $5
   and customer_id = any ($7::bigint[])
 order by id + 0 desc
-limit $5
+limit $6
 
 -- name: tickets_held
 -- What an agent holds, oldest assignment first.
