@@ -23,7 +23,7 @@ from router.flow.reading import Viewer, no_queue, no_ticket
 from router.flow.transfer import Destination, new_wait
 from router.flow.why import Stuck, Why, explain
 from router.metrics import Metrics
-from router.policy.model import Assignment, Policy
+from router.policy.model import AssignmentRules, Policy
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +102,7 @@ class LeadStore(Protocol):
 
     async def stuck(self, viewer: Viewer, ticket_id: TicketId) -> Stuck | None: ...
 
-    async def standings(self, viewer: Viewer, stuck: Stuck, rules: Assignment) -> Sequence[Standing]:
+    async def standings(self, viewer: Viewer, stuck: Stuck, rules: AssignmentRules) -> Sequence[Standing]:
         """How every agent of the ticket's team stands to it, by name, and whom it is reserved for if one of theirs."""
 
 

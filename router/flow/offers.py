@@ -19,7 +19,7 @@ from router.domain.ticket import TicketState
 from router.flow.hold import Hold
 from router.flow.reading import no_ticket
 from router.metrics import Metrics
-from router.policy.model import Assignment, OfferRule, Policy, QueueMode
+from router.policy.model import AssignmentRules, OfferRule, Policy, QueueMode
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ class DispatchRound(Protocol):
 class DispatchStore(Protocol):
     """Where tickets wait and agents hold them."""
 
-    def round(self, rules: Assignment) -> AbstractAsyncContextManager[DispatchRound]:
+    def round(self, rules: AssignmentRules) -> AbstractAsyncContextManager[DispatchRound]:
         """Begin a round; what it offered is durable once the context ends. Raises `StoreUnavailable`."""
 
 

@@ -17,8 +17,7 @@ from router.flow.moves import Moves, TicketNow
 from router.flow.reading import TicketLine, Viewer, no_queue, no_ticket
 from router.flow.why import asked_of
 from router.metrics import Metrics
-from router.policy.model import Assignment as Rules
-from router.policy.model import Policy
+from router.policy.model import AssignmentRules, Policy
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +33,7 @@ class After:
 class PickingWork(Moves, Protocol):
     """One transaction in which an agent takes a ticket of their choice."""
 
-    async def standing(self, agent: Agent, ticket: TicketNow, rules: Rules) -> Standing: ...
+    async def standing(self, agent: Agent, ticket: TicketNow, rules: AssignmentRules) -> Standing: ...
 
     async def take(self, agent: Agent, ticket: TicketNow, policy_version: str) -> Assignment: ...
 

@@ -9,7 +9,7 @@ from router.domain.triage import Complexity
 from router.policy import conditions, schema
 from router.policy.conditions import Condition, When
 from router.policy.model import (
-    Assignment,
+    AssignmentRules,
     MeasureSignal,
     OfferRule,
     Policy,
@@ -106,9 +106,9 @@ def _conditions(when: schema.WhenSection) -> Iterator[Condition]:
         yield conditions.says(when.words)
 
 
-def _assignment(section: schema.AssignmentSection) -> Assignment:
+def _assignment(section: schema.AssignmentSection) -> AssignmentRules:
     capacity = section.capacity
-    return Assignment(
+    return AssignmentRules(
         grace=section.grace,
         reasons={str(status): reasons for status, reasons in section.reasons.items()},
         capacity=Capacity(

@@ -22,7 +22,7 @@ class Policy:
     routes: tuple["Route", ...]
     triage: "TriagePolicy"
     threading: "Threading"
-    assignment: "Assignment"
+    assignment: "AssignmentRules"
     blocked: Globs
     own_addresses: Globs
     tiers: tuple[tuple[str, Globs], ...]
@@ -164,8 +164,8 @@ class RelaxStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """What holds for all agents.
+class AssignmentRules:
+    """What holds for all agents when tickets are given out.
 
     `grace` is how long an agent's lease outlives the last sign of life. `reasons` are those that agents may give, by
     status. `capacity` is that of agents who have none of their own. An agent who misses `away_after_missed` offers in a

@@ -18,7 +18,7 @@ from router.flow.moves import Place, TicketNow
 from router.flow.presence import Withdrawn
 from router.flow.reading import Viewer
 from router.flow.why import Stuck
-from router.policy.model import Assignment
+from router.policy.model import AssignmentRules
 from router.postgres import audit, groups, hints, rows
 from router.postgres.database import Database
 from router.postgres.eyes import eyes, listed
@@ -46,7 +46,7 @@ class PostgresLead:
             row = await connection.fetchrow(SQL["stuck"], ticket_id, listed(viewer.teams))
         return None if row is None else _stuck(row)
 
-    async def standings(self, viewer: Viewer, stuck: Stuck, rules: Assignment) -> Sequence[Standing]:
+    async def standings(self, viewer: Viewer, stuck: Stuck, rules: AssignmentRules) -> Sequence[Standing]:
         async with eyes(self._database, viewer) as connection:
             return await standings(
                 connection,

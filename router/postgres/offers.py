@@ -15,7 +15,7 @@ from router.domain.customer import AgentId
 from router.domain.ticket import TicketState
 from router.flow.hold import Hold
 from router.flow.offers import Accepted, OfferedTicket
-from router.policy.model import Assignment
+from router.policy.model import AssignmentRules
 from router.postgres import hints
 from router.postgres.agents import capacity_of, lock_agents, presence_of
 from router.postgres.database import Connection, Database
@@ -35,7 +35,7 @@ class PostgresDispatch:
         self._database = database
 
     @asynccontextmanager
-    async def round(self, rules: Assignment) -> AsyncIterator["PostgresDispatchRound"]:
+    async def round(self, rules: AssignmentRules) -> AsyncIterator["PostgresDispatchRound"]:
         async with self._database.transaction("offers") as connection:
             yield PostgresDispatchRound(connection, rules)
 
@@ -43,7 +43,7 @@ class PostgresDispatch:
 class PostgresDispatchRound:
     """The statements of a round; each sees what was committed before it began."""
 
-    def __init__(self, connection: Connection, rules: Assignment) -> None:
+    def __init__(self, connection: Connection, rules: AssignmentRules) -> None:
         self._connection = connection
         self._rules = rules
         self._locked: list[AgentId] | None = None

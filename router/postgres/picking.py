@@ -9,7 +9,7 @@ from router.flow.claims import Assignment
 from router.flow.moves import TicketNow
 from router.flow.picking import After
 from router.flow.reading import TicketLine, Viewer
-from router.policy.model import Assignment as Rules
+from router.policy.model import AssignmentRules
 from router.postgres.database import Database
 from router.postgres.eyes import eyes, listed
 from router.postgres.moves import PostgresMoves, guard
@@ -41,7 +41,7 @@ class PostgresPicking:
 class PostgresPickingWork(PostgresMoves):
     """One transaction in which an agent, whose row is locked, takes a ticket of their choice."""
 
-    async def standing(self, agent: Agent, ticket: TicketNow, rules: Rules) -> Standing:
+    async def standing(self, agent: Agent, ticket: TicketNow, rules: AssignmentRules) -> Standing:
         place = ticket.place
         [standing] = await standings(
             self._connection,

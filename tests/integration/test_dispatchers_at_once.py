@@ -17,7 +17,7 @@ from router.flow.claims import Claims
 from router.flow.hold import Hold
 from router.flow.offers import Dispatcher, Offers
 from router.metrics import Metrics
-from router.policy.model import Assignment
+from router.policy.model import AssignmentRules
 from router.postgres.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from router.postgres.offers import PostgresDispatch, PostgresDispatchRound, PostgresOffers
@@ -43,7 +43,7 @@ class Interrupted(PostgresDispatch):
         self._meanwhile = meanwhile
 
     @asynccontextmanager
-    async def round(self, rules: Assignment) -> AsyncIterator[PostgresDispatchRound]:
+    async def round(self, rules: AssignmentRules) -> AsyncIterator[PostgresDispatchRound]:
         async with super().round(rules) as dispatch_round:
             lock = dispatch_round.lock
 
