@@ -15,7 +15,7 @@ import structlog
 from router.domain.errors import Raced, StoreUnavailable
 from router.flow.changes import RefusedMessage
 from router.flow.parcels import Parcel, Reader, Refusal, parcel, refused
-from router.flow.suspects import Isolate, chunks, fingerprint, hashes_of_redelivered, is_cornered, survives_alone
+from router.flow.suspects import Isolate, chunks, hash_of, hashes_of_redelivered, is_cornered, survives_alone
 from router.flow.turns import ComesAgain, Overtaken, Turn
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class Batch:
         suspect = unopened.delivery
         survives = await survives_alone(
             begun=begun,
-            begin=lambda: self._outlast(lambda: self.store.begin_attempts([fingerprint(suspect)])),
+            begin=lambda: self._outlast(lambda: self.store.begin_attempts([hash_of(suspect)])),
             isolate=lambda: self._outlast(lambda: self.isolate(suspect)),
         )
         if survives:

@@ -45,7 +45,7 @@ def chunks(parcels: Sequence[Parcel], attempts: Mapping[bytes, int]) -> Iterator
     run: list[Parcel] = []
     begun_before = 0
     for parcel in parcels:
-        begun = attempts.get(fingerprint(parcel.delivery), 0) if parcel.delivery.redelivered else 0
+        begun = attempts.get(hash_of(parcel.delivery), 0) if parcel.delivery.redelivered else 0
         limit = _CHUNK_AFTER_ATTEMPTS[begun_before] if begun_before < len(_CHUNK_AFTER_ATTEMPTS) else 1
         if run and (begun != begun_before or len(run) >= limit):
             yield run, begun_before
@@ -57,10 +57,10 @@ def chunks(parcels: Sequence[Parcel], attempts: Mapping[bytes, int]) -> Iterator
 
 
 def hashes_of_redelivered(parcels: Iterable[Parcel]) -> Iterator[bytes]:
-    return (fingerprint(parcel.delivery) for parcel in parcels if parcel.delivery.redelivered)
+    return (hash_of(parcel.delivery) for parcel in parcels if parcel.delivery.redelivered)
 
 
-def fingerprint(delivery: Delivery) -> bytes:
+def hash_of(delivery: Delivery) -> bytes:
     """SHA-256 of a delivery as it came: tells one that was begun before, even if it cannot be parsed."""
     return hashlib.sha256(
         f"{delivery.format}\x00{delivery.account}\x00".encode(errors="surrogatepass") + delivery.body

@@ -13,7 +13,7 @@ from router.domain.customer import Contact, Customer, KnownHandle
 from router.domain.ticket import Requirement, Ticket, TicketState
 from router.domain.triage import Complexity, Routing, Triage
 from router.flow.changes import Outcome, Received, Unprocessable
-from router.flow.suspects import fingerprint
+from router.flow.suspects import hash_of
 
 Row: TypeAlias = Iterable[Any]
 """The values of a row, in the order in which its statement names them."""
@@ -53,10 +53,10 @@ def reference(row: Row) -> tuple[tuple[str, str], ConversationId]:
 
 
 def received(row: Row) -> Received:
-    channel, account, external_id, fingerprint_, outcome, ticket_id, message_id = row
+    channel, account, external_id, fingerprint, outcome, ticket_id, message_id = row
     return Received(
         key=MessageKey(channel, account, external_id),
-        fingerprint=fingerprint_,
+        fingerprint=fingerprint,
         outcome=Outcome(outcome),
         ticket_id=ticket_id,
         message_id=message_id,
@@ -146,7 +146,7 @@ def unprocessable(refused: Unprocessable) -> Sequence[object]:
         storable(delivery.routing_key),
         storable(delivery.trace_id),
         delivery.body,
-        fingerprint(delivery),
+        hash_of(delivery),
         *columns(further, 4),
     )
 

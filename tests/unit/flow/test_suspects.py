@@ -4,7 +4,7 @@ import pytest
 
 from router.domain.errors import StoreUnavailable
 from router.flow.bus import Delivery
-from router.flow.suspects import fingerprint
+from router.flow.suspects import hash_of
 from tests.fakes import MemoryIntake
 from tests.intake import MAILROOM, deliveries, reasons, settle
 
@@ -81,7 +81,7 @@ async def test_poison_is_cornered_in_four_deaths_and_its_neighbours_pass():
 def a_suspect(store: MemoryIntake, *, begun: int = 3) -> Delivery:
     """A delivery that has been begun so often and never finished."""
     [suspect] = deliveries(1, redelivered=True)
-    store.begun[fingerprint(suspect)] = begun
+    store.begun[hash_of(suspect)] = begun
     return suspect
 
 
@@ -113,7 +113,7 @@ async def test_each_try_alone_is_counted_before_it_begins():
     suspect = a_suspect(store)
 
     async def isolate(delivery: Delivery) -> bool:
-        counted.append(store.begun[fingerprint(delivery)])
+        counted.append(store.begun[hash_of(delivery)])
         return False
 
     await settle(store, [suspect], isolate=isolate)
@@ -140,7 +140,7 @@ async def test_a_suspect_that_cannot_be_tried_now_is_tried_later_and_not_blamed(
     store, begun = MemoryIntake(), []
 
     async def isolate(delivery: Delivery) -> bool:
-        begun.append(store.begun[fingerprint(delivery)])
+        begun.append(store.begun[hash_of(delivery)])
         if len(begun) < 4:
             raise StoreUnavailable
         return True
@@ -153,7 +153,7 @@ async def test_the_order_of_arrival_is_kept_through_suspicion():
     store = MemoryIntake()
     batch = deliveries(40, redelivered=True)
     for delivery in batch[10:30]:
-        store.begun[fingerprint(delivery)] = 1
+        store.begun[hash_of(delivery)] = 1
     await settle(store, batch)
     assert [stored.delivery for stored in store.messages] == batch
     assert store.transactions == 4
