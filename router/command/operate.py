@@ -13,8 +13,9 @@ from router.command.terminal import counted, print_entry, print_table, printable
 from router.domain.actor import OPERATOR
 from router.domain.agent import Role
 from router.domain.customer import CustomerId
-from router.domain.errors import Invalid, NotFound
+from router.domain.errors import Invalid
 from router.flow.unprocessable import replay as replay_one
+from router.flow.unprocessable import require
 from router.policy.parse import PolicyError, parse_policy
 
 commands = typer.Typer()
@@ -99,10 +100,7 @@ def list_unprocessable(
 @unprocessable.command()
 def show(id: Id, raw: Annotated[bool, typer.Option(help="Only the bytes, as they came.")] = False) -> None:  # noqa: A002
     """One payload: why it was refused, and its bytes."""
-    found = with_deployment(lambda shared: shared.unprocessable.payload(id))
-    if found is None:
-        give_up(NotFound(f"There is no unprocessable payload {id}."))
-    kept, delivery = found
+    kept, delivery = with_deployment(lambda shared: require(id, shared.unprocessable))
     if not raw:
         for field in ("id", "at", "format", "account", "stage", "reason", "detail", "size", "replayed_at"):
             typer.echo(f"{field:12} {printable(str(getattr(kept, field)))}")

@@ -35,15 +35,20 @@ class UnprocessableStore(Protocol):
     async def replayed(self, id_: int) -> None: ...
 
 
+async def require(id_: int, store: UnprocessableStore) -> tuple[Kept, Delivery]:
+    """The payload of that id; raises `NotFound` if there is none."""
+    found = await store.payload(id_)
+    if found is None:
+        raise NotFound(f"There is no unprocessable payload {id_}: `frontdesk unprocessable list` shows them.")
+    return found
+
+
 async def replay(id_: int, store: UnprocessableStore, publisher: Publisher) -> None:
     """Publish the payload as it came; what of it was taken in before is recognised as a duplicate.
 
     Raises `NotFound` for an unknown id and `BusUnavailable`; it stays listed until the bus has confirmed.
     """
-    found = await store.payload(id_)
-    if found is None:
-        raise NotFound(f"There is no unprocessable payload {id_}: `frontdesk unprocessable list` shows them.")
-    _, delivery = found
+    _, delivery = await require(id_, store)
     await publisher.publish(
         Publication(
             exchange=Exchange.INBOUND,

@@ -1,6 +1,7 @@
 """Payloads kept as unprocessable, for the operator."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from router.flow.bus import Delivery
 from router.flow.unprocessable import Kept
@@ -8,7 +9,7 @@ from router.postgres.database import Database
 from router.postgres.statements import load
 
 SQL = load("unprocessable")
-_SHOWN = ("id", "at", "stage", "reason", "detail", "format", "account", "size", "replayed_at")
+_KEPT = tuple(field.name for field in fields(Kept))
 
 
 class PostgresUnprocessable:
@@ -33,7 +34,7 @@ class PostgresUnprocessable:
             trace_id=row["trace_id"],
             routing_key=row["routing_key"],
         )
-        return Kept(**{name: row[name] for name in _SHOWN}), delivery
+        return Kept(**{name: row[name] for name in _KEPT}), delivery
 
     async def replayed(self, id_: int) -> None:
         await self._database.execute("unprocessable", SQL["replayed"], id_)
