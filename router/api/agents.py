@@ -14,8 +14,7 @@ from router.domain.agent import Principal
 from router.domain.errors import NotFound
 from router.domain.profile import Profile
 from router.domain.skills import Skills
-from router.flow import agents
-from router.flow.agents import AgentCard, TeamCard, Wanted
+from router.flow.agents import AgentCard, Agents, TeamCard, Wanted
 from router.flow.reading import Viewer
 
 Numbers = Mapping[Name, StrictInt | None]
@@ -105,7 +104,7 @@ class TeamList:
 class AgentEndpoints:
     """Who answers, in which teams, with which skills, and how much at once."""
 
-    def __init__(self, agents: agents.Agents) -> None:
+    def __init__(self, agents: Agents) -> None:
         self._agents = agents
 
     def endpoints(self) -> list[Endpoint]:

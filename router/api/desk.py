@@ -13,7 +13,7 @@ from router.api.tickets import Id, Name, TicketPath
 from router.domain.agent import PERSONS, Lease, Principal
 from router.domain.errors import Conflict
 from router.domain.ticket import TicketId
-from router.flow import desk
+from router.flow.desk import Desk
 from router.flow.hold import Hold
 from router.flow.transfer import Destination
 
@@ -108,7 +108,7 @@ class NoteTaken:
 class DeskEndpoints:
     """Reply, note, transfer, snooze, resolve, finish, abandon, merge."""
 
-    def __init__(self, desk: desk.Desk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     def endpoints(self) -> list[Endpoint]:

@@ -15,7 +15,7 @@ from router.api.tickets import Name, TicketPath
 from router.domain.actor import Actor
 from router.domain.agent import Principal
 from router.domain.ticket import TicketId
-from router.flow import lead
+from router.flow.lead import Lead
 from router.flow.why import Why
 from router.policy.fields import Duration
 
@@ -54,7 +54,7 @@ class Closed:
 class LeadEndpoints:
     """Reassign, undo, why; drain and requeue agents; close a queue."""
 
-    def __init__(self, lead: lead.Lead) -> None:
+    def __init__(self, lead: Lead) -> None:
         self._lead = lead
 
     def endpoints(self) -> list[Endpoint]:

@@ -14,8 +14,7 @@ from router.api.paging import Limit, page_of
 from router.api.tickets import TicketPath, own_ticket_answer
 from router.domain.agent import PERSONS, Principal
 from router.domain.ticket import TicketId
-from router.flow import picking
-from router.flow.picking import After
+from router.flow.picking import After, Picking
 from router.flow.reading import Reading, TicketLine, TicketPage, Viewer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,7 +39,7 @@ class WaitingList:
 class PickingEndpoints:
     """See what waits, and take it."""
 
-    def __init__(self, *, picking: picking.Picking, reading: Reading) -> None:
+    def __init__(self, *, picking: Picking, reading: Reading) -> None:
         self._picking = picking
         self._reading = reading
 

@@ -3,7 +3,7 @@
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Name
 from router.domain.agent import PERSONS, Principal, Status
-from router.flow import me
+from router.flow.me import Me, Myself
 from router.flow.presence import PresenceCard, Presences
 
 
@@ -17,7 +17,7 @@ class Declaration(Model):
 class PresenceEndpoints:
     """Who an agent is to Frontdesk, and whether they are there."""
 
-    def __init__(self, *, myself: me.Myself, presences: Presences) -> None:
+    def __init__(self, *, myself: Myself, presences: Presences) -> None:
         self._myself = myself
         self._presences = presences
 
@@ -29,7 +29,7 @@ class PresenceEndpoints:
                 summary="Who you are: presence, capacity, what you hold, and the queues that tickets may come from.",
                 handle=self.me,
                 roles=PERSONS,
-                answers={200: PossibleAnswer("You.", me.Me)},
+                answers={200: PossibleAnswer("You.", Me)},
             ),
             Endpoint(
                 method="PUT",
