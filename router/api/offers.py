@@ -1,15 +1,11 @@
 """Answers to offers: an agent accepts a ticket of a push queue or declines it. `If-Match` is the lease of the offer."""
 
-from router.api.desk import hold_of
-from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
+from router.api.desk import Nothing, hold_of
+from router.api.endpoint import Answer, Endpoint, PossibleAnswer
 from router.api.tickets import TicketPath, own_ticket_answer
 from router.domain.agent import PERSONS, Lease, Principal
 from router.flow.offers import Offers
 from router.flow.reading import Reading, TicketPage
-
-
-class OfferAnswer(Model):
-    """There is nothing more to say than yes or no."""
 
 
 class OfferEndpoints:
@@ -39,12 +35,12 @@ class OfferEndpoints:
             ),
         ]
 
-    async def accept(self, who: Principal, path: TicketPath, lease: Lease, body: OfferAnswer) -> Answer:
+    async def accept(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
         del body  # it has nothing to say, and anything else in it has been refused
         await self._offers.accept(hold_of(who, path, lease))
         return await own_ticket_answer(self._reading, who, path.id)
 
-    async def decline(self, who: Principal, path: TicketPath, lease: Lease, body: OfferAnswer) -> Answer:
+    async def decline(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
         del body
         await self._offers.decline(hold_of(who, path, lease))
         return Answer(status=204)
