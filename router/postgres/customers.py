@@ -49,18 +49,19 @@ class PostgresCustomers:
     async def set_blocked(self, by: Actor, customer_id: CustomerId, *, blocked: bool) -> None:
         """Block or unblock: what a blocked customer writes is kept and becomes no ticket."""
         action = "customer.block" if blocked else "customer.unblock"
-        await self._change(by, customer_id, action, "is_blocked", blocked)
+        await self._change(by, customer_id, action, "set_blocked", blocked)
 
     async def set_tier(self, by: Actor, customer_id: CustomerId, tier: str | None) -> None:
         """Put the customer into a tier of the policy, or back to what their addresses say."""
-        await self._change(by, customer_id, "customer.tier", "tier", tier)
+        await self._change(by, customer_id, "customer.tier", "set_tier", tier)
 
-    async def _change(self, by: Actor, customer_id: CustomerId, action: str, field: str, value: object) -> None:
+    async def _change(self, by: Actor, customer_id: CustomerId, action: str, statement: str, value: object) -> None:
+        """Note what the statement returns: the one field that it sets, as it was."""
         async with self._database.transaction("customers") as connection:
-            before = await connection.fetchrow(SQL[f"set_{field.removeprefix('is_')}"], customer_id, value)
+            before = await connection.fetchrow(SQL[statement], customer_id, value)
             if before is None:
                 raise _not_found(customer_id)
-            changes = {field: (before[field], value)}
+            changes = {field: (was, value) for field, was in before.items()}
             await audit.note(connection, by=by, action=action, subject=f"customer:{customer_id}", data=changes)
 
     async def erase(self, by: Actor, customer_id: CustomerId) -> Erased:
