@@ -22,7 +22,7 @@ from channels.message import (
     Parsed,
     ThreadHints,
 )
-from channels.refusal import LANGUAGE, MEDIA_TYPE, PROVIDER, WEB_ADDRESS, malformed
+from channels.refusal import LANGUAGE, MEDIA_TYPE, PROVIDER, WEB_ADDRESS, malformed, whole_number
 from channels.text import CONTROL, MAX_SUBJECT, MAX_TEXT, from_html, one_line, sanitised
 
 MAX_INLINE = 256 * 1024
@@ -43,13 +43,6 @@ def _instant(value: object) -> datetime:
     if not _EARLIEST <= instant < _LATEST:
         raise ValueError("must lie between 1970 and 2200")
     return instant
-
-
-def _whole(value: object) -> object:
-    # JSON Schema calls 5.0 an integer, and pydantic's lax mode would call "5" and true one as well.
-    if isinstance(value, (str, bool)):
-        raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic reports ValueError only
-    return value
 
 
 def _without_control(value: str) -> str:
@@ -122,7 +115,7 @@ class CanonicalAttachment(Strict):
 
     name: Short = Field(description="The file's name.")
     content_type: str = Field(pattern=MEDIA_TYPE, max_length=127, description="Media type, RFC 6838.")
-    size: Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)] = Field(
+    size: Annotated[int, BeforeValidator(whole_number, json_schema_input_type=int)] = Field(
         ge=0, le=2**40, description="Bytes, decoded."
     )
     url: str | None = Field(None, pattern=WEB_ADDRESS, max_length=2048, description="Where to fetch the file.")

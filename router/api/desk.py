@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from channels.refusal import NOT_BLANK
+from channels.refusal import NOT_BLANK, whole_number
 from channels.text import MAX_TEXT
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Id, Name, TicketPath
@@ -20,14 +20,7 @@ from router.flow.transfer import Destination
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=NOT_BLANK)]
 
 
-def _number(value: object) -> object:
-    # pydantic would take "5" and true for whole numbers, which JSON Schema does not
-    if isinstance(value, (str, bool)):
-        raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic reports ValueError only
-    return value
-
-
-Number = Annotated[Id, BeforeValidator(_number, json_schema_input_type=Id)]
+Number = Annotated[Id, BeforeValidator(whole_number, json_schema_input_type=Id)]
 
 
 class Reply(Model):
