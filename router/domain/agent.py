@@ -63,10 +63,6 @@ class Presence:
         """Whether the agent was heard of within the grace time."""
         return now <= self.seen_at + grace
 
-    def may_be_given(self, now: datetime, grace: timedelta) -> bool:
-        """Whether new work may come to the agent now."""
-        return self.status is Status.AVAILABLE and self.is_live(now, grace)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:

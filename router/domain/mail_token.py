@@ -35,11 +35,5 @@ def token_message_id(token: str, mail_domain: str) -> str:
     return f"{token}@{mail_domain}"
 
 
-def plus_address(account: str, token: str) -> str:
-    """Return the mailbox with the token as its detail (RFC 5233): `support+fd.…@acme.example`."""
-    local, _, domain = account.rpartition("@")
-    return f"{local}+{token}@{domain}"
-
-
 def _signature(secret: bytes, signed: str) -> str:
     return hmac.new(secret, signed.encode(), hashlib.sha256).hexdigest()[:_SIGNATURE_DIGITS]

@@ -193,17 +193,19 @@ def test_no_offer_breaks_a_rule_and_nothing_offerable_is_left(candidates, line):
         agent = agents[offer.agent_id]
         held[agent.agent_id] += 1
         assert held[agent.agent_id] <= agent.capacity.limit
-        assert agent.presence.may_be_given(MOMENT.now, MOMENT.grace)
+        assert is_here(agent)
         assert is_for(agent, offer.waiting)
     taken = {offer.waiting.ticket_id for offer in offers}
     for ticket in line:
         if ticket.ticket_id not in taken:
             assert not any(
-                is_for(agent, ticket)
-                and agent.presence.may_be_given(MOMENT.now, MOMENT.grace)
-                and held[agent.agent_id] < agent.capacity.limit
+                is_for(agent, ticket) and is_here(agent) and held[agent.agent_id] < agent.capacity.limit
                 for agent in candidates
             )
+
+
+def is_here(agent: Candidate) -> bool:
+    return agent.presence.status is Status.AVAILABLE and agent.presence.is_live(MOMENT.now, MOMENT.grace)
 
 
 def is_for(agent: Candidate, ticket: Waiting) -> bool:
