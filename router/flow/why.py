@@ -1,6 +1,6 @@
 """Why a ticket is where it is and who could take it, in plain words. Leaves finding the facts to the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -148,14 +148,14 @@ def _while_queued(stuck: Stuck, when: datetime | None) -> datetime | None:
 def _relaxing(stuck: Stuck, policy: Policy) -> str | None:
     route = policy.route_named(stuck.route)
     steps = route.relax[stuck.place.relaxed :] if route else ()
-    return f"It is relaxed: {_step(steps[0])}." if steps else None
+    return f"It is relaxed: {' and '.join(_changes(steps[0]))}." if steps else None
 
 
-def _step(step: RelaxStep) -> str:
+def _changes(step: RelaxStep) -> Iterator[str]:
     dropped = "all its skills" if step.drop_skills is None else ", ".join(step.drop_skills)
-    changes = {
-        f"it no longer asks for {dropped}": dropped,
-        f"it moves to queue {step.queue}": step.queue,
-        f"it is due within {step.target}": step.target,
-    }
-    return " and ".join(words for words, said in changes.items() if said)
+    if dropped:
+        yield f"it no longer asks for {dropped}"
+    if step.queue:
+        yield f"it moves to queue {step.queue}"
+    if step.target:
+        yield f"it is due within {step.target}"
