@@ -202,10 +202,9 @@ class World:
         return message_id
 
     def _heard(self, conversation: Conversation, message: InboundMessage, ticket: Ticket | None) -> Conversation:
-        wrote = {message.sender.key, *(handle.key for handle in message.recipients)}
         participants = conversation.participants
         if not message.automatic and len(participants) < PARTICIPANTS_KEPT:
-            participants |= wrote
+            participants |= {message.sender.key, *(handle.key for handle in message.recipients)}
         return conversation._replace(
             last_message_at=self.now,
             participants=participants,
