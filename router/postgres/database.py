@@ -89,8 +89,7 @@ class Database:
     @asynccontextmanager
     async def _connection(self, flow: str) -> AsyncIterator[Connection]:
         with translated(), self._metrics.database.labels(flow).time():
-            async with asyncio.timeout(ACQUIRE_S):  # asyncpg's own timeout takes a task
-                connection = await self._pool.acquire()
+            connection = await self._acquired()
             try:
                 yield connection
             except asyncpg.ReadOnlySQLTransactionError:
@@ -98,6 +97,14 @@ class Database:
                 raise
             finally:
                 await self._pool.release(connection, timeout=STATEMENT_S)
+
+    async def _acquired(self) -> "PoolConnectionProxy[Any]":
+        try:
+            async with asyncio.timeout(ACQUIRE_S):  # asyncpg's own timeout takes a task
+                return await self._pool.acquire()
+        except TimeoutError as exc:
+            doubt = "it does not answer, or all FRONTDESK_DATABASE_CONNECTIONS are busy"
+            raise StoreUnavailable(f"no connection to the database within {ACQUIRE_S:g} s: {doubt}") from exc
 
 
 def _begin(read_only: bool, locks: Sequence[int]) -> str:

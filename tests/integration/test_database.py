@@ -101,7 +101,7 @@ async def test_who_finds_no_connection_free_is_told_in_time_and_loses_none(
     monkeypatch.setattr("router.postgres.database.ACQUIRE_S", 0.05)
     async with asyncio.timeout(10):
         async with admin.transaction("test"):
-            with pytest.raises(StoreUnavailable):
+            with pytest.raises(StoreUnavailable, match="FRONTDESK_DATABASE_CONNECTIONS"):
                 await begin(admin, [])
         await begin(admin, [])
 
