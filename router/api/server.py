@@ -78,7 +78,7 @@ def build(
         AgentEndpoints(agents),
         AuditEndpoints(audit),
         Stream(streams),
-        Tickets(reading=reading, desk=desk),
+        Tickets(reading=reading, desk=desk, policy=policy),
         Originals(reading),
         DeskEndpoints(desk),
         LeadEndpoints(lead),

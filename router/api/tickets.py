@@ -1,6 +1,6 @@
 """Reading tickets: one with its details on hand, and lists of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,7 +14,8 @@ from router.domain.errors import Conflict
 from router.domain.ticket import TicketState
 from router.flow.desk import Desk
 from router.flow.hold import Hold
-from router.flow.reading import Filter, Happening, Reading, TicketLine, TicketPage, Viewer, no_ticket
+from router.flow.reading import Filter, Happening, Reading, TicketLine, TicketPage, Viewer, no_ticket, unknown_queue
+from router.policy.model import Policy
 
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
@@ -62,9 +63,10 @@ class History:
 class Tickets:
     """What agents, leads and admins may read of tickets."""
 
-    def __init__(self, *, reading: Reading, desk: Desk) -> None:
+    def __init__(self, *, reading: Reading, desk: Desk, policy: Callable[[], Policy]) -> None:
         self._reading = reading
         self._desk = desk
+        self._policy = policy
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -105,7 +107,16 @@ class Tickets:
             limit=query.limit + 1,
         )
         shown, last = page_of(await self._reading.tickets(Viewer.of(who), wanted), query.limit)
+        if query.queue and not shown:
+            await self._check_queue(Viewer.of(who), query.queue)
         return Answer(content=TicketList(tickets=shown, next=last.id if last else None))
+
+    async def _check_queue(self, viewer: Viewer, queue: str) -> None:
+        """Refuse a queue that is not known to the viewer; whoever is in no team finds nothing, whatever they ask."""
+        theirs = {known.name for known in self._policy().queues.values() if viewer.has(known.team)}
+        known = theirs | await self._reading.queues_ever(viewer)
+        if known and queue not in known:
+            raise unknown_queue(known)
 
     async def ticket(self, who: Principal, path: TicketPath) -> Answer:
         page = await self._reading.ticket(Viewer.of(who), path.id)

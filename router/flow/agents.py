@@ -165,7 +165,7 @@ class Agents:
         """The viewer's teams with their queues and members, in the policy's order."""
         members = await self._store.members(viewer, grace=self._grace)
         policy = self._policy()
-        known = [team for team in policy.teams if viewer.teams is None or team in viewer.teams]
+        known = [team for team in policy.teams if viewer.has(team)]
         return [_team(name, policy, members.get(name, ())) for name in (*known, *sorted(members.keys() - {*known}))]
 
     @property

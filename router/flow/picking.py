@@ -59,7 +59,7 @@ class Picking:
         """Return a page of what waits in the queue; raises `Refused` where agents are not to choose."""
         policy = self._policy()
         known = policy.queues.get(queue)
-        if known is None or not (viewer.teams is None or known.team in viewer.teams):
+        if known is None or not viewer.has(known.team):
             raise no_queue(queue)
         _check_choosable(queue, policy)
         return await self._store.waiting(viewer, queue, after=after, limit=limit)

@@ -1,6 +1,6 @@
 """What people may read: tickets, customers and queues as they are shown. Leaves finding them to the store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from channels.message import Handle, MessageKey
 from router.domain.actor import Actor
 from router.domain.agent import Lease, Principal
 from router.domain.customer import AgentId, ContactOutcome
-from router.domain.errors import NotFound
+from router.domain.errors import Invalid, NotFound
 from router.domain.ticket import TicketId, TicketState
 from router.domain.triage import Complexity, Reason
 from router.policy.model import Policy
@@ -31,6 +31,10 @@ class Viewer:
         if who.agent is None:
             return cls()
         return cls(agent_id=who.agent.id, teams=who.agent.teams)
+
+    def has(self, team: str) -> bool:
+        """Whether the team is one of theirs."""
+        return self.teams is None or team in self.teams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +252,9 @@ class Reading(Protocol):
 
     async def queues(self, viewer: Viewer) -> Sequence[QueueLoad]: ...
 
+    async def queues_ever(self, viewer: Viewer) -> frozenset[str]:
+        """Where tickets of the viewer's teams have ever waited, be it in queues that the policy has dropped since."""
+
     async def message(self, key: MessageKey) -> MessageStatus | None: ...
 
 
@@ -266,6 +273,11 @@ def no_ticket(ticket_id: int) -> NotFound:
 def no_queue(queue: str) -> NotFound:
     """What is said of a queue that is not there, and of another team's."""
     return NotFound(f"There is no queue {queue} in your teams.")
+
+
+def unknown_queue(known: Iterable[str]) -> Invalid:
+    """What is said where a request asks for a queue that is none of those."""
+    return Invalid("queue", f"is not known: choose one of {', '.join(sorted(known))}")
 
 
 def handle_key(text: str) -> str:
@@ -287,7 +299,7 @@ def queue_statuses(viewer: Viewer, policy: Policy, loads: Sequence[QueueLoad]) -
     idle = {
         (queue.name, queue.team): QueueLoad(queue=queue.name, team=queue.team, waiting=0, overdue=0, longest_wait_s=0)
         for queue in policy.queues.values()
-        if viewer.teams is None or queue.team in viewer.teams
+        if viewer.has(queue.team)
     }
     return [_status(load, policy) for _, load in sorted((idle | loaded).items())]
 

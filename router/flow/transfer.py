@@ -8,6 +8,7 @@ from router.domain.agent import Agent
 from router.domain.errors import Invalid, Refused
 from router.domain.ticket import Requirement
 from router.flow.moves import Directory, NewWait, TicketNow
+from router.flow.reading import unknown_queue
 from router.policy.model import Policy
 
 WISH_LASTS = timedelta(minutes=15)
@@ -53,7 +54,7 @@ def woken(ticket: TicketNow, policy: Policy) -> NewWait:
 
 async def _wait_in(queue: str, ticket: TicketNow, policy: Policy, directory: Directory) -> NewWait:
     if queue not in policy.queues:
-        raise Invalid("queue", f"is not known: choose one of {', '.join(sorted(policy.queues))}")
+        raise unknown_queue(policy.queues)
     if why := _why_refused(queue, ticket, policy):
         raise Refused(why)
     wanted = _required(queue, ticket, policy)

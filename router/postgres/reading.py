@@ -86,6 +86,11 @@ class PostgresReading:
             rows = await connection.fetch(SQL["queues"], listed(viewer.teams))
         return [QueueLoad(**row) for row in rows]
 
+    async def queues_ever(self, viewer: Viewer) -> frozenset[str]:
+        async with eyes(self._database, viewer) as connection:
+            rows = await connection.fetch(SQL["queues_ever"], listed(viewer.teams))
+        return frozenset(row["queue"] for row in rows)
+
     async def message(self, key: MessageKey) -> MessageStatus | None:
         async with self._database.transaction("reading", read_only=True) as connection:
             received = await connection.fetchrow(SQL["received"], key.account, key.external_id, key.channel)

@@ -23,6 +23,7 @@ BAD_QUERIES = [
     ("after=-1", "after"),
     ("after=99999999999999999999", "after"),
     ("state=gone", "state"),
+    ("queue=nope", "queue"),
     ("q=seven", "q"),
     ("handle=", "handle"),
     ("handle=%00", "handle"),
@@ -77,8 +78,20 @@ async def test_tickets_are_found_by_number_state_queue_and_customer(api: Api, gr
     assert await found(grace, "state=resolved") == [resolved.ticket_id]
     assert await found(grace, f"customer={customer}") == [resolved.ticket_id]
     assert await found(grace, f"customer={customer}&state=queued") == []
-    assert await found(grace, "queue=expert") == []
+    assert await found(grace, "queue=general&state=assigned") == []
     assert await found(grace, "handle=nobody@example.com") == []
+
+
+async def test_queue_that_the_policy_has_dropped_is_known_to_its_team(api: Api, grace: Caller):
+    dropped = (await a_ticket(api.database, queue="dropped", state="resolved")).ticket_id
+    assert await found(grace, "queue=dropped") == [dropped]
+    assert await found(grace, "queue=dropped&state=queued") == []
+    alan = await api.agent(await an_agent(api.database, "Alan", teams=["specialists"]))
+    refused = await alan.get("/v1/tickets?queue=dropped")
+    assert (refused.status, refused.json["field"]) == (422, "queue")
+    assert refused.json["detail"] == "queue is not known: choose one of expert."
+    nobody = await api.agent(await an_agent(api.database, "Ada", teams=[]))
+    assert await found(nobody, "queue=dropped") == []
 
 
 async def test_bad_query_is_refused_by_name(grace: Caller):

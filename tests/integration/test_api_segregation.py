@@ -47,7 +47,7 @@ async def seen(caller: Caller, theirs: Theirs) -> dict[str, object]:
     queues = await caller.get("/v1/queues")
     return {
         "statuses": (ticket.status, customer.status),
-        "tickets": [len(found.json["tickets"]) for found in (by_customer, by_handle, by_number, in_queue)],
+        "tickets": [len(found.json.get("tickets", ())) for found in (by_customer, by_handle, by_number, in_queue)],
         "customers": len(customers.json["customers"]),
         "queues": [queue["queue"] for queue in queues.json["queues"]],
     }

@@ -126,6 +126,12 @@ join skill_group on skill_group.id = waiting.group_id
 where $1::text[] is null or skill_group.team = any ($1)
 group by skill_group.queue, skill_group.team
 
+-- name: queues_ever
+-- Where tickets of these teams have ever waited.
+select distinct queue
+from skill_group
+where $1::text[] is null or team = any ($1)
+
 -- name: received
 -- What became of a message that was taken in.
 select received_at, outcome, ticket_id
