@@ -11,8 +11,9 @@ import aiormq
 import asyncpg
 import pytest
 
+from router.flow.bus import INTAKE, OUTBOUND
 from router.postgres.migrate import migrate
-from router.rabbit.topology import DEAD, INTAKE, OUTBOUND
+from router.rabbit.topology import DEAD
 from tests.rabbit_node import create_vhost, delete_vhost
 from tests.services import AMQP_URL, DATABASE_URL, RABBIT_API_URL
 

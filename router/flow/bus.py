@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -12,6 +12,14 @@ class Exchange(StrEnum):
 
     INBOUND = "frontdesk.inbound"
     OUTBOUND = "frontdesk.outbound"
+
+
+# The queues behind them: panels and alerts need not know which bus it is.
+INTAKE = "frontdesk.intake"
+OUTBOUND = "frontdesk.outbound"
+
+UNFETCHED_REPLIES_LAST = timedelta(days=7)
+"""Replies that no sender fetches in that time are gone: they hold customers' words."""
 
 
 class Delivery(NamedTuple):

@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 
 from router.domain.errors import BusUnavailable, FrontdeskError, Unavailable
-from router.flow.bus import BATCH_BYTES, Delivery, Exchange, Open, Publication, Take, as_it_is
+from router.flow.bus import BATCH_BYTES, INTAKE, OUTBOUND, Delivery, Exchange, Open, Publication, Take, as_it_is
 from router.metrics import Metrics
 from router.postgres.database import Database
 from router.postgres.hints import Hints
@@ -26,8 +26,7 @@ PUBLISH_S = 10.0
 LONGEST_PAUSE_S = 5.0
 LOOK_EVERY_S = 10.0
 CHANNEL = "frontdesk_bus"
-# as RabbitMQ's queues are named, so that panels and alerts need not know which bus it is
-_BROKER_QUEUES = {Exchange.INBOUND: "frontdesk.intake", Exchange.OUTBOUND: "frontdesk.outbound"}
+_BROKER_QUEUES = {Exchange.INBOUND: INTAKE, Exchange.OUTBOUND: OUTBOUND}
 
 # as long as a row may be before PostgreSQL packs it: what has room for this has room for most
 _SAMPLE = Publication(exchange=Exchange.INBOUND, routing_key="sample", format="sample", body=bytes(1900))

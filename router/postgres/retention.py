@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from router.flow.bus import UNFETCHED_REPLIES_LAST
 from router.postgres.database import Database
 from router.postgres.statements import load
 
@@ -26,7 +27,7 @@ class Retention:
     received: timedelta = timedelta(days=90)
     unprocessable: timedelta = timedelta(days=90)
     attempts: timedelta = timedelta(days=1)
-    unfetched_replies: timedelta = timedelta(days=7)
+    unfetched_replies: timedelta = UNFETCHED_REPLIES_LAST
 
     @property
     def of_partitions(self) -> Mapping[str, timedelta]:

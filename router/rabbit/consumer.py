@@ -8,11 +8,11 @@ import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
 from router.domain.errors import BusUnavailable, Unavailable
-from router.flow.bus import BATCH_BYTES, Open, Take, as_it_is
+from router.flow.bus import BATCH_BYTES, INTAKE, OUTBOUND, Open, Take, as_it_is
 from router.metrics import Metrics
 from router.rabbit.connection import ANSWER_S, Link, open_channel, until_lost, within
 from router.rabbit.properties import delivery_of
-from router.rabbit.topology import DEAD, INTAKE, OUTBOUND, declare
+from router.rabbit.topology import DEAD, declare
 
 BATCH = 200
 LANES = 2

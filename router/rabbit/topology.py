@@ -1,16 +1,13 @@
 """The exchanges and queues of the contract, declared by whoever connects first. Leaves their use to the adapters."""
 
-from datetime import timedelta
 from typing import Any
 
 from aiormq.abc import AbstractChannel
 
-from router.flow.bus import Exchange
+from router.flow.bus import INTAKE, OUTBOUND, UNFETCHED_REPLIES_LAST, Exchange
 from router.rabbit.connection import ANSWER_S, within
 
-INTAKE = "frontdesk.intake"
 DEAD = "frontdesk.dead"
-OUTBOUND = "frontdesk.outbound"
 
 # RabbitMQ 4 drops a message after 20 deliveries where nothing else is said. The limit counts deliveries, not
 # failures, and would hit what was merely prefetched when a worker died: it is a last resort and no policy.
@@ -25,8 +22,7 @@ _INTAKE_ARGUMENTS = {
     "x-overflow": "reject-publish",  # at-least-once dead-lettering needs it
 }
 _DEAD_ARGUMENTS = {"x-queue-type": "quorum", "x-delivery-limit": _ENDLESS}
-# Replies that no sender fetches in that time are gone, as from the bus in PostgreSQL: they hold customers' words.
-_OUTBOUND_ARGUMENTS = {**_DEAD_ARGUMENTS, "x-message-ttl": int(timedelta(days=7).total_seconds() * 1000)}
+_OUTBOUND_ARGUMENTS = {**_DEAD_ARGUMENTS, "x-message-ttl": int(UNFETCHED_REPLIES_LAST.total_seconds() * 1000)}
 
 
 async def declare(amqp_channel: AbstractChannel) -> None:

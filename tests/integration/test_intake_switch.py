@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.flow import switch as flow
-from router.flow.bus import Exchange, Publication
+from router.flow.bus import INTAKE, Exchange, Publication
 from router.flow.switch import Switch
 from router.metrics import Metrics
 from router.postgres.database import Database
@@ -18,7 +18,6 @@ from router.postgres.operations import PostgresOperations
 from router.rabbit import consumer as consumer_module
 from router.rabbit.consumer import RabbitConsumer
 from router.rabbit.publisher import rabbit_publisher
-from router.rabbit.topology import INTAKE
 from tests.intake import MAILROOM, a_receiver
 from tests.messages import a_message
 
