@@ -12,7 +12,18 @@ import asyncpg
 import structlog
 
 from router.domain.errors import BusUnavailable, FrontdeskError, Unavailable
-from router.flow.bus import BATCH_BYTES, INTAKE, OUTBOUND, Delivery, Exchange, Open, Publication, Take, as_it_is
+from router.flow.bus import (
+    BATCH_BYTES,
+    INTAKE,
+    OUTBOUND,
+    Delivery,
+    Exchange,
+    Open,
+    Publication,
+    Take,
+    as_it_is,
+    hand_over,
+)
 from router.metrics import Metrics
 from router.postgres.database import Database
 from router.postgres.hints import Hints
@@ -111,7 +122,7 @@ class PostgresConsumer:
     async def _hand_over(self, batch: list[asyncpg.Record], take: Take[Delivery]) -> None:
         ids = [row["id"] for row in batch]
         async with self._held(ids):
-            await _take(take, [_delivery_of(row) for row in batch], self._metrics)
+            await hand_over([_delivery_of(row) for row in batch], take, self._metrics)
             with self._metrics.broker.labels("ack").time():
                 await self._database.execute("bus", SQL["acknowledge"], ids, self._owner)
         self._failures = 0
@@ -226,15 +237,6 @@ class PostgresPublisher:
 
 class _Undone(Exception):
     """Ends a transaction that is to leave nothing."""
-
-
-async def _take(take: Take[Delivery], deliveries: list[Delivery], metrics: Metrics) -> None:
-    try:
-        await take(deliveries)
-    except Exception as exc:
-        log.exception("batch failed", deliveries=len(deliveries))
-        metrics.retries.labels("batch_failed").inc()
-        raise Unavailable(f"a batch of {len(deliveries)} failed and comes again: {exc}") from exc
 
 
 def _settle(batch: list[tuple[Publication, "asyncio.Future[None]"]], problem: str | None) -> None:

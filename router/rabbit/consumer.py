@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
-import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
-from router.domain.errors import BusUnavailable, Unavailable
-from router.flow.bus import BATCH_BYTES, INTAKE, OUTBOUND, Open, Take, as_it_is
+from router.domain.errors import BusUnavailable
+from router.flow.bus import BATCH_BYTES, INTAKE, OUTBOUND, Open, Take, as_it_is, hand_over
 from router.metrics import Metrics
 from router.rabbit.connection import ANSWER_S, Link, open_channel, until_lost, within
 from router.rabbit.properties import delivery_of
@@ -22,8 +21,6 @@ PREFETCH_DEAD = 20
 LOOK_EVERY_S = 10.0
 BEAT_EVERY_S = 1.0
 STALLED_AFTER_S = 30.0
-
-log = structlog.get_logger(__name__)
 
 
 class Opened(NamedTuple):
@@ -122,7 +119,8 @@ class RabbitConsumer:
             await lanes.acquire()
             batch = await _buffered(buffer, at_most=self._batch)
             self._idle_since = None
-            in_order.put_nowait((batch[-1].tag, tasks.create_task(self._hand_over(batch, take), name="take")))
+            taking = hand_over([opened.content for opened in batch], take, self._metrics)
+            in_order.put_nowait((batch[-1].tag, tasks.create_task(taking, name="take")))
 
     async def _acknowledge(
         self,
@@ -147,14 +145,6 @@ class RabbitConsumer:
             if self._idle_since is not None:
                 self._metrics.loop_success.labels("intake").set_to_current_time()
             await asyncio.sleep(BEAT_EVERY_S)
-
-    async def _hand_over(self, batch: list[Opened], take: Take[Any]) -> None:
-        try:
-            await take([opened.content for opened in batch])
-        except Exception as exc:
-            log.exception("batch failed", deliveries=len(batch))
-            self._metrics.retries.labels("batch_failed").inc()
-            raise Unavailable(f"a batch of {len(batch)} failed and comes again: {exc}") from exc
 
     async def _look_after(self, connection: AbstractConnection) -> NoReturn:
         """Ask the broker, on a channel apart, whether it still knows us; raise `BusUnavailable` if it does not."""
