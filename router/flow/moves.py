@@ -4,7 +4,7 @@ Locks are taken in one order everywhere: agents, customer, conversations, ticket
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -36,6 +36,24 @@ class Place:
             "relaxed": self.relaxed,
             "relax_at": self.relax_at and self.relax_at.isoformat(),
         }
+
+    def before(self, was: Mapping[str, Any]) -> "Place":
+        """The place that an event remembers under `was`, of a ticket that waits here now; what it leaves out is as now.
+
+        Whoever undoes a relaxation, which is no new wait and tells no `relax_at`, does not want it again at once.
+        """
+        asked = replace(self.requirement, queue=was["queue"], team=was["team"], skills=tuple(was["skills"]))
+        return Place(
+            requirement=asked,
+            enqueued_at=_moment(was.get("enqueued_at")) or self.enqueued_at,
+            due_at=_moment(was.get("due_at")) or self.due_at,
+            relaxed=was.get("relaxed", self.relaxed),
+            relax_at=_moment(was.get("relax_at")),
+        )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

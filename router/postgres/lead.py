@@ -3,9 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import asyncpg
 
@@ -14,7 +12,7 @@ from router.domain.actor import Actor, Teams
 from router.domain.customer import AgentId, Customer, CustomerId
 from router.domain.ticket import TicketId, TicketState
 from router.flow.lead import Closable, Ended, Misroute, Released
-from router.flow.moves import Place, TicketNow
+from router.flow.moves import TicketNow
 from router.flow.presence import Withdrawn
 from router.flow.reading import Viewer
 from router.flow.why import Stuck
@@ -86,7 +84,7 @@ class PostgresLeadWork(PostgresMoves):
 
     async def misroute(self, ticket: TicketNow) -> Misroute | None:
         row = await self._connection.fetchrow(SQL["misroute"], ticket.id)
-        return None if row is None else _misroute(row, ticket)
+        return None if row is None else Misroute(event_id=row["id"], was=ticket.place.before(json.loads(row["was"])))
 
     async def put_back(self, ticket: TicketNow, misroute: Misroute, by: Actor) -> None:
         was = misroute.was
@@ -118,24 +116,6 @@ class PostgresLeadWork(PostgresMoves):
             closable.why,
         )  # fmt: skip
         return [Ended(**row) for row in ended]
-
-
-def _misroute(row: asyncpg.Record, ticket: TicketNow) -> Misroute:
-    was: dict[str, Any] = json.loads(row["was"])
-    asked = replace(ticket.place.requirement, queue=was["queue"], team=was["team"], skills=tuple(was["skills"]))
-    back = Place(
-        requirement=asked,
-        enqueued_at=_moment(was.get("enqueued_at")) or ticket.place.enqueued_at,
-        due_at=_moment(was.get("due_at")) or ticket.place.due_at,
-        relaxed=was.get("relaxed", ticket.place.relaxed),
-        # whoever undoes a relaxation, which is no new wait, does not want it again at once
-        relax_at=_moment(was.get("relax_at")),
-    )
-    return Misroute(event_id=row["id"], was=back)
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def _stuck(row: asyncpg.Record) -> Stuck:
