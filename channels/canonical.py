@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from channels import handles, strict_json
 from channels.errors import Malformed
 from channels.message import (
+    MAX_INLINE,
     NO_HINTS,
     Attachment,
     Channel,
@@ -24,9 +25,6 @@ from channels.message import (
 )
 from channels.refusal import LANGUAGE, MEDIA_TYPE, PROVIDER, WEB_ADDRESS, malformed, whole_number
 from channels.text import CONTROL, MAX_SUBJECT, MAX_TEXT, from_html, one_line, sanitised
-
-MAX_INLINE = 256 * 1024
-"""Bytes of an attachment that may travel inside the message."""
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _NOT_IN_AN_ID = re.compile(r"[\s<>]")

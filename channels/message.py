@@ -75,6 +75,10 @@ class Attachment:
     content: bytes | None = field(default=None, repr=False)
 
 
+MAX_INLINE = 256 * 1024
+"""Bytes of a file that may travel inside a message; a larger one is fetched by its `url`, or stays in the raw mail."""
+
+
 class ThreadHints(NamedTuple):
     """What a provider says about where a message belongs.
 

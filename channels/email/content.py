@@ -9,11 +9,8 @@ from email.utils import collapse_rfc2231_value
 from channels.email.charset import decode
 from channels.email.headers import decoded, enclosed_headers
 from channels.email.limits import MAX_HEADER
-from channels.message import Attachment
+from channels.message import MAX_INLINE, Attachment
 from channels.text import MAX_TEXT, from_html, sanitised, storable
-
-MAX_INLINE = 256 * 1024
-"""Bytes of a file that is handed on with the message; larger ones stay in the raw mail."""
 
 _MAX_NAME = 255
 _READ = frozenset({"text/plain", "text/enriched", "text/html"})
