@@ -33,7 +33,7 @@ class CustomerList:
     customers: Sequence[CustomerCard]
 
 
-class Customers:
+class CustomerEndpoints:
     """An agent sees a customer who has some ticket in one of the agent's teams."""
 
     def __init__(self, reading: Reading) -> None:

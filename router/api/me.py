@@ -20,7 +20,7 @@ class Wait(Model):
     wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0
 
 
-class Me:
+class MeEndpoints:
     """What an agent asks for themselves."""
 
     def __init__(self, *, claims: Claims, reading: Reading, myself: Myself, presences: Presences) -> None:

@@ -45,7 +45,7 @@ class Accepted:
     status_url: str
 
 
-class Messages:
+class MessageEndpoints:
     """At most `max_in_flight` publications wait for the bus at the same time; more are turned away, not queued."""
 
     def __init__(self, *, publisher: Publisher, reading: Reading, max_in_flight: int) -> None:

@@ -44,7 +44,7 @@ class Health:
     warnings: Sequence[str] = ()
 
 
-class Monitoring:
+class MonitoringEndpoints:
     """Health and metrics of this process. `checks` are asked at the same time, each with a deadline."""
 
     def __init__(self, *, registry: CollectorRegistry, checks: Checks) -> None:

@@ -34,7 +34,7 @@ class AttachmentPath(MessagePath):
     place: Annotated[int, Field(ge=0, le=1000)]
 
 
-class Originals:
+class OriginalEndpoints:
     """What a message's row does not hold; kept for as long as raw bytes are."""
 
     def __init__(self, reading: Reading) -> None:

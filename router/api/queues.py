@@ -17,7 +17,7 @@ class QueueList:
     queues: Sequence[QueueStatus]
 
 
-class Queues:
+class QueueEndpoints:
     """The queues of the policy, idle ones too."""
 
     def __init__(self, *, reading: Reading, policy: Callable[[], Policy]) -> None:

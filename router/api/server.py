@@ -14,21 +14,21 @@ from router.api import openapi
 from router.api.access import Principals, Renewing
 from router.api.agents import AgentEndpoints
 from router.api.audit import AuditEndpoints
-from router.api.customers import Customers
+from router.api.customers import CustomerEndpoints
 from router.api.desk import DeskEndpoints
 from router.api.endpoint import MAX_BODY, Answer, Endpoint, PossibleAnswer, refusal
 from router.api.errors import Problem, problem_of
 from router.api.lead import LeadEndpoints
-from router.api.me import Me
-from router.api.messages import Messages
-from router.api.monitoring import Checks, Monitoring
+from router.api.me import MeEndpoints
+from router.api.messages import MessageEndpoints
+from router.api.monitoring import Checks, MonitoringEndpoints
 from router.api.offers import OfferEndpoints
-from router.api.originals import Originals
+from router.api.originals import OriginalEndpoints
 from router.api.picking import PickingEndpoints
 from router.api.presence import PresenceEndpoints
-from router.api.queues import Queues
-from router.api.stream import MEDIA_TYPE, Stream
-from router.api.tickets import Tickets
+from router.api.queues import QueueEndpoints
+from router.api.stream import MEDIA_TYPE, StreamEndpoints
+from router.api.tickets import TicketEndpoints
 from router.domain.agent import Principal
 from router.flow.agents import Agents
 from router.flow.audit import AuditTrail
@@ -72,21 +72,21 @@ def build(
 ) -> web.Application:
     """Return the whole API. More than `max_in_flight` publications at the same time are answered 429."""
     groups = (
-        Messages(publisher=publisher, reading=reading, max_in_flight=max_in_flight),
-        Me(claims=claims, reading=reading, myself=myself, presences=presences),
+        MessageEndpoints(publisher=publisher, reading=reading, max_in_flight=max_in_flight),
+        MeEndpoints(claims=claims, reading=reading, myself=myself, presences=presences),
         PresenceEndpoints(myself=myself, presences=presences),
         AgentEndpoints(agents),
         AuditEndpoints(audit),
-        Stream(streams),
-        Tickets(reading=reading, desk=desk, policy=policy),
-        Originals(reading),
+        StreamEndpoints(streams),
+        TicketEndpoints(reading=reading, desk=desk, policy=policy),
+        OriginalEndpoints(reading),
         DeskEndpoints(desk),
         LeadEndpoints(lead),
         PickingEndpoints(picking=picking, reading=reading),
         OfferEndpoints(offers=offers, reading=reading),
-        Queues(reading=reading, policy=policy),
-        Customers(reading),
-        Monitoring(registry=metrics.registry, checks=checks),
+        QueueEndpoints(reading=reading, policy=policy),
+        CustomerEndpoints(reading),
+        MonitoringEndpoints(registry=metrics.registry, checks=checks),
     )
     endpoints = [endpoint for group in groups for endpoint in group.endpoints()]
     app = _application(_described(endpoints), Renewing(principals, presences), metrics)
@@ -96,7 +96,7 @@ def build(
 
 def build_monitoring(*, metrics: Metrics, checks: Checks) -> web.Application:
     """Return health and metrics alone, for the roles that serve nothing else."""
-    monitoring = Monitoring(registry=metrics.registry, checks=checks)
+    monitoring = MonitoringEndpoints(registry=metrics.registry, checks=checks)
     return _application(monitoring.endpoints(), _Nobody(), metrics)
 
 

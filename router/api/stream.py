@@ -19,7 +19,7 @@ STREAMS_OF_ONE = 10
 MEDIA_TYPE = "text/event-stream"
 
 
-class Stream:
+class StreamEndpoints:
     """What happens to an agent's work, as it happens."""
 
     def __init__(self, streams: Streams) -> None:

@@ -60,7 +60,7 @@ class History:
     events: Sequence[Happening]
 
 
-class Tickets:
+class TicketEndpoints:
     """What agents, leads and admins may read of tickets."""
 
     def __init__(self, *, reading: Reading, desk: Desk, policy: Callable[[], Policy]) -> None:
