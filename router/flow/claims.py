@@ -5,7 +5,7 @@ to `decide.offer`.
 """
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.errors import FrontdeskError, Refused, TokenEnded
 from router.domain.ticket import TicketId
+from router.flow.answered import count_answered
 from router.metrics import Metrics
 from router.policy.model import Policy, QueueMode
 
@@ -292,7 +293,7 @@ class Claims:
         self._lost.update(match.ticket_id for match in given.lost)
         self._try(losers)
         self._end_waits(set(agents) - losers)
-        self._observe(given.taken)
+        count_answered(given.taken, self._metrics)
 
     def _dismiss(self, agents: Collection[AgentId], ended: Set[TokenId]) -> None:
         """Turn away whoever waits with a token that has ended; the agent's other callers wait on."""
@@ -321,18 +322,6 @@ class Claims:
         """Whoever waits for this agent's answer and is still there; nobody does after this."""
         request = self._requests.pop(agent_id, None)
         return [answer for answer in request.callers if not answer.done()] if request else []
-
-    def _observe(self, taken: Sequence[Assignment]) -> None:
-        by_place = defaultdict(list)
-        for assignment in taken:
-            by_place[assignment.queue, assignment.channel].append(assignment)
-        for place, assignments in by_place.items():
-            wait = self._metrics.wait.labels(*place)
-            for assignment in assignments:
-                wait.observe(assignment.waited_s)
-            met = sum(assignment.met_target for assignment in assignments)
-            self._metrics.answered.labels(*place, "true").inc(met)
-            self._metrics.answered.labels(*place, "false").inc(len(assignments) - met)
 
 
 IN_NO_TEAM = "You are in no team, so no ticket can come to you: ask a lead or an admin to add you to one."

@@ -16,6 +16,7 @@ from router.domain.agent import Lease
 from router.domain.customer import AgentId
 from router.domain.errors import Conflict
 from router.domain.ticket import TicketState
+from router.flow.answered import count_answered
 from router.flow.hold import Hold
 from router.flow.reading import no_ticket
 from router.metrics import Metrics
@@ -146,7 +147,7 @@ class Offers:
                 return
             _check(hold, found)
             accepted = _made(hold, await answering.accept())
-        self._observe(accepted)
+        self._count(accepted)
         log.info("ticket assigned", ticket_id=hold.lease.ticket_id, agent_id=hold.agent.id, queue=accepted.queue)
 
     async def decline(self, hold: Hold) -> None:
@@ -157,12 +158,10 @@ class Offers:
         self._metrics.offers.labels(queue, "declined").inc()
         log.info("ticket queued", ticket_id=hold.lease.ticket_id, agent_id=hold.agent.id, reason="declined")
 
-    def _observe(self, accepted: Accepted) -> None:
-        place = (accepted.queue, accepted.channel)
+    def _count(self, accepted: Accepted) -> None:
         self._metrics.offers.labels(accepted.queue, "accepted").inc()
         self._metrics.time_to_accept.labels(accepted.queue).observe(accepted.after_s)
-        self._metrics.answered.labels(*place, "true" if accepted.met_target else "false").inc()
-        self._metrics.wait.labels(*place).observe(accepted.waited_s)
+        count_answered([accepted], self._metrics)
 
 
 def _in_own_team(hold: Hold, ticket: OfferedTicket | None) -> OfferedTicket:

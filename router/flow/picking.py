@@ -12,6 +12,7 @@ from router.decide.eligibility import Standing, why_not
 from router.domain.agent import Agent, Lease
 from router.domain.errors import Conflict, Refused
 from router.domain.ticket import TicketId, TicketState
+from router.flow.answered import count_answered
 from router.flow.claims import Assignment
 from router.flow.moves import Moves, TicketNow
 from router.flow.reading import TicketLine, Viewer, no_queue, no_ticket
@@ -85,15 +86,9 @@ class Picking:
             if why := why_not(await work.standing(agent, ticket, policy.assignment), asked):
                 raise Refused(f"You cannot take ticket {ticket_id}: {agent.name} {why}.")
             assignment = await work.take(agent, ticket, policy.version)
-        self._observe(assignment)
+        count_answered([assignment], self._metrics)
+        log.info("ticket assigned", ticket_id=ticket_id, agent_id=agent.id, queue=assignment.queue, reason="picked")
         return assignment.lease
-
-    def _observe(self, assignment: Assignment) -> None:
-        place = (assignment.queue, assignment.channel)
-        self._metrics.wait.labels(*place).observe(assignment.waited_s)
-        self._metrics.answered.labels(*place, "true" if assignment.met_target else "false").inc()
-        ids = {"ticket_id": assignment.lease.ticket_id, "agent_id": assignment.agent_id}
-        log.info("ticket assigned", **ids, queue=assignment.queue, reason="picked")
 
 
 def _check_choosable(queue: str, policy: Policy) -> None:
