@@ -17,6 +17,9 @@ CACHED = 8192
 """Spellings remembered; the same few thousand people write again and again."""
 
 _EMAIL = re.compile(r"[^@\s<>,;\x00-\x1f\x7f-\x9f]+@[^@\s<>,;\x00-\x1f\x7f-\x9f]+")
+_KELVIN = "\N{KELVIN SIGN}"
+"""The one letter beyond ASCII whose lower case is in ASCII: a `k`, which is another mailbox."""
+
 _TWILIO_PREFIX = re.compile(r"^(\s*whatsapp:)+")
 _MEXICAN_MOBILE = re.compile(r"^\+521(?=[0-9]{10}$)")
 """WhatsApp still writes the 1 that Mexico took out of its mobile numbers in 2019."""
@@ -39,7 +42,7 @@ def email_address(value: str) -> str:
     people write their own address in several cases. An international domain becomes its ASCII form.
     """
     local, at, domain = value.strip().rpartition("@")
-    return f"{local.lower()}{at}{_ascii_domain(domain.rstrip('. '))}"
+    return f"{_KELVIN.join(map(str.lower, local.split(_KELVIN)))}{at}{_ascii_domain(domain.rstrip('. '))}"
 
 
 def phone(value: str, field: str, *, account: str = "", name: str | None = None, verified: bool = False) -> Handle:

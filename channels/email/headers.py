@@ -26,6 +26,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _FOLD = re.compile(r"(?:\n[ \t]+)+")
 # The look-behind starts at a word only, which keeps a long word without @ from being tried at each of its letters.
 _ADDRESS = re.compile(r"(?<![^\s<>()\[\],;:\"])[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"@]+")
+_ASIDE = re.compile(r'"[^"]*"|\([^()]*\)')
+"""Quoted strings and comments: an address in them is a name, or half of another address."""
+
+# RFC 5322 wants a name with an @ quoted; unquoted, the standard library takes it for an address.
+_UNQUOTED_NAME = re.compile(r'\A(?=[^<@]*@)([^<>"(),;:\\]*+)(<[^<>"]+>\s*)\Z')
 
 
 class Headers:
@@ -54,7 +59,25 @@ class Headers:
 
     def addresses(self, name: str) -> list[Handle]:
         """Return the addresses of all fields of that name, in order, leaving out what is none."""
-        return [handle for value in self._values.get(name.lower(), ()) for handle in _addresses(value)]
+        return [handle for value in self._address_fields(name) for handle in _addresses(value)]
+
+    def author(self, name: str) -> Handle | None:
+        """Return the first address of a field that names one author, None without an address.
+
+        Raise `Malformed` where a mail server that checks senders may have read another one (RFC 7489, 6.6.1): where
+        fields differ, domains do, or an @ belongs to none of the addresses found.
+        """
+        fields = self._address_fields(name)
+        read = [_addresses(value) for value in fields]
+        unread = any(_ASIDE.sub("", value).count("@") > len(found) for value, found in zip(fields, read, strict=True))
+        spelled = {tuple(handle.value for handle in found) for found in read if found}
+        domains = {address.rpartition("@")[2] for found in spelled for address in found}
+        if unread or len(spelled) > 1 or len(domains) > 1:
+            raise Malformed(name.lower(), "must hold one address, written as name@domain or Name <name@domain>")
+        return next((handle for found in read for handle in found), None)
+
+    def _address_fields(self, name: str) -> list[str]:
+        return [_UNQUOTED_NAME.sub(r'"\1" \2', value) for value in self._values.get(name.lower(), ())]
 
     def envelope_recipients(self) -> list[Handle]:
         """Return whom the mail servers delivered to."""
@@ -123,8 +146,15 @@ def _addresses(value: str) -> list[Handle]:
         pairs = getaddresses([value])
     except (IndexError, ValueError, RecursionError):
         pairs = []
-    found = [handle for name, address in pairs if (handle := _handle(name, address))]
-    return found or [handle for address in _ADDRESS.findall(decoded(value)) if (handle := _handle("", address))]
+    found = [handle for name, address in pairs if "@" in address and (handle := _handle(name, address))]
+    return found or _loose_addresses(decoded(_ASIDE.sub(" ", value)))
+
+
+def _loose_addresses(text: str) -> list[Handle]:
+    """Return the addresses among words, if every @ belongs to one: what is left of another could be the real one."""
+    if "@" in _ADDRESS.sub("", text):
+        return []
+    return [handle for address in _ADDRESS.findall(text) if (handle := _handle("", address))]
 
 
 def _handle(name: str, address: str) -> Handle | None:

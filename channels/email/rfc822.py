@@ -82,9 +82,8 @@ def _external_id(headers: Headers, raw: bytes) -> str:
 def _sender(headers: Headers) -> Handle:
     # Return-Path comes last: it names the machine that takes bounces, which is often not the person.
     for name in ("From", "Sender", "Return-Path"):
-        found = headers.addresses(name)
-        if found:
-            return found[0]
+        if found := headers.author(name):
+            return found
     raise Malformed("from", "is missing or holds no address: a mail needs one sender")
 
 

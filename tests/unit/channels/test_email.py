@@ -1,5 +1,7 @@
 """email.rfc822: what a mail says, who wrote it, and what it may cost."""
 
+from time import process_time
+
 import pytest
 
 from channels import formats
@@ -195,6 +197,60 @@ def test_a_mail_without_sender_or_account_is_malformed(header: bytes, missing: s
     with pytest.raises(Malformed) as refused:
         read(header)
     assert refused.value.field == missing
+
+
+def written_by(author: bytes) -> bytes:
+    return HEADER.replace(b"Ada Example <Ada@Example.COM>", author) + b"\r\nHi"
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        b'"ada@example.com"@other.example',
+        b"<ada@example.com> <ben@other.example>",
+        b"ada@example.com;ben@other.example",
+        b"ada@example.com, ben@other.example",
+        b"ben@other.example ada@example.com",
+        b"<ada@example.com>@other.example",
+        b"<=?utf-8?q?ada=40example.com=3E=20?=@other.example>",
+        b'=?utf-8?q?ada=40example.com?=, "a b"@other.example',
+        b"ada@example.com(<ben@other.example>",
+        b'ada@example.com <"a@b"@other.example>',
+        b"ada@example.com\r\nFrom: ben@other.example",
+        b"ada@example.com\r\nFrom: ben@example.com",
+    ],
+)
+def test_a_mail_that_may_be_from_somebody_else_is_malformed(author: bytes):
+    with pytest.raises(Malformed, match=r"^from: must hold one address"):
+        read(written_by(author))
+
+
+@pytest.mark.parametrize(
+    ("author", "sender", "name"),
+    [
+        (b'"ada@example.com" ben@other.example', "ben@other.example", None),
+        (b"ada@example.com <ben@other.example>", "ben@other.example", "ada@example.com"),
+        (b"'ben@other.example' <ben@other.example>", "ben@other.example", "'ben@other.example'"),
+        (b'"Ada @ home" <ben@other.example>', "ben@other.example", "Ada @ home"),
+        (b"=?utf-8?q?ada=40example.com?= <ben@other.example>", "ben@other.example", "ada@example.com"),
+        (b"=?utf-8?q?Ben_=3Cben=40other.example=3E?=", "ben@other.example", None),
+        (b"ben@other.example (ada@example.com)", "ben@other.example", "ada@example.com"),
+        (b"Ben ben@other.example", "ben@other.example", None),
+        (b"ben@other.example\r\nFrom: Ben <Ben@other.example>", "ben@other.example", None),
+        (b"ben@other.example desk@other.example", "ben@other.example", None),
+    ],
+)
+def test_the_sender_is_the_address_and_not_what_the_name_says(author: bytes, sender: str, name: str | None):
+    message = read(written_by(author))
+    assert (message.sender.value, message.sender.name) == (sender, name)
+
+
+@pytest.mark.parametrize("author", [b"@" + b" x" * 7_000, b"<@" * 400 + b"<" * 14_000, b'@"\\' * 400 + b'"\\' * 7_000])
+def test_an_author_without_end_is_read_in_linear_time(author: bytes):
+    began = process_time()
+    with pytest.raises(Malformed):
+        read(written_by(author))
+    assert process_time() - began < 0.5
 
 
 def nested(levels: int) -> bytes:

@@ -26,6 +26,13 @@ def test_an_address_is_compared_in_one_spelling(written: str, compared: str):
     assert handles.email(written, "from").value == handles.email_address(written) == compared
 
 
+@pytest.mark.parametrize(
+    "written", ["\N{KELVIN SIGN}im", "K\N{KELVIN SIGN}", "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}da"]
+)
+def test_no_mailbox_beyond_ascii_is_compared_as_one_in_ascii(written: str):
+    assert not handles.email(f"{written}@example.com", "from").value.isascii()
+
+
 @pytest.mark.parametrize("domain", REFUSED)
 def test_a_domain_that_cannot_be_is_compared_as_text(domain: str):
     assert handles.email(f"Ada@{domain}", "from").value == f"ada@{domain.lower()}"
