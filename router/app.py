@@ -47,7 +47,7 @@ from router.metrics import Metrics
 from router.policy.parse import PolicyError
 from router.postgres.agents import PostgresAgents
 from router.postgres.audit import PostgresAudit
-from router.postgres.bus import PostgresConsumer, PostgresPublisher
+from router.postgres.bus import PostgresConsumer, PostgresPublisher, left_over
 from router.postgres.claims import PostgresClaims
 from router.postgres.customers import PostgresCustomers
 from router.postgres.database import Database, connected
@@ -76,6 +76,7 @@ log = structlog.get_logger(__name__)
 
 MAIL_SECRET = "mail token"  # noqa: S105 - the name of the secret
 INTAKE = "intake"
+RABBITMQ = "rabbitmq"
 ALONE_S = DEADLINE_S / 2
 
 
@@ -158,13 +159,31 @@ async def deployment(settings: Settings, *, name: str, join: bool = True) -> Asy
 @asynccontextmanager
 async def publishing(shared: Deployment) -> AsyncIterator[Publisher]:
     """Connect to the deployment's bus for publishing."""
-    url = shared.settings.amqp_url
+    url = await _broker_url(shared)
     if url is None:
         yield PostgresPublisher(shared.database, shared.metrics)
         return
-    await rabbit.check(url)
     async with rabbit_publisher(url, shared.metrics) as publisher:
         yield publisher
+
+
+async def _broker_url(shared: Deployment) -> str | None:
+    """The RabbitMQ of the deployment, whose database remembers from now on that there is one; None for the table.
+
+    Raises `Misconfigured` where other processes use RabbitMQ: of what this one put into the table, none would know.
+    """
+    url, is_known = shared.settings.amqp_url, await shared.operations.is_on(RABBITMQ)
+    if url is None:
+        if is_known:
+            raise Misconfigured(
+                "FRONTDESK_AMQP_URL: is not set, but this database is used with RabbitMQ: set it as for the other "
+                "processes, or, to do without RabbitMQ from now on, run `frontdesk bus table`"
+            )
+        return None
+    await rabbit.check(url)
+    if not is_known:
+        await shared.operations.turn(RABBITMQ, on=True)
+    return url
 
 
 @asynccontextmanager
@@ -177,7 +196,7 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
     async with AsyncExitStack() as stack:
         shared = await stack.enter_async_context(deployment(settings, name="+".join(sorted(roles)), join=False))
         policy = load_policy(shared)
-        checks = Checks(problems={"database": shared.database.problems}, warnings={"policy": policy.problems})
+        checks = _checks(shared, policy)
         if roles & _PUBLISHING:
             publisher = await stack.enter_async_context(publishing(shared))
             checks.problems["publisher"] = publisher.problems
@@ -204,6 +223,14 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
         settle_memory()
         log.info("running", roles="+".join(sorted(roles)), host=settings.http_host, port=port)
         yield Running(address=f"http://{settings.http_host}:{port}", deployment=shared, policy=policy)
+
+
+def _checks(shared: Deployment, policy: LivePolicy) -> Checks:
+    """What is asked of every process."""
+    checks = Checks(problems={"database": shared.database.problems}, warnings={"policy": policy.problems})
+    if shared.settings.amqp_url:
+        checks.warnings["table"] = partial(left_over, shared.database)
+    return checks
 
 
 async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops: "_Loops", checks: Checks) -> None:
@@ -329,11 +356,10 @@ async def _never(_: Delivery) -> bool:
 
 
 async def _consumer(shared: Deployment) -> Consumer:
-    settings = shared.settings
-    if settings.amqp_url is None:
-        return PostgresConsumer(shared.database, shared.metrics, shared.hints, batch=settings.batch_cap)
-    await rabbit.check(settings.amqp_url)
-    return RabbitConsumer(settings.amqp_url, shared.metrics, batch=settings.batch_cap)
+    url, batch = await _broker_url(shared), shared.settings.batch_cap
+    if url is None:
+        return PostgresConsumer(shared.database, shared.metrics, shared.hints, batch=batch)
+    return RabbitConsumer(url, shared.metrics, batch=batch)
 
 
 def load_policy(shared: Deployment) -> LivePolicy:

@@ -1,4 +1,4 @@
-"""Commands for operators: tokens, unprocessable payloads, customers, the intake switch, the policy file."""
+"""Commands for operators: tokens, unprocessable payloads, customers, the intake switch, the bus, the policy file."""
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from router.app import INTAKE, Deployment, load_policy, publishing
+from router.app import INTAKE, RABBITMQ, Deployment, load_policy, publishing
 from router.command.running import give_up, with_deployment
 from router.command.terminal import counted, print_entry, print_table, printable, write_bytes
 from router.domain.actor import OPERATOR
@@ -23,11 +23,13 @@ token = typer.Typer(help="Who may use the API.", no_args_is_help=True)
 unprocessable = typer.Typer(help="Payloads that became no message.", no_args_is_help=True)
 customer = typer.Typer(help="Block a customer, put one into a tier, or erase one.", no_args_is_help=True)
 intake_switch = typer.Typer(help="Stop taking messages in: they stay in the broker.", no_args_is_help=True)
+bus = typer.Typer(help="What carries messages: RabbitMQ, or a table in PostgreSQL.", no_args_is_help=True)
 policy = typer.Typer(help="The policy file.", no_args_is_help=True)
 commands.add_typer(token, name="token")
 commands.add_typer(unprocessable, name="unprocessable")
 commands.add_typer(customer, name="customer")
 commands.add_typer(intake_switch, name="switch")
+commands.add_typer(bus, name="bus")
 commands.add_typer(policy, name="policy")
 
 _LARGEST = 2**63 - 1
@@ -184,6 +186,13 @@ def status() -> None:
     """Whether intake is on."""
     is_on = with_deployment(lambda shared: shared.operations.is_on(INTAKE))
     typer.echo(f"intake is {'on' if is_on else 'off'}")
+
+
+@bus.command()
+def table() -> None:
+    """Do without RabbitMQ from now on. End the processes that use it first: the next start of one undoes this."""
+    with_deployment(lambda shared: shared.operations.turn(RABBITMQ, on=False))
+    typer.echo("the bus is the table in PostgreSQL: what is left in RabbitMQ stays there")
 
 
 @policy.command()

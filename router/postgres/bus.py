@@ -235,6 +235,14 @@ class PostgresPublisher:
             await connection.execute(SQL["announce"])
 
 
+async def left_over(database: Database) -> Sequence[str]:
+    """One line if the table holds deliveries, for a deployment whose bus is RabbitMQ: nobody fetches them there."""
+    with suppress(Unavailable):  # whoever looks after the database says so
+        if await database.fetch("bus", SQL["any"]):
+            return ["bus: the table in PostgreSQL holds messages, which nobody fetches: see docs/operations.md"]
+    return []
+
+
 class _Undone(Exception):
     """Ends a transaction that is to leave nothing."""
 

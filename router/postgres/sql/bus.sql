@@ -41,6 +41,10 @@ select exchange, count(*) filter (where leased_until is null or leased_until < c
 from bus_delivery
 group by exchange;
 
+-- name: any
+-- A row if anything is there.
+select from bus_delivery limit 1
+
 -- name: renew
 -- Hold deliveries for longer while they are being taken.
 update bus_delivery

@@ -108,6 +108,8 @@ def test_the_embedded_database_needs_no_migrate():
     assert frontdesk("migrate").stdout == "The embedded database migrates itself when it starts.\n"
 
 
-@pytest.mark.parametrize("command", [(), ("token",), ("unprocessable",), ("customer",), ("switch",), ("policy",)])
+@pytest.mark.parametrize(
+    "command", [(), ("token",), ("unprocessable",), ("customer",), ("switch",), ("bus",), ("policy",)]
+)
 def test_a_command_alone_shows_what_there_is(command: tuple[str, ...]):
     assert "Commands:" in frontdesk(*command).output
