@@ -20,7 +20,7 @@ from channels.errors import Malformed
 from channels.refusal import malformed
 from channels.text import UNSTORABLE
 from router.api.access import Principals, admit
-from router.api.errors import CONTENT_TYPE, Problem
+from router.api.errors import CONTENT_TYPE, Problem, ProblemDetails
 from router.domain.agent import Lease, Role
 from router.domain.errors import Invalid
 
@@ -63,11 +63,17 @@ class Response(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PossibleAnswer:
-    """One answer that an endpoint gives: when, and the type of its content."""
+    """One answer that an endpoint gives: when, the type of its content, and the headers that say something of it."""
 
     description: str
     content: Any = None
     media_type: str = _JSON
+    headers: Collection[str] = ()
+
+    @classmethod
+    def problem(cls, description: str, *headers: str) -> "PossibleAnswer":
+        """One that is no success, and says so in problem details."""
+        return cls(description, ProblemDetails, CONTENT_TYPE, headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

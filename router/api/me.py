@@ -6,12 +6,12 @@ from typing import Annotated
 from pydantic import Field
 
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
-from router.api.tickets import TicketList, ticket_answer
+from router.api.tickets import TicketList, leased, ticket_answer
 from router.domain.agent import PERSONS, Principal
 from router.flow.claims import Claims
 from router.flow.me import Myself
 from router.flow.presence import Presences
-from router.flow.reading import Reading, TicketPage, Viewer
+from router.flow.reading import Reading, Viewer
 
 
 class Wait(Model):
@@ -39,7 +39,7 @@ class MeEndpoints:
                 roles=PERSONS,
                 ends_with_client=True,
                 answers={
-                    200: PossibleAnswer("It is yours, under the lease in `ETag`.", TicketPage),
+                    200: leased("It is yours, under the lease in `ETag`."),
                     204: PossibleAnswer("Nothing came within the wait."),
                 },
             ),

@@ -62,7 +62,10 @@ class MessageEndpoints:
                 handle=self.publish,
                 roles=INTEGRATIONS,
                 raw_model=MessageV1,
-                answers={202: PossibleAnswer("The message is durable.", Accepted)},
+                answers={
+                    202: PossibleAnswer("The message is durable.", Accepted),
+                    429: PossibleAnswer.problem("Too many messages are on their way.", "Retry-After"),
+                },
             ),
             Endpoint(
                 method="GET",

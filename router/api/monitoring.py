@@ -76,7 +76,7 @@ class MonitoringEndpoints:
                 path="/metrics",
                 summary="The metrics of this process, in Prometheus' text format.",
                 handle=self.metrics,
-                answers={200: PossibleAnswer("All of them.")},
+                answers={200: PossibleAnswer("All of them.", str, "text/plain")},
             ),
         ]
 

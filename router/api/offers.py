@@ -2,10 +2,10 @@
 
 from router.api.desk import Nothing, hold_of
 from router.api.endpoint import Answer, Endpoint, PossibleAnswer
-from router.api.tickets import TicketPath, own_ticket_answer
+from router.api.tickets import TicketPath, leased, own_ticket_answer
 from router.domain.agent import PERSONS, Lease, Principal
 from router.flow.offers import Offers
-from router.flow.reading import Reading, TicketPage
+from router.flow.reading import Reading
 
 
 class OfferEndpoints:
@@ -23,7 +23,7 @@ class OfferEndpoints:
                 summary="Accept a ticket that is offered to you. Safe to repeat.",
                 handle=self.accept,
                 roles=PERSONS,
-                answers={200: PossibleAnswer("It is yours, under the new lease in `ETag`.", TicketPage)},
+                answers={200: leased("It is yours, under the new lease in `ETag`.")},
             ),
             Endpoint(
                 method="POST",

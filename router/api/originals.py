@@ -19,6 +19,7 @@ from router.flow.reading import Original, Reading, Viewer
 _BYTES = "application/octet-stream"
 # what a browser shows without running anything of it
 _HARMLESS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"})
+_SAVED = ("Content-Disposition", "X-Content-Type-Options")
 
 
 class MessagePath(Model):
@@ -48,7 +49,7 @@ class OriginalEndpoints:
                 summary="A message as its provider sent it, to be saved.",
                 handle=self.raw,
                 roles=READERS,
-                answers={200: PossibleAnswer("Its bytes.")},
+                answers={200: PossibleAnswer("Its bytes.", bytes, _BYTES, _SAVED)},
             ),
             Endpoint(
                 method="GET",
@@ -56,7 +57,7 @@ class OriginalEndpoints:
                 summary="A file that came inside a message, to be saved.",
                 handle=self.attachment,
                 roles=READERS,
-                answers={200: PossibleAnswer("Its bytes.")},
+                answers={200: PossibleAnswer("Its bytes.", bytes, "*/*", _SAVED)},
             ),
         ]
 

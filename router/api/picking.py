@@ -11,11 +11,11 @@ from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.lead import QueuePath
 from router.api.paging import Limit, page_of
-from router.api.tickets import TicketPath, own_ticket_answer
+from router.api.tickets import TicketPath, leased, own_ticket_answer
 from router.domain.agent import PERSONS, Principal
 from router.domain.ticket import TicketId
 from router.flow.picking import After, Picking
-from router.flow.reading import Reading, TicketLine, TicketPage, Viewer
+from router.flow.reading import Reading, TicketLine, Viewer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -59,7 +59,7 @@ class PickingEndpoints:
                 summary="Take a waiting ticket of your choice, where the queue lets agents choose. Safe to repeat.",
                 handle=self.take,
                 roles=PERSONS,
-                answers={200: PossibleAnswer("It is yours, under the lease in `ETag`.", TicketPage)},
+                answers={200: leased("It is yours, under the lease in `ETag`.")},
             ),
         ]
 

@@ -109,7 +109,7 @@ def _described(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         path="/openapi.json",
         summary="This document.",
         handle=describe,
-        answers={200: PossibleAnswer("OpenAPI 3.1.")},
+        answers={200: PossibleAnswer("OpenAPI 3.1.", dict[str, object])},
     )
     described = [*endpoints, itself]
     text = openapi.document(described, version=version("frontdesk"))

@@ -40,7 +40,7 @@ class StreamEndpoints:
                         EventData,
                         media_type=MEDIA_TYPE,
                     ),
-                    429: PossibleAnswer("Too many streams are open."),
+                    429: PossibleAnswer.problem("Too many streams are open."),
                 },
             )
         ]

@@ -84,7 +84,7 @@ class TicketEndpoints:
                 summary="A ticket with its details on hand; when its holder reads it, `next` moves on.",
                 handle=self.ticket,
                 roles=READERS,
-                answers={200: PossibleAnswer("The ticket; for its holder `ETag` is the lease.", TicketPage)},
+                answers={200: leased("The ticket; for its holder `ETag` is the lease.")},
             ),
             Endpoint(
                 method="GET",
@@ -131,6 +131,11 @@ class TicketEndpoints:
         if not events:
             raise no_ticket(path.id)
         return Answer(content=History(events=events))
+
+
+def leased(description: str) -> PossibleAnswer:
+    """The answer that `ticket_answer` gives, as the API describes it."""
+    return PossibleAnswer(description, TicketPage, headers=["ETag"])
 
 
 def ticket_answer(page: TicketPage) -> Answer:

@@ -18,6 +18,7 @@ from router.postgres.eyes import eyes
 from router.postgres.tokens import Tokens
 from tests.api_client import Api, running_api
 from tests.builders import ADA, NOON, a_customer, a_ticket, a_token, an_agent
+from tests.described import undescribed
 from tests.security.props import Customer, Props, Team, a_case
 from tests.security.rules import OTHER, OWN, STRANGER, Rule
 
@@ -83,13 +84,15 @@ class Asker:
 class Answer:
     """What came back, with the names of the request in place of what was written for them, and the planted words in it.
 
-    `strange` are those words that are none of the asker's business.
+    `strange` are those words that are none of the asker's business, `undescribed` what the
+    OpenAPI document does not say of the answer.
     """
 
     status: int
     text: str
     words: Collection[str]
     strange: Collection[str]
+    undescribed: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,10 @@ class Played:
     def leaks(self) -> dict[tuple[str, str], Collection[str]]:
         return {square: answer.strange for square, answer in self.answers.items() if answer.strange}
 
+    @property
+    def undescribed(self) -> dict[tuple[str, str], Sequence[str]]:
+        return {square: answer.undescribed for square, answer in self.answers.items() if answer.undescribed}
+
     def texts(self, subject: str, askers: Iterable[Asker]) -> dict[str, str]:
         return {asker.name: self.answers[asker.name, subject].text for asker in askers}
 
@@ -139,6 +146,7 @@ class Matrix:
     teams: Sequence[Team]
     shared: Customer
     askers: Sequence[Asker]
+    described: Mapping[str, Any]
 
     @property
     def persons(self) -> list[Asker]:
@@ -171,7 +179,13 @@ class Matrix:
             told = [answer.headers.get(header, "") for header in ("Content-Type", "Content-Disposition", "ETag")]
         text = request.named("\n".join([*told, content]))
         words = {word for team in self.teams for word in _words(team, text)}
-        return Answer(status=answer.status, text=text, words=words, strange=self.strange_words(request.asker, text))
+        return Answer(
+            status=answer.status,
+            text=text,
+            words=words,
+            strange=self.strange_words(request.asker, text),
+            undescribed=undescribed(self._operation(request.rule), answer.status, answer.headers),
+        )
 
     async def readable_tables(self) -> dict[str, bool]:
         """Everything that persons may read, and whether row-level security is on."""
@@ -220,6 +234,12 @@ class Matrix:
         own = asker.team and asker.team.name
         return {word for team in self.teams if team.name != own for word in _words(team, text)}
 
+    def _operation(self, rule: Rule) -> Mapping[str, Any]:
+        """What the OpenAPI document says of the rule's endpoint."""
+        [path] = [path for path in self.described["paths"] if rule.covers(rule.method, path)]
+        operation: Mapping[str, Any] = self.described["paths"][path][rule.method.lower()]
+        return operation
+
     def _square(self, request: Request) -> tuple[str, str]:
         return request.asker.name, request.subject
 
@@ -233,7 +253,8 @@ async def a_matrix(database_url: str) -> AsyncIterator[Matrix]:
         teams = [await _a_team(api, "frontline", "general"), await _a_team(api, "specialists", "expert")]
         shared = Customer(id=await a_customer(api.database, ADA), handle=ADA)
         await _plant(api, teams, shared)
-        yield Matrix(api=api, teams=teams, shared=shared, askers=await _askers(api, teams))
+        described = (await api.nobody().get("/openapi.json")).json
+        yield Matrix(api=api, teams=teams, shared=shared, askers=await _askers(api, teams), described=described)
 
 
 async def _a_team(api: Api, name: str, queue: str) -> Team:

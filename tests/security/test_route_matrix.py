@@ -44,6 +44,7 @@ def check(rule: Rule, played: Played, matrix: Matrix) -> None:
     expected = {(asker.name, subject): rule.status(asker.column, subject) for asker, subject in squares}
     assert played.statuses == {square: expected[square] for square in played.statuses}, str(rule)
     assert played.leaks == {}, str(rule)
+    assert played.undescribed == {}, str(rule)
     assert played.is_unharmed, f"{rule} was refused and has changed something all the same"
     if rule.hides:
         assert played.texts(OTHER, matrix.persons) == played.texts(MISSING, matrix.persons), str(rule)
