@@ -3,11 +3,13 @@ set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
 -- Agents read under this role, which owns nothing and does not bypass row-level security (the second net under
--- the team conditions of the statements themselves). Roles belong to the whole server, so another database of it may
--- have made this one already.
+-- the team conditions of the statements themselves). Roles belong to the whole server, so this one may be there
+-- already: made for another database, perhaps at this moment, or by whoever keeps CREATEROLE to themselves.
 do $$
 begin
-  create role frontdesk_agent nologin;
+  if not exists (select from pg_roles where rolname = 'frontdesk_agent') then
+    create role frontdesk_agent nologin;
+  end if;
 exception
   when duplicate_object or unique_violation then null;
 end

@@ -1,8 +1,12 @@
 """The schema comes up to date from anywhere, once; what grows in it has an end."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -40,6 +44,27 @@ async def test_of_many_processes_at_once_one_applies_the_migrations(empty_databa
     said = [(await process.communicate())[0].decode() for process in processes]
     assert [process.returncode for process in processes] == [0] * 4
     assert sorted(said) == ["".join(f"applied {name}\n" for name in EVERY), *["up to date\n"] * 3]
+
+
+async def test_who_may_make_no_roles_migrates_with_what_was_granted(plain_owner_url: str):
+    assert await migrate(plain_owner_url, MIGRATIONS) == EVERY
+
+
+@pytest.fixture
+async def plain_owner_url(server_url: str, database_url: str) -> AsyncIterator[str]:
+    """An empty database whose owner has what docs/operations.md asks for; migrating another one has made the role."""
+    del database_url
+    name, server = f"frontdesk_test_{uuid4().hex[:12]}", urlsplit(server_url)
+    administrator = await asyncpg.connect(server_url)
+    await administrator.execute(
+        f"create role {name} login password 'sample'; grant frontdesk_agent to {name}; "
+        f"grant set on parameter app.agent_id to {name}"
+    )
+    await administrator.execute(f"create database {name} owner {name}")
+    yield server._replace(netloc=f"{name}:sample@{server.hostname}:{server.port}", path=f"/{name}").geturl()
+    await administrator.execute(f"drop database {name} with (force)")
+    await administrator.execute(f"revoke set on parameter app.agent_id from {name}; drop role {name}")
+    await administrator.close()
 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_url: str, tmp_path: Path):
