@@ -102,20 +102,11 @@ class Deployment:
     metrics: Metrics
     database: Database
     operations: PostgresOperations
+    tokens: Tokens
+    customers: PostgresCustomers
+    unprocessable: PostgresUnprocessable
     hints: Hints
     embedded: EmbeddedPostgres | None
-
-    @property
-    def tokens(self) -> Tokens:
-        return Tokens(self.database)
-
-    @property
-    def customers(self) -> PostgresCustomers:
-        return PostgresCustomers(self.database)
-
-    @property
-    def unprocessable(self) -> PostgresUnprocessable:
-        return PostgresUnprocessable(self.database)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +142,9 @@ async def deployment(settings: Settings, *, name: str, join: bool = True) -> Asy
             metrics=metrics,
             database=database,
             operations=PostgresOperations(database),
+            tokens=Tokens(database),
+            customers=PostgresCustomers(database),
+            unprocessable=PostgresUnprocessable(database),
             hints=Hints(dsn, metrics),
             embedded=embedded,
         )
