@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import structlog
+
 from router.flow.bus import UNFETCHED_REPLIES_LAST
 from router.postgres.database import Database
 from router.postgres.statements import load
 
 SQL = load("retention")
+log = structlog.get_logger(__name__)
 
 MONTHS_AHEAD = 3
 # 1 MiB, some 5,000 received keys: a short transaction. Going by blocks, no piece reads again what another has read;
@@ -69,7 +72,10 @@ async def maintain(database: Database, retention: Retention) -> Maintenance:
         for name in await _partitions(database, "drop_partitions", table, age)
     ]
     pruned = Counter({table: await _prune(database, table, age) for table, age in retention.of_rows.items()})
-    return Maintenance(made=tuple(made), dropped=tuple(dropped), pruned=+pruned)
+    done = Maintenance(made=tuple(made), dropped=tuple(dropped), pruned=+pruned)
+    if done != Maintenance():
+        log.info("maintained", made=done.made, dropped=done.dropped, pruned=dict(done.pruned))
+    return done
 
 
 async def _partitions(database: Database, statement: str, *arguments: object) -> list[str]:

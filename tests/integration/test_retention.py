@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Self
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.domain.errors import StoreUnavailable
 from router.postgres import retention
@@ -67,6 +68,18 @@ async def test_a_month_goes_once_all_of_it_is_too_old(database: Database, table:
     done = await maintain(database, Retention(messages=age, raw=age, events=age))
     assert done.dropped == (old,)
     assert await count(database, kept) == 0
+
+
+async def test_a_round_that_deletes_says_what_and_one_that_does_nothing_is_silent(database: Database):
+    await maintain(database, Retention())
+    old = await add_partition(database, "payload", "2020-03-01", "2020-04-01")
+    await receive(database, age=91 * DAY, count=3)
+    with capture_logs() as logs:
+        await maintain(database, Retention())
+        await maintain(database, Retention())
+    assert [(line["event"], line["dropped"], line["pruned"]) for line in logs] == [
+        ("maintained", (old,), {"received": 3})
+    ]
 
 
 async def test_a_month_that_ends_inside_the_retention_stays(database: Database):
