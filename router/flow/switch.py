@@ -36,6 +36,7 @@ class Switch:
             await self._while(True, job)
             log.info("intake switched off")
             await self._while(False, otherwise)
+            log.info("intake switched on")
 
     async def _while(self, is_on: bool, job: Job) -> None:
         if await self._look() is not is_on:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.domain.errors import StoreUnavailable
 from router.flow import switch as flow
@@ -58,6 +59,13 @@ async def running(store: Store, job: Callable, otherwise: Callable | None = None
 
 async def test_turned_off_it_ends_the_job_for_another_and_turned_on_it_begins_anew():
     store, job, otherwise = Store(is_on=True), Job(), Job()
+    with capture_logs() as logs:
+        await turn_off_and_on(store, job, otherwise)
+    assert job.ended.is_set()
+    assert [line["event"] for line in logs] == ["intake switched off", "intake switched on"]
+
+
+async def turn_off_and_on(store: Store, job: Job, otherwise: Job) -> None:
     async with running(store, job, otherwise) as switch:
         await job.began.wait()
         assert not otherwise.began.is_set()
@@ -69,7 +77,6 @@ async def test_turned_off_it_ends_the_job_for_another_and_turned_on_it_begins_an
         await job.began.wait()
         assert otherwise.ended.is_set()
         assert switch.is_on
-    assert job.ended.is_set()
 
 
 @pytest.mark.parametrize("last_seen", [True, False])
