@@ -7,7 +7,7 @@ from http import HTTPMethod
 from importlib.metadata import version
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from router.api import openapi
@@ -121,9 +121,12 @@ def _application(endpoints: Sequence[Endpoint], principals: Principals, metrics:
     middlewares = [_to_the_end(ending_with_client), _measured(metrics), _with_problems]
     app = web.Application(client_max_size=MAX_BODY, middlewares=middlewares)
     for endpoint in endpoints:
-        route = app.router.add_route(endpoint.method, endpoint.path, endpoint.serve(principals))
+        serve = endpoint.serve(principals)
+        route = app.router.add_route(endpoint.method, endpoint.path, serve)
         if endpoint.ends_with_client:
             ending_with_client.add(route)
+        elif endpoint.method == hdrs.METH_GET:
+            app.router.add_route(hdrs.METH_HEAD, endpoint.path, serve)
     return app
 
 

@@ -171,14 +171,12 @@ class Lead:
         Every 500 of them are a transaction; what somebody is writing to at the time is left alone.
         """
         async with self._store.work() as work:
-            before = await work.now() - (older_than or timedelta())
-        closable = Closable(queue=queue, before=before, why=why)
+            now = await work.now()
+            await self._check_theirs(work, by, Closable(queue=queue, before=now, why=why))
+        closable = Closable(queue=queue, before=now - (older_than or timedelta()), why=why)
         closed = 0
         while ended := await self._close_some(by, closable):
             closed += ended
-        known = self._policy().queues.get(queue)
-        if not closed and (known is None or not by.has(known.team)):
-            raise no_queue(queue)
         log.info("queue closed", by=str(by), queue=queue, closed=closed)
         return closed
 
@@ -194,6 +192,14 @@ class Lead:
     def _count_offer(self, queue: str, was: TicketState) -> None:
         if was is TicketState.OFFERED:
             self._metrics.offers.labels(queue, "withdrawn").inc()
+
+    async def _check_theirs(self, work: LeadWork, by: Actor, closable: Closable) -> None:
+        """A queue that the policy dropped, or gave to another team, is theirs for as long as tickets wait in it."""
+        known = self._policy().queues.get(closable.queue)
+        if known and by.has(known.team):
+            return
+        if not await work.customers_waiting(closable, by.teams, limit=1):
+            raise no_queue(closable.queue)
 
     async def _close_some(self, by: Actor, closable: Closable) -> int:
         async with self._store.work() as work:

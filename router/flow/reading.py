@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from channels.handles import e164, email_address
-from channels.message import Handle, MessageKey
+from channels import handles
+from channels.errors import Malformed
+from channels.message import Handle, HandleKind, MessageKey
 from router.domain.actor import Actor
 from router.domain.agent import Lease, Principal
 from router.domain.customer import AgentId, ContactOutcome
@@ -16,6 +17,7 @@ from router.domain.triage import Complexity, Reason
 from router.policy.model import Policy
 
 TRANSCRIPT_SHOWN = 50
+_NO_HANDLE = "is no handle: write name@domain, +49 30 12345678 (the + as %2B), or user:PLATFORM:ID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,13 +283,19 @@ def unknown_queue(known: Iterable[str]) -> Invalid:
 
 
 def handle_key(text: str) -> str:
-    """Return the key of a handle as a person types it: an address, a number, or `user:PLATFORM:ID`."""
-    kind, separator, value = text.strip().partition(":")
-    if separator and kind in {"email", "phone", "user"}:
-        return handle_key(value) if kind != "user" else f"user:{value}"
-    if "@" in text:
-        return f"email:{email_address(text)}"
-    return f"phone:{e164(text.strip()) or text.strip()}"
+    """Return the key of a handle as a person types it: an address, a number, or `user:PLATFORM:ID`.
+
+    Raises `Invalid` for what is none of these.
+    """
+    kind, _, value = text.strip().partition(":")
+    if kind == HandleKind.USER and all(value.partition(":")):
+        return f"{kind}:{value}"
+    typed = value if kind in {HandleKind.EMAIL, HandleKind.PHONE} else text
+    read = handles.email if "@" in typed else handles.phone
+    try:
+        return read(typed, "handle").key
+    except Malformed as exc:
+        raise Invalid("handle", _NO_HANDLE) from exc
 
 
 def queue_statuses(viewer: Viewer, policy: Policy, loads: Sequence[QueueLoad]) -> list[QueueStatus]:

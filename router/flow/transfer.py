@@ -24,8 +24,10 @@ class Destination:
     note: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.queue is None) == (self.agent is None):
+        if self.queue is None and self.agent is None:
             raise Invalid("queue", "is needed, or else `agent`: name one of them")
+        if self.queue is not None and self.agent is not None:
+            raise Invalid("queue", "and `agent` are both given: name one of them alone")
 
 
 async def new_wait(to: Destination, ticket: TicketNow, policy: Policy, directory: Directory) -> NewWait:

@@ -9,9 +9,10 @@ from tests.api_client import Api, Caller
 from tests.builders import a_ticket, an_agent
 from tests.holds import a_hold
 
+BOTH = {"queue": "general", "agent": "Grace"}
 BAD_BODIES: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/tickets/1/reassign", {}, "queue"),
-    ("/v1/tickets/1/reassign", {"queue": "general", "agent": "Grace"}, "queue"),
+    ("/v1/tickets/1/reassign", BOTH, "queue"),
     ("/v1/tickets/1/reassign", {"queue": "nowhere"}, "queue"),
     ("/v1/tickets/1/reassign", {"agent": "Nobody"}, "agent"),
     ("/v1/tickets/1/reassign", {"queue": "general", "note": " "}, "note"),
@@ -90,6 +91,12 @@ async def test_bad_body_is_refused_by_field(api: Api, lead: Caller):
     for path, body, field in BAD_BODIES:
         answer = await lead.post(path, json=body)
         assert (path, body, answer.status, answer.json.get("field")) == (path, body, 422, field)
+
+
+async def test_one_place_is_to_be_named_and_only_one(lead: Caller):
+    for body, says in ({}, "queue is needed, or else `agent`"), (BOTH, "queue and `agent` are both given"):
+        answer = await lead.post("/v1/tickets/1/reassign", json=body)
+        assert answer.json["detail"].startswith(says)
 
 
 async def test_numbers_of_what_was_done_are_told(api: Api, lead: Caller):

@@ -17,6 +17,17 @@ HANDLES = [
     "phone:%2B493012345678",
     "user:whatsapp:77",
 ]
+NO_HANDLES = [
+    "foo",
+    "030 12345678",
+    "+49 30 12345678",  # its + is a space in a query
+    "tel:%2B493012345678",
+    "phone:ada@",
+    "<ada@example.com>",
+    "user:77",
+    "user::77",
+    "user:whatsapp:",
+]
 BAD_QUERIES = [
     ("limit=0", "limit"),
     ("limit=201", "limit"),
@@ -27,6 +38,7 @@ BAD_QUERIES = [
     ("q=seven", "q"),
     ("handle=", "handle"),
     ("handle=%00", "handle"),
+    *((f"handle={handle}", "handle") for handle in NO_HANDLES),
     ("colour=red", "colour"),
     ("limit=1&limit=2", "limit"),
     ("%00=1", "\N{REPLACEMENT CHARACTER}"),
@@ -98,6 +110,14 @@ async def test_bad_query_is_refused_by_name(grace: Caller):
     for query, field in BAD_QUERIES:
         answer = await grace.get(f"/v1/tickets?{query}")
         assert (query, answer.status, answer.json["field"]) == (query, 422, field)
+
+
+async def test_what_is_no_handle_is_refused_and_the_answer_says_how_to_write_one(grace: Caller):
+    for handle in NO_HANDLES:
+        answer = await grace.get(f"/v1/customers?handle={handle}")
+        assert (handle, answer.status, answer.json.get("field")) == (handle, 422, "handle")
+        assert "name@domain, +49 30 12345678 (the + as %2B), or user:PLATFORM:ID." in answer.json["detail"]
+    assert (await grace.get("/v1/customers?handle=%2B493087654321")).json == {"customers": []}
 
 
 async def test_queues_show_what_waits_and_the_idle_ones_too(api: Api):

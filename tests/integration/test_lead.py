@@ -272,7 +272,11 @@ async def test_queue_of_another_team_is_not_there_to_be_closed(api: Api, lead: A
 
 async def test_queue_that_the_policy_dropped_can_be_closed(api: Api, lead: Actor):
     await a_ticket(api.database, queue="dropped")
+    for by in (lead, ADMIN):
+        assert await api.lead.close(by, "dropped", why="Too late", older_than=timedelta(days=100_000)) == 0
     assert await api.lead.close(lead, "dropped", why="Not offered any more") == 1
+    with pytest.raises(NotFound):
+        await api.lead.close(lead, "dropped", why="It is empty now")
 
 
 async def test_why_says_what_keeps_each_agent_from_the_ticket(api: Api, grace: Agent, lead: Actor):

@@ -33,6 +33,17 @@ async def test_ready_process_says_so():
         )
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/openapi.json"])
+async def test_probe_may_ask_for_the_head_alone(path: str):
+    async with an_app() as client, client.get(path) as whole, client.head(path) as head:
+        assert (head.status, head.content_type, await head.read()) == (200, whole.content_type, b"")
+
+
+async def test_a_stream_has_no_head():
+    async with an_app() as client, client.head("/v1/me/stream") as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+
+
 async def test_process_that_is_not_ready_says_what_is_wrong():
     checks = Checks({"database": lost_database, "broker": blocked_broker})
     async with an_app(checks=checks) as client, client.get("/health/ready") as answer:
