@@ -71,7 +71,7 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {401: ASK_ANEW, 503: TRY_AGAIN}
 _SENTENCES = {
     404: "There is nothing under this path: see /openapi.json for what there is.",
     405: "This path does not answer to this method: see /openapi.json for those that it does.",
-    413: "The body is larger than 1 MiB: send attachments by url.",
+    413: "The body is larger than 1 MiB: shorten it; a message's attachments can be sent by url.",
 }
 
 
