@@ -59,9 +59,14 @@ class Profile:
         return {name: (was[name], value) for name, value in self.described().items() if value != was[name]}
 
 
-def _check_name(name: str) -> None:
+def check_line(name: str) -> None:
+    """Raise `Invalid` for a name that lists and logs could not show as it is."""
     if not name.strip() or name != name.strip() or not name.isprintable() or len(name) > MAX_NAME:
         raise Invalid("name", f"must be one line of 1 to {MAX_NAME} characters without spaces around it")
+
+
+def _check_name(name: str) -> None:
+    check_line(name)
     if name in {".", ".."}:
         raise Invalid("name", "must not be . or .., which clients take out of paths: the API could not name them")
 

@@ -12,6 +12,7 @@ import asyncpg
 from router.domain.actor import OPERATOR
 from router.domain.agent import PERSONS, Agent, Principal, Role, Token
 from router.domain.errors import Conflict, Invalid, NotFound
+from router.domain.profile import check_line
 from router.postgres import agents, audit
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
@@ -46,11 +47,10 @@ class Tokens:
         """Make a token and return its secret, which is kept nowhere.
 
         A token for a person (`agent`, `lead`) names the agent, who is made with these teams and skills if unknown.
-        Raises `Invalid` for a token or a person without name or an integration with one, `Conflict` if the token's
-        name is taken, or teams or skills are given for an agent who is known.
+        Raises `Invalid` for a name that is not one line, a person without name or an integration with one, `Conflict`
+        if the token's name is taken, or teams or skills are given for an agent who is known.
         """
-        if not name.strip():
-            raise Invalid("name", "must not be empty: it says what the token is for")
+        check_line(name)
         _check_person(role, agent_name, has_profile=bool(teams or skills))
         secret = f"fd_{secrets.token_urlsafe(32)}"
         async with self._database.transaction("tokens") as connection:

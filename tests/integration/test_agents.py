@@ -264,6 +264,12 @@ async def test_a_token_that_is_not_there_cannot_be_revoked(tokens: Tokens):
         await tokens.revoke("nothing")
 
 
+@pytest.mark.parametrize("name", ["", " ", "a\tb", "a\x1b[2Jb", "x" * 101])
+async def test_a_token_name_is_one_line(tokens: Tokens, name: str):
+    with pytest.raises(Invalid, match="name: must be one line"):
+        await tokens.create(name, Role.INTEGRATION)
+
+
 async def test_a_token_name_is_used_once(tokens: Tokens, agents: Agents):
     await tokens.create("shop", Role.INTEGRATION)
     with pytest.raises(Conflict, match="shop"):
