@@ -75,8 +75,7 @@ class PostgresCustomers:
         await self._erase_slowly(customer_id, before, before.messages)
         async with self._database.transaction("erasure") as connection:
             await connection.execute(SQL["allow_long"])
-            after = await _erase_by_index(connection, by, customer_id)
-            erased = Erased(handles=len(after.keys), messages=len(after.messages))
+            after, erased = await _erase_by_index(connection, by, customer_id)
             subject, counts = f"customer:{customer_id}", asdict(erased)
             await audit.note(connection, by=by, action="customer.erase", subject=subject, data=counts)
         if meanwhile := after.messages - before.messages:
@@ -110,18 +109,18 @@ async def _footprint(connection: Connection, customer_id: CustomerId) -> _Footpr
     )
 
 
-async def _erase_by_index(connection: Connection, by: Actor, customer_id: CustomerId) -> _Footprint:
+async def _erase_by_index(connection: Connection, by: Actor, customer_id: CustomerId) -> tuple[_Footprint, Erased]:
     """The rows that others lock too go in the order of locks: customer, conversations, tickets."""
     found = await _footprint(connection, customer_id)
     await connection.execute(SQL["erase_conversations"], customer_id, timeout=ERASURE_S)
     await _end_tickets(connection, by, customer_id)
     for statement in ("erase_references", "erase_outbox"):
         await connection.execute(SQL[statement], customer_id, timeout=ERASURE_S)
-    for statement in ("forget_message_ids", "erase_messages"):
-        await connection.execute(SQL[statement], list(found.messages), timeout=ERASURE_S)
+    await connection.execute(SQL["forget_message_ids"], list(found.messages), timeout=ERASURE_S)
+    messages = await connection.fetch(SQL["erase_messages"], list(found.messages), timeout=ERASURE_S)
     for statement in ("erase_handles", "erase_customer"):
         await connection.execute(SQL[statement], customer_id, timeout=ERASURE_S)
-    return found
+    return found, Erased(handles=len(found.keys), messages=len(messages))
 
 
 async def _end_tickets(connection: Connection, by: Actor, customer_id: CustomerId) -> None:

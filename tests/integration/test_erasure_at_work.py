@@ -9,7 +9,7 @@ from router.domain.actor import OPERATOR
 from router.domain.customer import CustomerId
 from router.metrics import Metrics
 from router.postgres import database as adapter
-from router.postgres.customers import SQL, PostgresCustomers
+from router.postgres.customers import SQL, Erased, PostgresCustomers
 from router.postgres.database import Database, connected
 from tests.builders import ADA, a_conversation, a_message, a_ticket
 from tests.waiting import waiting_for_locks
@@ -58,6 +58,12 @@ async def test_what_a_customer_wrote_in_the_ticket_of_another_goes(database: Dat
     assert (await PostgresCustomers(database).erase(OPERATOR, ada)).messages == 1
     [row] = await database.fetch("test", "select text, author from message")
     assert tuple(row) == ("", "erased")
+
+
+async def test_a_second_erasure_counts_nothing_that_was_erased_before(database: Database, ada: CustomerId):
+    await a_message(database, await a_conversation(database, await a_ticket(database, customer_id=ada)))
+    assert await PostgresCustomers(database).erase(OPERATOR, ada) == Erased(handles=1, messages=1)
+    assert await PostgresCustomers(database).erase(OPERATOR, ada) == Erased(handles=0, messages=0)
 
 
 async def test_message_ids_are_kept_as_hashes(database: Database, ada: CustomerId):

@@ -57,6 +57,8 @@ update message
 set external_id = null, subject = null, text = '', html = null, attachments = null, attributes = null,
   author = 'erased'
 where id = any ($1::bigint[])
+  and author <> 'erased'
+returning id
 
 -- name: forget_message_ids
 -- Message-IDs may carry an address; who knows one still finds nothing but its hash.
