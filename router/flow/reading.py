@@ -213,7 +213,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageStatus:
-    """What became of a message: the outcome that intake recorded, and the latest refusal under the same key."""
+    """What became of a message: the outcome that intake recorded or `erased`, and the latest refusal of its key."""
 
     channel: str
     account: str

@@ -1,5 +1,6 @@
 """An integration hands in messages and asks what became of them."""
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,6 +67,17 @@ async def test_status_url_leads_to_what_became_of_the_message(
     answer = await integration.get(URL(accepted.json["status_url"], encoded=True))
     assert (answer.status, answer.json["outcome"], answer.json["ticket_id"]) == (200, "queued", 7)
     assert answer.json["unprocessable"] is None
+
+
+async def test_an_erased_message_is_said_to_be_erased_until_it_is_sent_again(api: Api, integration: Caller):
+    key = ("email", "support@acme.example")
+    erased = f"sha256:{hashlib.sha256(b'1@x.example').hexdigest()}"
+    await api.database.execute("test", INSERT_RECEIVED, *key, erased, AT, "queued", 7)
+    answer = await integration.get("/v1/messages/email/support@acme.example/1@x.example")
+    assert (answer.status, answer.json["outcome"], answer.json["ticket_id"]) == (200, "erased", 7)
+    await api.database.execute("test", INSERT_RECEIVED, *key, "1@x.example", AT, "queued", 8)
+    answer = await integration.get("/v1/messages/email/support@acme.example/1@x.example")
+    assert (answer.json["outcome"], answer.json["ticket_id"]) == ("queued", 8)
 
 
 async def test_an_id_is_compared_as_it_was_stored(api: Api, integration: Caller):

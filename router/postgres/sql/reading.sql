@@ -134,11 +134,14 @@ where $1::text[] is null or team = any ($1)
 
 -- name: received
 -- What became of a message that was taken in.
-select received_at, outcome, ticket_id
+-- An erasure leaves the hash of its id; who sends it again is taken in again, under the id itself.
+select received_at, case external_id when $2 then outcome else 'erased' end as outcome, ticket_id
 from received
 where account = $1
-  and external_id = $2
+  and external_id = any (array[$2, 'sha256:' || encode(sha256(convert_to($2, 'UTF8')), 'hex')])
   and channel = $3
+order by external_id = $2 desc
+limit 1
 
 -- name: unprocessable
 -- Why the latest payload under this key could not be processed, unless it has been replayed since.
