@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -360,13 +361,19 @@ def load_policy(shared: Deployment) -> LivePolicy:
     """Read the policy file; raises `Misconfigured`, naming the setting, if it cannot be used."""
     path = shared.settings.policy_path
     try:
-        return LivePolicy(path.read_text, shared.operations.remember_policy, shared.metrics)
-    except OSError as exc:
-        raise Misconfigured(f"FRONTDESK_POLICY_PATH: cannot read {path}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise Misconfigured(f"FRONTDESK_POLICY_PATH: {path} is not UTF-8") from exc
+        return LivePolicy(partial(read_policy, path), shared.operations.remember_policy, shared.metrics)
     except PolicyError as exc:
-        raise Misconfigured(f"FRONTDESK_POLICY_PATH: {path}: {'; '.join(exc.problems)}") from exc
+        raise Misconfigured(f"FRONTDESK_POLICY_PATH: {path}: {exc}") from exc
+
+
+def read_policy(path: Path) -> str:
+    """The text of a policy file; raises `PolicyError` if it has none."""
+    try:
+        return path.read_text()
+    except OSError as exc:
+        raise PolicyError([f"cannot be read: {exc.strerror}"]) from exc
+    except UnicodeDecodeError as exc:
+        raise PolicyError(["is not UTF-8"]) from exc
 
 
 def _retention(settings: Settings) -> Retention:

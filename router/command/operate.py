@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from router.app import INTAKE, RABBITMQ, Deployment, load_policy, publishing
-from router.command.running import give_up, with_deployment
+from router.app import INTAKE, RABBITMQ, Deployment, load_policy, publishing, read_policy
+from router.command.running import with_deployment
 from router.command.terminal import counted, print_entry, print_table, printable, write_bytes
 from router.domain.actor import OPERATOR
 from router.domain.agent import Role
@@ -199,11 +199,9 @@ def table() -> None:
 def check(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
 ) -> None:
-    """Say what is wrong with a policy file, line by line; needs no server."""
+    """Say what is wrong with a policy file, a line for each fault; needs no server."""
     try:
-        parsed = parse_policy(file.read_text())
-    except UnicodeDecodeError:
-        give_up(Invalid(str(file), "is not UTF-8"))
+        parsed = parse_policy(read_policy(file))
     except PolicyError as exc:
         for problem in exc.problems:
             typer.echo(problem)

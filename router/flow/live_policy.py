@@ -22,9 +22,9 @@ class LivePolicy:
     def __init__(
         self, read: Callable[[], str], remember: Callable[[str, str], Awaitable[None]], metrics: Metrics
     ) -> None:
-        """`read` gives the file's text; `remember` keeps a version's text, so that its decisions can be explained.
+        """`read` gives the file's text or raises `PolicyError`; `remember` keeps a version's text for explanations.
 
-        Raises `PolicyError` or `OSError` if there is no good policy to begin with.
+        Raises `PolicyError` if there is no good policy to begin with.
         """
         self._read = read
         self._remember = remember
@@ -58,7 +58,7 @@ class LivePolicy:
             if text == self._text and self._problem is None:
                 return False
             policy = parse_policy(text)
-        except (OSError, UnicodeDecodeError, PolicyError) as exc:
+        except PolicyError as exc:
             self._fail(str(exc))
             return False
         changed = policy.version != self._policy.version

@@ -20,7 +20,7 @@ class PolicyError(Misconfigured):
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("policy: " + "; ".join(self.problems))
+        super().__init__("; ".join(self.problems))
 
 
 def parse_policy(text: str) -> Policy:

@@ -42,7 +42,7 @@ def _place(path: tuple[str | int, ...], document: Any) -> str:
             head = f"routes[{index}] '{name}'" if isinstance(name, str) else f"routes[{index}]"
             return ", ".join(filter(None, (head, _dotted(rest))))
         case _:
-            return _dotted(path) or "policy"
+            return _dotted(path) or "the file"
 
 
 def _dotted(path: Sequence[str | int]) -> str:

@@ -56,7 +56,7 @@ def test_a_setting_that_is_wrong():
 
 def test_a_policy_that_is_not_there(database_url: str):
     ended = frontdesk("team", "list", FRONTDESK_DATABASE_URL=database_url, FRONTDESK_POLICY_PATH="/nope")
-    assert ended.err == "frontdesk: FRONTDESK_POLICY_PATH: cannot read /nope: No such file or directory\n"
+    assert ended.err == "frontdesk: FRONTDESK_POLICY_PATH: /nope: cannot be read: No such file or directory\n"
 
 
 def test_a_broker_that_is_not_there(database_url: str):

@@ -44,6 +44,8 @@ async def test_a_changed_policy_counts_without_a_restart_and_a_broken_one_does_n
         assert "unknown queue 'missing'" in line
         assert await frontdesk.health() == []
         assert frontdesk.counted(METRIC) == 0
+        policy_file.unlink()
+        await until(lambda: warns(frontdesk, "stays in use: cannot be read: No such file or directory"))
         assert await queue_of_next(frontdesk, "3") == "second"
 
         policy_file.write_text(POLICY % "general")
@@ -51,6 +53,10 @@ async def test_a_changed_policy_counts_without_a_restart_and_a_broken_one_does_n
         assert await frontdesk.warnings() == []
         assert frontdesk.counted(METRIC) == 1
         assert await queue_of_next(frontdesk, "4") == "general"
+
+
+async def warns(frontdesk: Frontdesk, ending: str) -> bool:
+    return any(line.endswith(ending) for line in await frontdesk.warnings())
 
 
 async def uses(frontdesk: Frontdesk, queue: str) -> bool:
