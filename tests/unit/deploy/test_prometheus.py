@@ -15,6 +15,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
+from router.app import ProcessRole
 from router.metrics import Metrics
 
 ROOT = Path(__file__).parents[3]
@@ -121,6 +122,15 @@ def test_grafana_finds_the_data_source_and_the_dashboard():
         volume.split(":")[:2] == ["./deploy/grafana/dashboards", providers[0]["options"]["path"]]
         for volume in SERVICES["grafana"]["volumes"]
     )
+
+
+@pytest.mark.parametrize("role", ProcessRole)
+def test_every_role_is_scraped_and_missed_when_it_is_gone(role):
+    [frontdesk] = (job for job in CONFIG["scrape_configs"] if job["job_name"] == "frontdesk")
+    [missing] = (rule["expr"] for rule in ALERTS if rule["alert"] == "RoleMissing")
+
+    assert role in frontdesk["dns_sd_configs"][0]["names"]
+    assert f'absent(up{{job="frontdesk", role="{role}"}})' in missing
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=itemgetter("alert"))
