@@ -31,9 +31,9 @@ class HandleKind(StrEnum):
 
 
 class Automatic(StrEnum):
-    """Why a message was not written by a person; such a message never opens or reopens a ticket.
+    """Why nobody has to answer a message, mostly that no person wrote it; it never opens or reopens a ticket.
 
-    `LEFT` is a channel's word that the customer has gone.
+    `REACTION` is a sign under an earlier message. `LEFT` is a channel's word that the customer has gone.
     """
 
     AUTO_REPLY = "auto_reply"
@@ -41,6 +41,7 @@ class Automatic(StrEnum):
     BOUNCE = "bounce"
     MAILING_LIST = "mailing_list"
     OWN_NOTIFICATION = "own_notification"
+    REACTION = "reaction"
     LEFT = "left"
 
 

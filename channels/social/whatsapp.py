@@ -14,6 +14,7 @@ from channels import handles, strict_json
 from channels.errors import Malformed
 from channels.message import (
     Attachment,
+    Automatic,
     Channel,
     DeliveryStatus,
     Handle,
@@ -93,10 +94,7 @@ def _changes(entry: _Part, _account: str | None) -> list[_Part]:
 
 def _values(change: _Part, _account: str | None) -> _Value:
     value = _object(_object(change.content, "value").get("value"), "value")
-    written = _parts(value, value, "messages", change.path, "value.")
-    # A reaction says nothing that an agent could answer, and must not open a ticket.
-    said = [part for part in written if not (isinstance(part.content, dict) and part.content.get("type") == "reaction")]
-    return _Value(said, _parts(value, value, "statuses", change.path, "value."))
+    return _Value(*(_parts(value, value, key, change.path, "value.") for key in ("messages", "statuses")))
 
 
 def _field(change: object) -> object:
@@ -148,6 +146,7 @@ def _message(part: _Part, account: str | None) -> InboundMessage:
         thread=ThreadHints(in_reply_to=_answered(content)),
         attachments=_attachments(kind, content),
         attributes={"type": kind[:64], **_referral(content)},
+        automatic=Automatic.REACTION if kind == "reaction" else None,
     )
 
 
@@ -254,11 +253,17 @@ def _place(body: Json) -> str:
     return f"[location {point}] {where}".strip()
 
 
+def _sign(reaction: Json) -> str:
+    emoji = _text(reaction, "emoji")  # none takes an earlier one back
+    return f"[reaction {emoji}]" if emoji else "[reaction removed]"
+
+
 _READERS: Mapping[str, Callable[[Json], str]] = {
     "text": lambda text: _required(text, "body", "text.body"),
     "button": lambda button: _text(button, "text") or "",
     "interactive": _choice,
     "location": _place,
+    "reaction": _sign,
     **dict.fromkeys(MEDIA_KINDS, _caption),
 }
 

@@ -229,10 +229,11 @@ def test_what_cannot_be_stored_of_a_profile_is_mended_and_of_an_account_refused(
     assert (part.field, part.key) == ("entry.0.changes.0.value.messages.0.metadata.phone_number_id", None)
 
 
-def test_a_reaction_is_no_message():
-    reaction = saying(type="reaction", reaction={"message_id": "wamid.X", "emoji": "👍"})
-    parsed = formats.parse("social.whatsapp", webhook(reaction), None)
-    assert (parsed.messages, parsed.malformed) == ((), ())
+@pytest.mark.parametrize(("emoji", "text"), [("👍", "[reaction 👍]"), ("", "[reaction removed]")])
+def test_a_reaction_needs_no_answer(emoji: str, text: str):
+    reaction = saying(type="reaction", reaction={"message_id": "wamid.X", "emoji": emoji})
+    message = one("social.whatsapp", webhook(reaction))
+    assert (message.automatic, message.text) == (Automatic.REACTION, text)
 
 
 def test_a_webhook_may_be_as_large_as_meta_sends_it():

@@ -285,6 +285,14 @@ def test_what_no_person_wrote_is_attached_to_what_it_answers_and_reopens_nothing
     assert "email:mailer-daemon@mail.example" not in store.conversations[1].participants
 
 
+def test_a_reaction_stands_in_the_conversation_and_reopens_nothing():
+    written = a_message(a_phone(), channel=Channel.SOCIAL)
+    store = resolve_all(take_in([written]), ago=timedelta(minutes=30))
+    thumb = a_message(a_phone(), "[reaction]", channel=Channel.SOCIAL, automatic=Automatic.REACTION)
+    assert outcomes(thumb, store=store) == [Outcome.ATTACHED]
+    assert [stored.ticket_id for stored in store.messages] == list(store.tickets) * 2
+
+
 def test_our_own_address_never_opens_a_ticket():
     store = take_in([MAIL, a_message(an_email("support@acme.example"))])
     assert [received.outcome for received in store.received.values()] == [Outcome.QUEUED, Outcome.HELD]
