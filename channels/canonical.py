@@ -199,7 +199,7 @@ def _message(model: MessageV1) -> InboundMessage:
         subject=one_line(model.subject) if model.subject else None,
         text=_text(model),
         html=sanitised(model.html) if model.html else None,
-        thread=_thread(model.thread),
+        thread=_thread(model),
         attachments=read_attachments(model.attachments),
         language=model.language,
         attributes=model.attributes,
@@ -222,14 +222,22 @@ def _handle(given: CanonicalHandle, path: str, model: MessageV1) -> Handle:
             return handles.user(given.value, field, scope=model.provider, name=given.name, verified=given.verified)
 
 
-def _thread(given: CanonicalThread | None) -> ThreadHints:
+def _thread(model: MessageV1) -> ThreadHints:
+    given, tokens = model.thread, _tokens(model)
     if given is None:
-        return NO_HINTS
+        return NO_HINTS._replace(tokens=tokens) if tokens else NO_HINTS
     return ThreadHints(
         key=given.key or None,
+        tokens=tokens,
         in_reply_to=given.in_reply_to or None,
         references=tuple(given.references),
     )
+def _tokens(model: MessageV1) -> tuple[str, ...]:
+    if model.channel is not Channel.EMAIL:
+        return ()
+    return handles.plus_details(to.value for to in model.to if to.kind is HandleKind.EMAIL)
+
+
 
 
 def read_attachments(given: Sequence[CanonicalAttachment]) -> tuple[Attachment, ...]:

@@ -1,6 +1,7 @@
 """One spelling for each address, so that one person is found again. Leaves to `identify` whose address it is."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 import idna
@@ -43,6 +44,12 @@ def email_address(value: str) -> str:
     """
     local, at, domain = value.strip().rpartition("@")
     return f"{_KELVIN.join(map(str.lower, local.split(_KELVIN)))}{at}{_ascii_domain(domain.rstrip('. '))}"
+
+
+def plus_details(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Return the details of plus-addresses (RFC 5233) in their own case: `TOKEN` of `support+TOKEN@…`."""
+    locals_ = [address.rpartition("@")[0] for address in addresses]
+    return tuple(dict.fromkeys(local.partition("+")[2] for local in locals_ if "+" in local[:-1]))
 
 
 def phone(value: str, field: str, *, account: str = "", name: str | None = None, verified: bool = False) -> Handle:

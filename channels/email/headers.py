@@ -103,10 +103,9 @@ class Headers:
         return found.group() if found else None
 
     def plus_details(self, *names: str) -> tuple[str, ...]:
-        """Return the details of plus-addresses (RFC 5233) in their own case: `TOKEN` of `support+TOKEN@…`."""
+        """Return the details of the plus-addresses in fields of these names."""
         values = [value for name in names for value in self._values.get(name.lower(), ())]
-        locals_ = [address.rpartition("@")[0] for value in values for address in _ADDRESS.findall(value)]
-        return tuple(dict.fromkeys(local.partition("+")[2] for local in locals_ if "+" in local[:-1]))
+        return handles.plus_details(address for value in values for address in _ADDRESS.findall(value))
 
 
 def enclosed_headers(part: Message) -> Headers:

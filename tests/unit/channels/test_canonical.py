@@ -49,6 +49,15 @@ def test_no_name_can_begin_a_new_header():
     assert names == {"Ada  Bcc: b@example.com x"}
 
 
+@pytest.mark.parametrize("channel", ["email", "chat"])
+def test_a_plus_address_of_a_mail_leads_to_its_conversation(channel: str):
+    to = [{"kind": "email", "value": "support+fd.5.8.0a@acme.example"}, {"kind": "user", "value": "a+b@acme.example"}]
+    for thread in ({"key": "t1"}, None):
+        assert read(least(channel=channel, to=to, thread=thread)).thread.tokens == (
+            ("fd.5.8.0a",) if channel == "email" else ()
+        )
+
+
 def test_a_user_id_belongs_to_its_provider():
     assert read(least()).sender.key == "user:birdsite:77"
 
