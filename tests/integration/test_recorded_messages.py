@@ -1,5 +1,7 @@
 """What is recorded of a batch's messages: of each its own texts, and its own raw bytes."""
 
+from datetime import UTC, datetime
+
 from channels.message import Attachment
 from router.postgres.database import Database
 from router.postgres.intake import PostgresIntake
@@ -12,6 +14,14 @@ RECORDED = """
     left join payload on message.id = any (payload.message_ids)
     order by message.id"""
 FILE = Attachment(name="a.txt", content_type="text/plain", size=1, content=b"a")
+
+
+async def test_a_clock_that_is_ahead_puts_no_message_below_what_is_said_later(database: Database):
+    ahead = a_message(sent_at=datetime(2199, 1, 1, tzinfo=UTC))
+    behind = a_message(sent_at=datetime(2026, 1, 1, tzinfo=UTC))
+    await a_receiver(PostgresIntake(database)).take([MAILROOM.deliver(ahead), MAILROOM.deliver(behind)])
+    rows = await database.fetch("test", "select sent_at, received_at from message order by id")
+    assert [row["sent_at"] for row in rows] == [rows[0]["received_at"], behind.sent_at]
 
 
 async def test_each_message_of_a_batch_keeps_its_own_texts_and_raw_bytes(database: Database):
