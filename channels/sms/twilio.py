@@ -83,6 +83,8 @@ def _message_sid(form: Mapping[str, str]) -> str:
 def _sender(number: str, form: Mapping[str, str], account: str) -> Handle:
     if not number:
         raise Malformed("From", "is missing")
+    if ":" in number:
+        raise Malformed("From", "is of a channel that is not taken in: only whatsapp: may stand before a sender")
     name = form.get("ProfileName", "")[:255] or None
     # Short codes and alphanumeric sender ids are not numbers, and nobody can be called under them.
     if not handles.e164(number):

@@ -97,6 +97,7 @@ def test_a_sender_that_is_no_number_is_a_user_of_twilio():
     [
         ({"MessageSid": ""}, "MessageSid"),
         ({"From": ""}, "From"),
+        ({"From": "messenger:123"}, "From"),
         ({"To": ""}, "To"),
         ({"Body": ""}, "Body"),
         ({"NumMedia": "many"}, "NumMedia"),
