@@ -14,38 +14,51 @@ from router.flow.bus import Exchange, Publication
 commands = typer.Typer()
 
 File = Annotated[typer.FileBinaryRead, typer.Argument(metavar="FILE", help="The payload; - is standard input.")]
-Format = Annotated[str, typer.Option(help=f"One of {', '.join(FORMATS)}.")]
+Format = Annotated[
+    str | None, typer.Option(help=f"One of {', '.join(FORMATS)}; the first, unless said.", show_default=False)
+]
 Account = Annotated[str | None, typer.Option(help="Our side of the channel, where the payload does not say it.")]
 
 
 @commands.command()
-def send(file: File, format: Format = CANONICAL, account: Account = None) -> None:  # noqa: A002
-    """Publish a payload as an integration would; it is durable when this returns."""
-    _known(format)
-    run(_publish(file.read(), format, account))
+def send(file: File, format: Format = None, account: Account = None) -> None:  # noqa: A002
+    """Publish a payload as an integration would; it is durable when this returns.
+
+    A payload that would be unprocessable is sent only if its format is said.
+    """
+    chosen = _known(format)
+    body = file.read()
+    if format is None and (problems := validate(chosen, body)):
+        give_up(Invalid("--format", f"is not said, and the payload is no {chosen}: {problems[0]}"))
+    run(_publish(body, chosen, account))
     typer.echo("confirmed")
 
 
 @commands.command("validate")
-def validate_(file: File, format: Format = CANONICAL, account: Account = None) -> None:  # noqa: A002
+def validate_(file: File, format: Format = None, account: Account = None) -> None:  # noqa: A002
     """Say what is wrong with a payload, or what it would come in as. Needs no server."""
-    _known(format)
+    chosen = _known(format)
     raw = file.read()
-    problems = validate(format, raw, account)
+    problems = validate(chosen, raw, account)
     for problem in problems:
         typer.echo(problem)
+    if problems and format is None:
+        typer.echo(f"The payload was read as {chosen}: --format names another format.", err=True)
     if problems:
         raise typer.Exit(1)
-    parsed = parse(format, raw, account)
+    parsed = parse(chosen, raw, account)
     for message in parsed.messages:
         typer.echo(f"{message.channel} {message.account} {message.external_id} from {message.sender.key}")
     for status in parsed.statuses:
         typer.echo(f"status {status.status} of {status.external_id}")
 
 
-def _known(format_: str) -> None:
+def _known(format_: str | None) -> str:
+    if format_ is None:
+        return CANONICAL
     if format_ not in FORMATS:
         give_up(Invalid("--format", f"'{format_}' is not known: choose one of {', '.join(FORMATS)}"))
+    return format_
 
 
 async def _publish(body: bytes, format_: str, account: str | None) -> None:

@@ -55,6 +55,26 @@ def test_validate_refuses_a_bad_payload(payload: bytes, said: str):
     assert (ended.exit_code, ended.stdout[: len(said)]) == (1, said)
 
 
+def test_what_is_no_message_v1_is_not_sent_as_one_unless_told_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FRONTDESK_DATABASE_URL", "postgresql://127.0.0.1:1/nobody")
+    monkeypatch.setenv("FRONTDESK_AMQP_URL", "amqp://127.0.0.1:1/")
+    mail = TESTS / "payloads" / "email.rfc822" / "plain.eml"
+    ended = frontdesk("send", mail)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(
+        "frontdesk: --format: is not said, and the payload is no message.v1: body: is not JSON"
+    )
+    told = frontdesk("send", mail, "--format", "message.v1")
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert told.stderr.startswith("frontdesk: FRONTDESK_")
+
+
+def test_validate_says_as_what_it_read_a_payload_of_unsaid_format():
+    hint = "The payload was read as message.v1: --format names another format.\n"
+    assert frontdesk("validate", "-", stdin=b"From: ada@example.com").stderr == hint
+    assert frontdesk("validate", "-", "--format", "message.v1", stdin=b"{").stderr == ""
+
+
 @pytest.mark.parametrize("command", ["validate", "send"])
 def test_an_unknown_format_is_answered_with_the_known_ones(command: str):
     ended = frontdesk(command, "-", "--format", "fax.v1")
