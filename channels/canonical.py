@@ -24,7 +24,7 @@ from channels.message import (
     ThreadHints,
 )
 from channels.refusal import LANGUAGE, MEDIA_TYPE, PROVIDER, WEB_ADDRESS, malformed, whole_number
-from channels.text import CONTROL, MAX_SUBJECT, MAX_TEXT, from_html, one_line, sanitised
+from channels.text import CONTROL, MAX_SUBJECT, MAX_TEXT, from_html, is_blank, one_line, sanitised
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _NOT_IN_AN_ID = re.compile(r"[\s<>]")
@@ -184,8 +184,7 @@ def _key(payload: dict[str, Any]) -> MessageKey | None:
 
 
 def _message(model: MessageV1) -> InboundMessage:
-    words = (model.text, model.html, model.subject)
-    if not model.attachments and not any(given and given.strip() for given in words):
+    if not model.attachments and all(map(is_blank, (model.text, model.html, model.subject))):
         raise Malformed("text", "a message needs at least one of text, html, subject and attachments")
     return InboundMessage(
         external_id=model.id,
@@ -207,8 +206,7 @@ def _message(model: MessageV1) -> InboundMessage:
 
 
 def _text(model: MessageV1) -> str:
-    text = model.text or ""
-    return text if text.strip() else from_html(model.html or "")[:MAX_TEXT]
+    return from_html(model.html or "")[:MAX_TEXT] if is_blank(model.text) else model.text or ""
 
 
 def _handle(given: CanonicalHandle, path: str, model: MessageV1) -> Handle:
@@ -228,16 +226,16 @@ def _thread(model: MessageV1) -> ThreadHints:
         return NO_HINTS._replace(tokens=tokens) if tokens else NO_HINTS
     return ThreadHints(
         key=given.key or None,
-        tokens=tokens,
         in_reply_to=given.in_reply_to or None,
         references=tuple(given.references),
+        tokens=tokens,
     )
+
+
 def _tokens(model: MessageV1) -> tuple[str, ...]:
     if model.channel is not Channel.EMAIL:
         return ()
     return handles.plus_details(to.value for to in model.to if to.kind is HandleKind.EMAIL)
-
-
 
 
 def read_attachments(given: Sequence[CanonicalAttachment]) -> tuple[Attachment, ...]:

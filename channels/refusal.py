@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from channels.errors import Malformed
 from channels.message import MessageKey
+from channels.text import NOT_BLANK
 
-NOT_BLANK = r"\S"
 MEDIA_TYPE = r"^[\w.+-]+/[\w.+-]+$"
 PROVIDER = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 WEB_ADDRESS = r"^https?://\S+$"

@@ -21,6 +21,9 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """Control characters and Unicode's own line ends; `str.splitlines` and mail software begin a new line at some."""
 
+NOT_BLANK = r"[^\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+"""What a text must hold to say anything: more than white space and format characters, which nobody sees."""
+
 _TAGS = nh3.ALLOWED_TAGS - {"img", "map", "area"}
 """Nothing that fetches by itself: a remote image tells its sender who reads it, and when."""
 
@@ -45,6 +48,11 @@ _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 def storable(text: str) -> str:
     """Return the text without NUL and with lone surrogates shown as U+FFFD."""
     return UNSTORABLE.sub(lambda found: "" if found.group() == "\x00" else "\ufffd", text)
+
+
+def is_blank(text: str | None) -> bool:
+    """Tell whether there is nothing to see in the text."""
+    return not re.search(NOT_BLANK, text or "")
 
 
 def one_line(text: str) -> str:

@@ -9,7 +9,7 @@ from channels.canonical import CanonicalAttachment, Instant, MessageId, OneLine,
 from channels.errors import Malformed
 from channels.message import Automatic, Channel, Handle, InboundMessage, Parsed, ThreadHints
 from channels.refusal import malformed
-from channels.text import MAX_TEXT
+from channels.text import MAX_TEXT, is_blank
 
 PROVIDER = "webchat"
 
@@ -55,7 +55,7 @@ def _message(given: WebchatMessage, account: str) -> InboundMessage:
     if not account:
         raise Malformed("account", "is missing, and the delivery names none")
     has_left = given.event == "left"
-    if not has_left and not given.text.strip() and not given.attachments:
+    if not has_left and is_blank(given.text) and not given.attachments:
         raise Malformed("text", "is empty and there is no attachment")
     visitor = given.visitor
     return InboundMessage(

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from channels.refusal import NOT_BLANK, whole_number
-from channels.text import MAX_TEXT
+from channels.refusal import whole_number
+from channels.text import MAX_TEXT, NOT_BLANK
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Id, Name, TicketPath
 from router.domain.agent import PERSONS, Lease, Principal

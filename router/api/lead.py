@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from channels.refusal import NOT_BLANK
+from channels.text import NOT_BLANK
 from router.api.access import LEADS
 from router.api.agents import AgentPath
 from router.api.desk import Nothing, Transfer

@@ -25,6 +25,7 @@ BAD_BODIES: list[tuple[str, dict[str, Any], str]] = [
     ("reply", {}, "text"),
     ("reply", {"text": ""}, "text"),
     ("reply", {"text": " \n"}, "text"),
+    ("reply", {"text": "\u200b \u2066\u2069"}, "text"),
     ("reply", {"text": 7}, "text"),
     ("reply", {"text": "a\x00b"}, "text"),
     ("reply", {"text": "\ud800"}, "text"),

@@ -115,7 +115,7 @@ def test_a_number_without_plus_is_read_as_dialled_from_the_account():
         ({"provider": "Bird Site"}, "provider", "lower-case"),
         ({"language": "german!"}, "language", "pt-BR"),
         ({"to": {}}, "to", "must be a list"),
-        ({"text": " \n", "subject": "  ", "html": "\t"}, "text", "at least one of"),
+        ({"text": " \n", "subject": "\u200b", "html": "\t"}, "text", "at least one of"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_to_do(changes: dict[str, Any], field: str, says: str):
@@ -126,7 +126,7 @@ def test_a_wrong_field_is_named_with_what_to_do(changes: dict[str, Any], field: 
 
 
 def test_blank_text_gives_way_to_html():
-    assert read(least(text=" \n", html="<p>Hello</p>")).text == "Hello"
+    assert read(least(text=" \n\u200b", html="<p>Hello</p>")).text == "Hello"
 
 
 @pytest.mark.parametrize(
