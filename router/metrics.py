@@ -132,5 +132,7 @@ class Metrics:
             "router_policy_last_reload_successful", "1 if the policy file as it stands now is in use."
         )
         self.requests = duration(
-            "router_http_request_seconds", "Time to answer, by endpoint as declared.", ["endpoint", "method", "status"]
+            "router_http_request_seconds",
+            "Time to answer, by endpoint as declared and class of status (2xx).",
+            ["endpoint", "method", "status"],
         )

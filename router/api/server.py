@@ -164,7 +164,7 @@ def _measured(metrics: Metrics) -> Middleware:
         resource = request.match_info.route.resource
         path = resource.canonical if resource else "unmatched"
         method = request.method if request.method in _METHODS else "other"
-        metrics.requests.labels(path, method, str(response.status)).observe(time.monotonic() - started)
+        metrics.requests.labels(path, method, f"{response.status // 100}xx").observe(time.monotonic() - started)
         return response
 
     return measure

@@ -85,7 +85,7 @@ class Figures:
     @property
     def replies(self) -> int:
         endpoint = "/v1/tickets/{id}/reply"
-        return self.samples.sum("router_http_request_seconds_count", endpoint=endpoint, status="201")
+        return self.samples.sum("router_http_request_seconds_count", endpoint=endpoint, status="2xx")
 
     @property
     def resolved(self) -> int:
