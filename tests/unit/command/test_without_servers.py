@@ -1,6 +1,8 @@
 """Commands that need no server: what they say about payloads and policies, and about arguments that cannot be."""
 
 import json
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,8 @@ CHAT = {
 
 @pytest.fixture(autouse=True)
 def _nothing_is_set(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("FRONTDESK_DATABASE_URL", raising=False)
+    for name in filter(re.compile("FRONTDESK_").match, list(os.environ)):
+        monkeypatch.delenv(name)
     monkeypatch.setattr("router.command.logs.configure", lambda **_: None)  # it would be set up for good
 
 
