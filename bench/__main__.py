@@ -15,7 +15,7 @@ from rich.table import Table
 from bench import backlog, claims, claims_http, intake, relaxing
 from bench.row import Row, Services
 from bench.simulation import report as simulation
-from router.app import settle_memory
+from router.local.memory import settle_memory
 
 BENCHMARKS: dict[str, Callable[[Services], Awaitable[list[Row]]]] = {
     "intake": intake.run,

@@ -1,17 +1,14 @@
 """The composition root: the only module that knows every concretion."""
 
 import asyncio
-import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -29,6 +26,7 @@ from router.flow.compose import MailIdentity
 from router.flow.desk import Desk
 from router.flow.lead import Lead
 from router.flow.live_policy import LivePolicy
+from router.flow.loops import Loops, looping
 from router.flow.me import Myself
 from router.flow.offers import Dispatcher, Offers
 from router.flow.outbox import Relay
@@ -42,6 +40,8 @@ from router.flow.switch import Switch
 from router.flow.ticket_timers import EVERY_S, TicketTimers
 from router.flow.timers import MAINTAIN_EVERY_S, QueueGauges, every
 from router.local.child import DEADLINE_S, Child
+from router.local.memory import settle_memory
+from router.local.policy_file import read_policy
 from router.local.postgres import EmbeddedPostgres, served_elsewhere
 from router.local.reader import ReaderProcess
 from router.metrics import Metrics
@@ -196,7 +196,7 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
             publisher = await stack.enter_async_context(publishing(shared))
             checks.problems["publisher"] = publisher.problems
         secret = await shared.operations.secret(MAIL_SECRET)
-        loops = await stack.enter_async_context(_looping())
+        loops = await stack.enter_async_context(looping())
         loops.start("policy", policy.run())
         if shared.embedded:
             loops.start("embedded PostgreSQL", shared.embedded.watch())
@@ -228,7 +228,7 @@ def _checks(shared: Deployment, policy: LivePolicy) -> Checks:
     return checks
 
 
-async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops: "_Loops", checks: Checks) -> None:
+async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops: Loops, checks: Checks) -> None:
     """Start intake, and check it from then on; that it is switched off is as the operator wants it."""
     reader = ReaderProcess(
         secret,
@@ -245,7 +245,7 @@ async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops:
     checks.warnings["switch"] = lambda: [] if switch.is_on else ["intake is switched off"]
 
 
-def _keep_time(shared: Deployment, policy: LivePolicy, loops: "_Loops") -> None:
+def _keep_time(shared: Deployment, policy: LivePolicy, loops: Loops) -> None:
     """Start what happens because time passes: gauges, retention, offers and the timers of tickets."""
     metrics, database = shared.metrics, shared.database
     gauges = QueueGauges(gauges=shared.operations, policy=policy.current, holder=_holder(), metrics=metrics)
@@ -263,7 +263,7 @@ def _keep_time(shared: Deployment, policy: LivePolicy, loops: "_Loops") -> None:
 def _api(
     shared: Deployment,
     policy: LivePolicy,
-    loops: "_Loops",
+    loops: Loops,
     *,
     secret: bytes,
     publisher: Publisher,
@@ -366,16 +366,6 @@ def load_policy(shared: Deployment) -> LivePolicy:
         raise Misconfigured(f"FRONTDESK_POLICY_PATH: {path}: {exc}") from exc
 
 
-def read_policy(path: Path) -> str:
-    """The text of a policy file; raises `PolicyError` if it has none."""
-    try:
-        return path.read_text()
-    except OSError as exc:
-        raise PolicyError([f"cannot be read: {exc.strerror}"]) from exc
-    except UnicodeDecodeError as exc:
-        raise PolicyError(["is not UTF-8"]) from exc
-
-
 def _retention(settings: Settings) -> Retention:
     return Retention(
         messages=timedelta(days=settings.retention_messages_days),
@@ -386,37 +376,5 @@ def _retention(settings: Settings) -> Retention:
     )
 
 
-def settle_memory() -> None:
-    """Spare the collector what the start has made, and let it look less often: a batch makes little garbage.
-
-    At 10,000 objects a look takes up to 3 ms; at 100,000 everybody would wait 30 ms for it.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 50, 100)
-
-
 def _holder() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-class _Loops:
-    """The background loops of a process, each with a name."""
-
-    def __init__(self, tasks: asyncio.TaskGroup) -> None:
-        self._tasks = tasks
-        self.started: list[asyncio.Task[None]] = []
-
-    def start(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
-        self.started.append(self._tasks.create_task(loop, name=name))
-
-
-@asynccontextmanager
-async def _looping() -> AsyncIterator[_Loops]:
-    async with asyncio.TaskGroup() as tasks:
-        loops = _Loops(tasks)
-        try:
-            yield loops
-        finally:
-            for loop in loops.started:
-                loop.cancel()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from router.app import INTAKE, RABBITMQ, Deployment, load_policy, publishing, read_policy
+from router.app import INTAKE, RABBITMQ, Deployment, load_policy, publishing
 from router.command.running import with_deployment
 from router.command.terminal import counted, print_entry, print_table, printable, write_bytes
 from router.domain.actor import OPERATOR
@@ -16,6 +16,7 @@ from router.domain.customer import CustomerId
 from router.domain.errors import Invalid
 from router.flow.unprocessable import replay as replay_one
 from router.flow.unprocessable import require
+from router.local.policy_file import read_policy
 from router.policy.parse import PolicyError, parse_policy
 
 commands = typer.Typer()

@@ -1,1 +1,1 @@
-"""The embedded default: starts and stops PostgreSQL from a wheel."""
+"""What is of this machine: PostgreSQL from a wheel, processes beside this one, their files and memory."""
