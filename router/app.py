@@ -24,9 +24,10 @@ from router.flow.bus import Consumer, Delivery, Publisher
 from router.flow.claims import Claims
 from router.flow.compose import MailIdentity
 from router.flow.desk import Desk
+from router.flow.gauges import QueueGauges
 from router.flow.lead import Lead
 from router.flow.live_policy import LivePolicy
-from router.flow.loops import Loops, looping
+from router.flow.loops import Loops, every, looping
 from router.flow.me import Myself
 from router.flow.offers import Dispatcher, Offers
 from router.flow.outbox import Relay
@@ -38,7 +39,6 @@ from router.flow.stream import Streams
 from router.flow.suspects import Isolate
 from router.flow.switch import Switch
 from router.flow.ticket_timers import EVERY_S, TicketTimers
-from router.flow.timers import MAINTAIN_EVERY_S, QueueGauges, every
 from router.local.child import DEADLINE_S, Child
 from router.local.memory import settle_memory
 from router.local.policy_file import read_policy
@@ -63,7 +63,7 @@ from router.postgres.outbox import PostgresOutbox
 from router.postgres.picking import PostgresPicking
 from router.postgres.presence import PostgresPresence
 from router.postgres.reading import PostgresReading
-from router.postgres.retention import Retention, maintain
+from router.postgres.retention import MAINTAIN_EVERY_S, Retention, maintain
 from router.postgres.stream import PostgresStream
 from router.postgres.timers import PostgresTimers
 from router.postgres.tokens import Tokens

@@ -1,9 +1,23 @@
-"""The background loops of a process, which end together. Leaves what each of them does to its own module."""
+"""The background loops of a process: they end together, go on after an outage, and look anew at a hint or without one.
+
+Leaves what each of them does to its own module, and giving hints to the adapters.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NoReturn
+
+import structlog
+
+from router.domain.errors import Unavailable
+from router.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+OUTAGE_S = 5.0
+PAUSE_S = 0.1
+"""Hints in a row cost one look in so long."""
 
 
 class Loops:
@@ -27,3 +41,33 @@ async def looping() -> AsyncIterator[Loops]:
         finally:
             for loop in loops.started:
                 loop.cancel()
+
+
+async def every(
+    seconds: float,
+    name: str,
+    work: Callable[[], Awaitable[object]],
+    metrics: Metrics,
+    *,
+    hint: asyncio.Event | None = None,
+) -> NoReturn:
+    """Do the work now and then every so often, and at each hint, until cancelled; an outage only delays it."""
+    hint = hint or asyncio.Event()
+    while True:
+        hint.clear()
+        try:
+            await work()
+        except Unavailable as exc:
+            log.warning("loop waits", loop=name, reason=str(exc))
+            await asyncio.sleep(OUTAGE_S)
+            continue
+        metrics.loop_success.labels(name).set_to_current_time()
+        await hinted(hint, within_s=seconds)
+
+
+async def hinted(hint: asyncio.Event, *, within_s: float) -> None:
+    """Return at the hint, which may get lost, and without any after so long."""
+    pause = min(within_s, PAUSE_S)
+    await asyncio.sleep(pause)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(hint.wait(), within_s - pause)

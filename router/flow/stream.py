@@ -15,7 +15,7 @@ from router.domain.agent import Principal, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.errors import Unavailable
-from router.flow.hint import hinted
+from router.flow.loops import hinted
 from router.flow.situation import Event, Situation, changes
 from router.metrics import Metrics
 from router.policy.model import Policy

@@ -16,7 +16,7 @@ import structlog
 
 from router.decide.relax import Relaxed, Waiting, relax
 from router.domain.ticket import TicketState
-from router.flow.timers import every
+from router.flow.loops import every
 from router.metrics import Metrics
 from router.policy.model import Policy
 

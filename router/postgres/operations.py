@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping
 
 from router.domain.errors import NotFound
-from router.flow.timers import OutboxState, QueueState
+from router.flow.gauges import OutboxState, QueueState
 from router.postgres.database import Database
 from router.postgres.statements import load
 
@@ -12,7 +12,7 @@ SQL = load("operations")
 
 
 class PostgresOperations:
-    """Implements `router.flow.timers.Gauges`, and what the composition root hands around of the rest."""
+    """Implements `router.flow.gauges.Gauges`, and what the composition root hands around of the rest."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

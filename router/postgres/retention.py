@@ -1,4 +1,4 @@
-"""Makes room and forgets: partitions ahead of time, old ones dropped, old rows pruned. Leaves when to `flow.timers`."""
+"""Makes room and forgets: partitions ahead of time, old ones dropped, old rows pruned. Leaves looping to `flow.loops`."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from router.postgres.statements import load
 SQL = load("retention")
 log = structlog.get_logger(__name__)
 
+MAINTAIN_EVERY_S = 3600.0
 MONTHS_AHEAD = 3
 # 1 MiB, some 5,000 received keys: a short transaction. Going by blocks, no piece reads again what another has read;
 # a limit would pass over ever more dead rows, and a BRIN index no longer narrows anything once space has been reused.

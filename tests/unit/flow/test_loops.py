@@ -1,13 +1,18 @@
-"""The loops of a process end together."""
+"""The loops of a process end together; they go on after an outage, and at a hint."""
 
 import asyncio
 from collections.abc import Coroutine
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from router.flow.loops import looping
+from router.domain.errors import StoreUnavailable
+from router.flow import loops as flow
+from router.flow.loops import every, looping
+from router.metrics import Metrics
 
 DEADLINE_S = 5
+SUCCESS = "router_loop_last_success_timestamp_seconds"
 
 
 class Stalled(Exception):
@@ -56,3 +61,44 @@ async def test_a_loop_that_fails_ends_the_others_and_what_they_run_beside():
         await run(ended.wait("beside"), claims=ended.wait("claims"), gauges=fail())
     assert raised.group_contains(Stalled)
     assert sorted(ended) == ["beside", "claims"]
+
+
+async def test_a_loop_goes_on_after_an_outage_and_reports_its_success(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(flow, "OUTAGE_S", 0)
+    registry, twice = CollectorRegistry(), asyncio.Event()
+    turns = 0
+
+    async def work() -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            assert registry.get_sample_value(SUCCESS, {"loop": "test"}) is None
+            raise StoreUnavailable
+        if turns == 3:
+            twice.set()
+
+    running = asyncio.create_task(every(0, "test", work, Metrics(registry)))
+    async with asyncio.timeout(DEADLINE_S):
+        await twice.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert registry.get_sample_value(SUCCESS, {"loop": "test"}) > 0
+
+
+async def test_a_hint_ends_the_pause():
+    turns: list[int] = []
+    hint, has_worked = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        turns.append(1)
+        has_worked.set()
+
+    running = asyncio.create_task(every(3600, "test", work, Metrics(CollectorRegistry()), hint=hint))
+    async with asyncio.timeout(DEADLINE_S):
+        await has_worked.wait()
+        has_worked.clear()
+        hint.set()
+        await has_worked.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert len(turns) == 2

@@ -38,7 +38,7 @@ async def looking(
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.flow.hint.PAUSE_S", 0.001)
+    monkeypatch.setattr("router.flow.loops.PAUSE_S", 0.001)
     monkeypatch.setattr(stream, "OUTAGE_S", 0.001)
 
 

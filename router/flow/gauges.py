@@ -1,24 +1,18 @@
-"""What is done every so often: `every` runs it, whatever it is, and the gauges of the queues are measured here."""
+"""The gauges of the whole deployment, exported by one process. Leaves measuring to a store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
-import structlog
-
 from router.domain.errors import Unavailable
-from router.flow.hint import hinted
+from router.flow.loops import every
 from router.metrics import Metrics
 from router.policy.model import Policy
 
-log = structlog.get_logger(__name__)
-
 GAUGES_EVERY_S = 2.0
 GAUGES_HELD_S = 15.0
-MAINTAIN_EVERY_S = 3600.0
-OUTAGE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,25 +107,3 @@ class QueueGauges:
         self._exported = set()
         self._metrics.outbox_pending.set(0)
         self._metrics.outbox_age.set(0)
-
-
-async def every(
-    seconds: float,
-    name: str,
-    work: Callable[[], Awaitable[object]],
-    metrics: Metrics,
-    *,
-    hint: asyncio.Event | None = None,
-) -> NoReturn:
-    """Do the work now and then every so often, and at each hint, until cancelled; an outage only delays it."""
-    hint = hint or asyncio.Event()
-    while True:
-        hint.clear()
-        try:
-            await work()
-        except Unavailable as exc:
-            log.warning("timer waits", timer=name, reason=str(exc))
-            await asyncio.sleep(OUTAGE_S)
-            continue
-        metrics.loop_success.labels(name).set_to_current_time()
-        await hinted(hint, within_s=seconds)

@@ -1,4 +1,4 @@
-"""Gauges are exported by one process at a time; timers go on after an outage."""
+"""Gauges are exported by one process at a time."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
-from router.flow import timers as flow
-from router.flow.timers import OutboxState, QueueGauges, QueueState, every
+from router.flow import gauges as flow
+from router.flow.gauges import OutboxState, QueueGauges, QueueState
 from router.metrics import Metrics
 from tests.intake import POLICY
 
@@ -119,47 +119,3 @@ async def test_gauges_end_quietly_with_their_process_and_leave_the_duty_to_other
     await asyncio.wait([running], timeout=DEADLINE_S)
     assert running.cancelled()
     assert (process.waiting("general"), deployment.holder) == (None, None if is_up else "one")
-
-
-async def test_a_timer_goes_on_after_an_outage_and_reports_its_success(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(flow, "OUTAGE_S", 0)
-    registry, twice = CollectorRegistry(), asyncio.Event()
-    turns = 0
-
-    async def work() -> None:
-        nonlocal turns
-        turns += 1
-        if turns == 1:
-            assert registry.get_sample_value(SUCCESS, {"loop": "test"}) is None
-            raise StoreUnavailable
-        if turns == 3:
-            twice.set()
-
-    running = asyncio.create_task(every(0, "test", work, Metrics(registry)))
-    async with asyncio.timeout(DEADLINE_S):
-        await twice.wait()
-    running.cancel()
-    await asyncio.wait([running])
-    assert registry.get_sample_value(SUCCESS, {"loop": "test"}) > 0
-
-
-async def test_a_hint_ends_the_pause():
-    turns: list[int] = []
-    hint, has_worked = asyncio.Event(), asyncio.Event()
-
-    async def work() -> None:
-        turns.append(1)
-        has_worked.set()
-
-    running = asyncio.create_task(every(3600, "test", work, Metrics(CollectorRegistry()), hint=hint))
-    async with asyncio.timeout(DEADLINE_S):
-        await has_worked.wait()
-        has_worked.clear()
-        hint.set()
-        await has_worked.wait()
-    running.cancel()
-    await asyncio.wait([running])
-    assert len(turns) == 2
-
-
-SUCCESS = "router_loop_last_success_timestamp_seconds"
