@@ -1,4 +1,4 @@
-"""Makes room and forgets: partitions ahead of time, old ones dropped, old rows pruned. Leaves looping to `flow.loops`."""
+"""Makes room and forgets: partitions ahead of time, old ones dropped, old rows pruned. Leaves when to `flow.loops`."""
 
 from collections import Counter
 from collections.abc import Mapping
