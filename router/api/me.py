@@ -1,4 +1,4 @@
-"""An agent's own work: the next ticket, and those that they hold."""
+"""Who an agent is, and their own work: the next ticket, and those that they hold. Leaves presence to `presence`."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -9,7 +9,7 @@ from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import TicketList, leased, ticket_answer
 from router.domain.agent import PERSONS, Principal
 from router.flow.claims import Claims
-from router.flow.me import Myself
+from router.flow.me import Me, Myself
 from router.flow.presence import Presences
 from router.flow.reading import Reading, Viewer
 
@@ -32,6 +32,14 @@ class MeEndpoints:
     def endpoints(self) -> list[Endpoint]:
         return [
             Endpoint(
+                method="GET",
+                path="/v1/me",
+                summary="Who you are: presence, capacity, what you hold, and the queues that tickets may come from.",
+                handle=self.me,
+                roles=PERSONS,
+                answers={200: PossibleAnswer("You.", Me)},
+            ),
+            Endpoint(
                 method="POST",
                 path="/v1/me/next",
                 summary="The ticket to answer next. Safe to repeat: one that you have not yet read comes again.",
@@ -52,6 +60,9 @@ class MeEndpoints:
                 answers={200: PossibleAnswer("All of them.", TicketList)},
             ),
         ]
+
+    async def me(self, who: Principal) -> Answer:
+        return Answer(content=await self._myself.me(who))
 
     async def next(self, who: Principal, query: Wait) -> Answer:
         assert who.agent, "the endpoint is for persons"

@@ -1,9 +1,8 @@
-"""An agent's own presence, and how they stand."""
+"""An agent's own presence."""
 
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Name
 from router.domain.agent import PERSONS, Principal, Status
-from router.flow.me import Me, Myself
 from router.flow.presence import PresenceCard, Presences
 
 
@@ -15,22 +14,13 @@ class Declaration(Model):
 
 
 class PresenceEndpoints:
-    """Who an agent is to Frontdesk, and whether they are there."""
+    """Whether an agent is there."""
 
-    def __init__(self, *, myself: Myself, presences: Presences) -> None:
-        self._myself = myself
+    def __init__(self, presences: Presences) -> None:
         self._presences = presences
 
     def endpoints(self) -> list[Endpoint]:
         return [
-            Endpoint(
-                method="GET",
-                path="/v1/me",
-                summary="Who you are: presence, capacity, what you hold, and the queues that tickets may come from.",
-                handle=self.me,
-                roles=PERSONS,
-                answers={200: PossibleAnswer("You.", Me)},
-            ),
             Endpoint(
                 method="PUT",
                 path="/v1/me/presence",
@@ -40,9 +30,6 @@ class PresenceEndpoints:
                 answers={200: PossibleAnswer("Your presence; what was offered to you waits again.", PresenceCard)},
             ),
         ]
-
-    async def me(self, who: Principal) -> Answer:
-        return Answer(content=await self._myself.me(who))
 
     async def declare(self, who: Principal, body: Declaration) -> Answer:
         assert who.agent, "the endpoint is for persons"

@@ -74,7 +74,7 @@ def build(
     groups = (
         MessageEndpoints(publisher=publisher, reading=reading, max_in_flight=max_in_flight),
         MeEndpoints(claims=claims, reading=reading, myself=myself, presences=presences),
-        PresenceEndpoints(myself=myself, presences=presences),
+        PresenceEndpoints(presences),
         AgentEndpoints(agents),
         AuditEndpoints(audit),
         StreamEndpoints(streams),
