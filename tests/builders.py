@@ -10,10 +10,18 @@ from router.domain.customer import Contact
 from router.domain.ticket import Requirement, TicketId
 from router.postgres import agents, groups
 from router.postgres.database import Database
+from router.postgres.retention import Retention
 from router.postgres.tokens import Tokens
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ADA = Handle(kind=HandleKind.EMAIL, value="ada@example.com", name="Ada Example", verified=True)
+RETENTION = Retention(
+    messages=timedelta(days=730),
+    raw=timedelta(days=90),
+    events=timedelta(days=730),
+    received=timedelta(days=90),
+    unprocessable=timedelta(days=90),
+)
 REASONS = [{"signal": "legal", "weight": 2.0, "words": "mentions a lawyer"}]
 
 

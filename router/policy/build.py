@@ -58,12 +58,16 @@ def _queue(name: str, section: schema.QueueSection) -> Queue:
         reopen=_reopen(section.reopen),
         sticky_for=section.sticky_for,
         mode=section.mode,
-        offer=OfferRule(to=section.offer.to, lasts=section.offer.lasts) if section.offer else OfferRule(),
+        offer=_offer(section.offer or schema.OfferSection()),
         cherry_pick=section.cherry_pick,
         wrap_up=section.wrap_up,
         abandon=section.abandon,
         description=section.description,
     )
+
+
+def _offer(section: schema.OfferSection) -> OfferRule:
+    return OfferRule(to=section.to, lasts=section.lasts)
 
 
 def _reopen(rule: str | timedelta) -> Reopen:

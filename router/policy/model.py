@@ -78,8 +78,8 @@ class OfferTo(StrEnum):
 class OfferRule:
     """Who is offered a ticket of a push queue, and how long an offer `lasts` before it expires."""
 
-    to: OfferTo = OfferTo.LONGEST_IDLE
-    lasts: timedelta = timedelta(seconds=20)
+    to: OfferTo
+    lasts: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class Queue:
     reopen: "Reopen"
     sticky_for: timedelta = timedelta(0)
     mode: QueueMode = QueueMode.PULL
-    offer: OfferRule = OfferRule()
+    offer: OfferRule
     cherry_pick: bool = False
     wrap_up: timedelta = timedelta(0)
     abandon: bool = False

@@ -25,11 +25,11 @@ BLOCKS_AT_ONCE = 128
 class Retention:
     """How long to keep what grows. `received` is also the time in which a repeated message is recognised."""
 
-    messages: timedelta = timedelta(days=730)
-    raw: timedelta = timedelta(days=90)
-    events: timedelta = timedelta(days=730)
-    received: timedelta = timedelta(days=90)
-    unprocessable: timedelta = timedelta(days=90)
+    messages: timedelta
+    raw: timedelta
+    events: timedelta
+    received: timedelta
+    unprocessable: timedelta
     attempts: timedelta = timedelta(days=1)
     unfetched_replies: timedelta = UNFETCHED_REPLIES_LAST
 

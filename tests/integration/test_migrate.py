@@ -14,7 +14,7 @@ from router.domain.errors import FrontdeskError, Misconfigured
 from router.metrics import Metrics
 from router.postgres.database import connected
 from router.postgres.migrate import migrate, require_current
-from router.postgres.retention import Retention
+from tests.builders import RETENTION
 from tests.command_line import FRONTDESK, environment
 from tests.conftest import MIGRATIONS
 from tests.server import free_port
@@ -106,6 +106,5 @@ async def test_every_table_that_grows_with_the_traffic_has_an_end(database_url: 
           and relname !~ '_[0-9]{4}_[0-9]{2}$'"""
     async with connected(database_url, Metrics(CollectorRegistry()), size=2, name="test") as database:
         found = {row["relname"] for row in await database.fetch("test", tables)}
-    retention = Retention()
-    ending = DELETED_WHEN_DONE | DELETED_WITH_ITS_PAYLOAD | retention.of_partitions.keys() | retention.of_rows.keys()
+    ending = DELETED_WHEN_DONE | DELETED_WITH_ITS_PAYLOAD | RETENTION.of_partitions.keys() | RETENTION.of_rows.keys()
     assert found == KEPT_FOR_GOOD | ending

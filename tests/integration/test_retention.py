@@ -1,6 +1,7 @@
 """What is kept and what goes, on a real PostgreSQL."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Self
 
@@ -10,7 +11,8 @@ from structlog.testing import capture_logs
 from router.domain.errors import StoreUnavailable
 from router.postgres import retention
 from router.postgres.database import Database
-from router.postgres.retention import Retention, maintain
+from router.postgres.retention import maintain
+from tests.builders import RETENTION
 from tests.staff import hire
 from tests.tickets import queue_ticket
 
@@ -48,7 +50,7 @@ async def count(database: Database, table: str) -> int:
 
 
 async def test_a_fresh_database_needs_nothing(database: Database):
-    done = await maintain(database, Retention())
+    done = await maintain(database, RETENTION)
     assert (done.made, done.dropped, done.pruned) == ((), (), {})
 
 
@@ -57,7 +59,7 @@ async def test_missing_partitions_are_made_ahead(database: Database):
         await database.fetch("test", "select max(relname) from pg_class where relkind = 'r' and relname ~ '^message_2'")
     )[0]
     await database.execute("test", f"drop table {newest}")
-    assert (await maintain(database, Retention())).made == (newest,)
+    assert (await maintain(database, RETENTION)).made == (newest,)
 
 
 @pytest.mark.parametrize("table", ["message", "payload", "ticket_event"])
@@ -65,18 +67,18 @@ async def test_a_month_goes_once_all_of_it_is_too_old(database: Database, table:
     old = await add_partition(database, table, "2020-03-01", "2020-04-01")
     kept = await add_partition(database, table, "2020-04-01", "2020-05-01")
     age = NOW - datetime(2020, 4, 1, tzinfo=UTC) - timedelta(seconds=1)  # measured again a moment later
-    done = await maintain(database, Retention(messages=age, raw=age, events=age))
+    done = await maintain(database, replace(RETENTION, messages=age, raw=age, events=age))
     assert done.dropped == (old,)
     assert await count(database, kept) == 0
 
 
 async def test_a_round_that_deletes_says_what_and_one_that_does_nothing_is_silent(database: Database):
-    await maintain(database, Retention())
+    await maintain(database, RETENTION)
     old = await add_partition(database, "payload", "2020-03-01", "2020-04-01")
     await receive(database, age=91 * DAY, count=3)
     with capture_logs() as logs:
-        await maintain(database, Retention())
-        await maintain(database, Retention())
+        await maintain(database, RETENTION)
+        await maintain(database, RETENTION)
     assert [(line["event"], line["dropped"], line["pruned"]) for line in logs] == [
         ("maintained", (old,), {"received": 3})
     ]
@@ -85,13 +87,13 @@ async def test_a_round_that_deletes_says_what_and_one_that_does_nothing_is_silen
 async def test_a_month_that_ends_inside_the_retention_stays(database: Database):
     await add_partition(database, "payload", "2020-03-01", "2020-04-01")
     age = NOW - datetime(2020, 3, 31, tzinfo=UTC)
-    assert (await maintain(database, Retention(raw=age))).dropped == ()
+    assert (await maintain(database, replace(RETENTION, raw=age))).dropped == ()
 
 
 async def test_old_keys_are_forgotten_and_young_ones_kept(database: Database):
     await receive(database, age=91 * DAY, count=3)
     await receive(database, age=89 * DAY, count=2)
-    assert (await maintain(database, Retention())).pruned == {"received": 3}
+    assert (await maintain(database, RETENTION)).pruned == {"received": 3}
     assert await count(database, "received") == 2
 
 
@@ -99,7 +101,7 @@ async def test_many_old_keys_go_in_several_transactions(database: Database, monk
     monkeypatch.setattr(retention, "BLOCKS_AT_ONCE", 1)
     await receive(database, age=91 * DAY, count=500)
     await receive(database, age=1 * DAY, count=500)
-    assert (await maintain(database, Retention())).pruned == {"received": 500}
+    assert (await maintain(database, RETENTION)).pruned == {"received": 500}
     assert await count(database, "received") == 500
 
 
@@ -112,7 +114,7 @@ async def test_a_worker_whose_clock_is_ahead_forgets_nothing(database: Database,
     monkeypatch.setattr(retention, "datetime", Ahead, raising=False)
     await receive(database, age=1 * DAY)
     await add_event(database, NOW)
-    done = await maintain(database, Retention())
+    done = await maintain(database, RETENTION)
     assert (done.dropped, done.pruned) == ((), {})
 
 
@@ -131,7 +133,7 @@ async def test_each_table_has_its_own_retention(database: Database):
     for days in (729, 731):
         audit = "insert into audit (at, actor, action, subject) values ($1, 'cli', 'agent.create', 'agent:Ada')"
         await database.execute("test", audit, NOW - days * DAY)
-    assert (await maintain(database, Retention())).pruned == {"attempt": 3, "unprocessable": 1, "audit": 1}
+    assert (await maintain(database, RETENTION)).pruned == {"attempt": 3, "unprocessable": 1, "audit": 1}
 
 
 async def test_refusals_are_kept_as_long_as_the_history_that_tells_of_them(database: Database):
@@ -139,7 +141,7 @@ async def test_refusals_are_kept_as_long_as_the_history_that_tells_of_them(datab
     for agent, days in zip(await hire(database, 2), (729, 731), strict=True):
         refusal = "insert into refusal (ticket_id, agent_id, enqueued_at, at, kind) values ($1, $2, $3, $3, 'declined')"
         await database.execute("test", refusal, ticket_id, agent.id, NOW - days * DAY)
-    assert (await maintain(database, Retention())).pruned == {"refusal": 1}
+    assert (await maintain(database, RETENTION)).pruned == {"refusal": 1}
 
 
 async def test_unfetched_replies_go_and_waiting_messages_never(database: Database):
@@ -151,7 +153,7 @@ async def test_unfetched_replies_go_and_waiting_messages_never(database: Databas
             exchange,
             NOW - 1000 * DAY,
         )
-    assert (await maintain(database, Retention())).pruned == {"bus_delivery": 1}
+    assert (await maintain(database, RETENTION)).pruned == {"bus_delivery": 1}
     assert (await database.fetch("test", "select exchange from bus_delivery"))[0]["exchange"] == "frontdesk.inbound"
 
 
@@ -161,7 +163,7 @@ async def test_rows_that_found_no_partition_hinder_nothing_and_go_when_old(datab
     await database.execute("test", f"drop table {partition}")
     await add_event(database, ahead)
     await add_event(database, NOW - 1000 * DAY)
-    done = await maintain(database, Retention())
+    done = await maintain(database, RETENTION)
     assert (done.made, done.pruned) == ((), {"ticket_event_default": 1})
     assert await count(database, "ticket_event") == 1
 
@@ -169,7 +171,7 @@ async def test_rows_that_found_no_partition_hinder_nothing_and_go_when_old(datab
 async def test_processes_may_maintain_at_the_same_time(database: Database):
     await add_partition(database, "payload", "2020-03-01", "2020-04-01")
     await database.execute("test", f"drop table payload_{NOW:%Y_%m}")
-    rounds = await asyncio.gather(*(maintain(database, Retention()) for _ in range(3)))
+    rounds = await asyncio.gather(*(maintain(database, RETENTION) for _ in range(3)))
     assert sorted(name for done in rounds for name in done.dropped) == ["payload_2020_03"]
     assert [name for done in rounds for name in done.made] == [f"payload_{NOW:%Y_%m}"]
 
@@ -179,5 +181,5 @@ async def test_a_long_read_is_not_waited_for(database: Database):
     async with database.transaction("test") as reader:
         await reader.fetch("select from payload")
         with pytest.raises(StoreUnavailable):
-            await maintain(database, Retention())
-    assert (await maintain(database, Retention())).dropped == (old,)
+            await maintain(database, RETENTION)
+    assert (await maintain(database, RETENTION)).dropped == (old,)

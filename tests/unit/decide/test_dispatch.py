@@ -13,7 +13,10 @@ from router.policy.model import OfferRule, OfferTo
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MOMENT = Moment(now=NOW, grace=timedelta(seconds=90))
-RULES = {"live": OfferRule(), "even": OfferRule(to=OfferTo.LEAST_LOADED)}
+RULES = {
+    "live": OfferRule(to=OfferTo.LONGEST_IDLE, lasts=timedelta(seconds=20)),
+    "even": OfferRule(to=OfferTo.LEAST_LOADED, lasts=timedelta(seconds=20)),
+}
 
 
 def an_agent(
