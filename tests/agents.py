@@ -1,10 +1,16 @@
-"""Agents as the tests make and find them, each in a transaction of its own."""
+"""Agents as the tests make, change and find them, each time in a transaction of its own."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
+from router.domain.actor import OPERATOR
 from router.domain.agent import Agent
-from router.postgres import agents
+from router.domain.skills import Skills
+from router.postgres.agents import PostgresAgents, agent_of
 from router.postgres.database import Database
+
+BY_NAME = """
+select id, name, skills, array(select team from agent_team where agent_id = id) as teams from agent where name = $1"""
 
 
 class Agents:
@@ -14,9 +20,13 @@ class Agents:
         self._database = database
 
     async def save(self, name: str, *, teams: Collection[str], skills: Collection[str]) -> Agent:
-        async with self._database.transaction("test") as connection:
-            return await agents.save(connection, name, teams=teams, skills=skills)
+        """Make the agent, or give the one of that name these teams and skills instead."""
+        async with PostgresAgents(self._database).work() as work:
+            before = await work.profile(name) or await work.make(name)
+            after = replace(before, teams=frozenset(teams), skills=Skills.parse(skills))
+            await work.record(before, after, by=OPERATOR)
+        return Agent(id=work.agent_id, name=name, teams=after.teams, skills=after.skills.words())
 
     async def named(self, name: str) -> Agent | None:
-        async with self._database.transaction("test", read_only=True) as connection:
-            return await agents.named(connection, name)
+        rows = await self._database.fetch("test", BY_NAME, name)
+        return agent_of(rows[0]) if rows else None

@@ -8,10 +8,11 @@ from channels.message import Handle, HandleKind
 from router.domain.agent import Agent, Lease, Role
 from router.domain.customer import Contact
 from router.domain.ticket import Requirement, TicketId
-from router.postgres import agents, groups
+from router.postgres import groups
 from router.postgres.database import Database
 from router.postgres.retention import Retention
 from router.postgres.tokens import Tokens
+from tests.agents import Agents
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ADA = Handle(kind=HandleKind.EMAIL, value="ada@example.com", name="Ada Example", verified=True)
@@ -28,8 +29,7 @@ REASONS = [{"signal": "legal", "weight": 2.0, "words": "mentions a lawyer"}]
 async def an_agent(
     database: Database, name: str = "Grace", *, teams: Sequence[str] = ("frontline",), skills: Sequence[str] = ()
 ) -> Agent:
-    async with database.transaction("test") as connection:
-        return await agents.save(connection, name, teams=teams, skills=skills)
+    return await Agents(database).save(name, teams=teams, skills=skills)
 
 
 async def a_token(database: Database, role: Role, *, agent: Agent | None = None) -> str:

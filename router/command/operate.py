@@ -59,7 +59,7 @@ def create(  # noqa: PLR0917 - typer reads options from parameters
     async def work(shared: Deployment) -> str:
         _check_known("--team", team or (), load_policy(shared).current().teams, kind="team")
         secret = await shared.tokens.create(
-            name, role, agent_name=agent, teams=team, skills=skill, expires_in=expires_in
+            name, role, agent_name=agent, teams=team or (), skills=skill or (), expires_in=expires_in
         )
         principal = await shared.tokens.principal_of(secret)
         if principal and principal.agent and not principal.agent.teams:

@@ -4,7 +4,6 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
@@ -147,35 +146,28 @@ class PostgresAgentWork:
         await audit.note(self._connection, by=by, action=action, subject=subject, data=data)
 
 
-async def save(
-    connection: Connection,
-    name: str,
-    *,
-    teams: Collection[str] | None = None,
-    skills: Collection[str] | None = None,
-) -> Agent:
-    """Make the agent, or give the one of that name these teams and skills (`german`, `german:4`) instead; None keeps.
+async def known_or_made(
+    connection: Connection, name: str, *, teams: Collection[str], skills: Collection[str]
+) -> AgentId:
+    """The agent of that name, whom nobody else changes until the transaction ends, or else a new one with this profile.
 
-    The command line does so. Raises `Invalid` for what cannot be, `Conflict` if a ticket of a team to be left is
-    still held, or the agent is retired.
+    The command line does so. Raises `Invalid` for what cannot be, `Conflict` if a profile is given for an agent who is
+    known, or the agent is retired.
     """
     work = PostgresAgentWork(connection)
-    before = await work.profile(name) or await work.make(name)
-    if before.is_retired:
+    known = await work.profile(name)
+    if known is None:
+        profile = Profile(name=name, teams=frozenset(teams), skills=Skills.parse(skills))
+        profile.check()
+        await work.record(await work.make(name), profile, by=OPERATOR)
+    elif teams or skills:
+        raise Conflict(
+            f"{name} is an agent already: leave teams and skills out; `frontdesk team add`, `team remove` and "
+            "`agent change` change them."
+        )
+    elif known.is_retired:
         raise Conflict(f"{name} is retired: `frontdesk agent reinstate` brings them back.")
-    after = replace(
-        before,
-        teams=before.teams if teams is None else frozenset(teams),
-        skills=before.skills if skills is None else Skills.parse(skills),
-    )
-    after.check()
-    await work.record(before, after, by=OPERATOR)
-    return Agent(id=work.agent_id, name=name, teams=after.teams, skills=after.skills.words())
-
-
-async def named(connection: Connection, name: str) -> Agent | None:
-    row = await connection.fetchrow(SQL["agent_by_name"], name)
-    return agent_of(row) if row else None
+    return work.agent_id
 
 
 async def lock_agents(connection: Connection, agents: Collection[AgentId]) -> None:

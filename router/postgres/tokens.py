@@ -10,11 +10,11 @@ from datetime import timedelta
 import asyncpg
 
 from router.domain.actor import OPERATOR
-from router.domain.agent import PERSONS, Agent, Principal, Role, Token
+from router.domain.agent import PERSONS, Principal, Role, Token
 from router.domain.errors import Conflict, Invalid, NotFound
 from router.domain.profile import check_line
 from router.postgres import agents, audit
-from router.postgres.database import Connection, Database
+from router.postgres.database import Database
 from router.postgres.statements import load
 from router.postgres.together import Together
 
@@ -40,8 +40,8 @@ class Tokens:
         role: Role,
         *,
         agent_name: str | None = None,
-        teams: Collection[str] | None = None,
-        skills: Collection[str] | None = None,
+        teams: Collection[str] = (),
+        skills: Collection[str] = (),
         expires_in: timedelta | None = None,
     ) -> str:
         """Make a token and return its secret, which is kept nowhere.
@@ -54,10 +54,10 @@ class Tokens:
         _check_person(role, agent_name, has_profile=bool(teams or skills))
         secret = f"fd_{secrets.token_urlsafe(32)}"
         async with self._database.transaction("tokens") as connection:
-            agent = await _agent(connection, agent_name, teams=teams, skills=skills) if agent_name else None
-            kept = await connection.fetchval(
-                SQL["insert_token"], name, role, agent and agent.id, _hash(secret), expires_in
-            )
+            agent_id = None
+            if agent_name:
+                agent_id = await agents.known_or_made(connection, agent_name, teams=teams, skills=skills)
+            kept = await connection.fetchval(SQL["insert_token"], name, role, agent_id, _hash(secret), expires_in)
             if kept is None:
                 raise Conflict(f"There is a token named {name} already; names are not used twice.")
             made = {"role": role, "agent": agent_name}
@@ -105,17 +105,6 @@ class Tokens:
 def _principal(row: asyncpg.Record) -> Principal:
     agent = agents.agent_of(row) if row["id"] is not None else None
     return Principal(token_id=row["token_id"], role=Role(row["role"]), agent=agent)
-
-
-async def _agent(
-    connection: Connection, name: str, *, teams: Collection[str] | None, skills: Collection[str] | None
-) -> Agent:
-    if (teams or skills) and await agents.named(connection, name):
-        raise Conflict(
-            f"{name} is an agent already: leave teams and skills out; `frontdesk team add`, `team remove` and "
-            "`agent change` change them."
-        )
-    return await agents.save(connection, name, teams=teams, skills=skills)
 
 
 def _check_person(role: Role, agent_name: str | None, *, has_profile: bool) -> None:

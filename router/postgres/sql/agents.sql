@@ -71,16 +71,6 @@ set revoked_at = now()
 where agent_id = $1
   and revoked_at is null
 
--- name: agent_by_name
--- One agent with the teams.
-select
-  agent.id,
-  agent.name,
-  agent.skills,
-  array(select team from agent_team where agent_team.agent_id = agent.id) as teams
-from agent
-where agent.name = $1
-
 -- name: has_groups
 -- Whether tickets have waited for which the agent is eligible.
 select exists (select from agent_group where agent_id = $1)
