@@ -17,7 +17,7 @@ up: .venv/run ## serve everything, embedded unless FRONTDESK_DATABASE_URL
 	@exec $(BIN)/frontdesk up
 
 test: .venv/dev ## every test, on servers started for it (TESTS=path: those)
-	@$(BIN)/python -m tests.services $(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m tests.servers.services $(BIN)/python -m pytest $(TESTS)
 
 check: .venv/dev ## ruff, mypy --strict, import-linter, squawk: what CI checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/squawk migrations/*.sql
@@ -26,7 +26,7 @@ format: .venv/dev ## let ruff format and sort the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 bench: .venv/dev ## speed beside its references: a table, and bench/latest.json
-	@FRONTDESK_TEST_DURABLE=1 $(BIN)/python -m tests.services $(BIN)/python -m bench
+	@FRONTDESK_TEST_DURABLE=1 $(BIN)/python -m tests.servers.services $(BIN)/python -m bench
 
 lock: .venv/uv ## rewrite requirements/*.txt from pyproject.toml, with hashes
 	@$(BIN)/uv pip compile -q --no-emit-index-url --no-emit-find-links --generate-hashes --universal --extra embedded --group build pyproject.toml -o requirements/run.txt && $(BIN)/uv pip compile -q --no-emit-index-url --no-emit-find-links --generate-hashes --universal --extra embedded --group build --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt

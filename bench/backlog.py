@@ -16,8 +16,8 @@ from bench.serving import APPLICATION, Side
 from router.domain.capacity import Capacity
 from router.metrics import Metrics
 from router.postgres.database import connected
-from tests import claim_log
-from tests.storm import Chances, Storm
+from tests.making.storm import Chances, Storm
+from tests.watching import claim_log
 
 MANY = 1_000_000
 FEW = 1_000

@@ -10,7 +10,7 @@ from statistics import median, quantiles
 from bench import floor
 from bench.row import Row, faster
 from router.domain.customer import AgentId
-from router.flow.claims import Assignment
+from router.flow.assign.claims import Assignment
 
 Claim = Callable[[AgentId], Awaitable[Assignment | None]]
 AfterClaim = Callable[[], Awaitable[None]]

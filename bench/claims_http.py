@@ -21,11 +21,11 @@ from bench.floor import MANY_GROUPS
 from bench.row import Row, Services
 from bench.serving import Side, lane, per_request
 from router.domain.agent import Role
-from router.flow.claims import Claims
+from router.flow.assign.claims import Claims
 from router.metrics import Metrics
 from router.postgres.database import connected
-from router.postgres.tokens import Tokens
-from tests.api_client import running_api
+from router.postgres.work.tokens import Tokens
+from tests.clients.api import running_api
 
 CONNECTIONS = 20
 """For reading pages, on both sides."""

@@ -22,10 +22,10 @@ from channels.formats import parse
 from router.app import deployment, make_receiver
 from router.command import logs
 from router.decide.language import load_languages
-from router.flow.bus import INTAKE, Delivery
-from router.flow.live_policy import LivePolicy
-from router.flow.parcels import Opener, ReaderHere
-from router.flow.receive import Opening, Receiver
+from router.flow.intake.parcels import Opener, ReaderHere
+from router.flow.intake.receive import Opening, Receiver
+from router.flow.run.bus import INTAKE, Delivery
+from router.flow.run.live_policy import LivePolicy
 from router.local.memory import settle_memory
 from router.local.reader import ReaderProcess
 from router.rabbit.consumer import RabbitConsumer

@@ -15,7 +15,7 @@ from pamqp.body import ContentBody
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from router.flow.bus import Exchange, Publication
+from router.flow.run.bus import Exchange, Publication
 from router.rabbit.properties import properties_of
 
 

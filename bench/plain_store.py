@@ -11,12 +11,13 @@ import asyncpg
 from router.domain.conversation import ConversationId
 from router.domain.customer import Contact, CustomerId, KnownHandle
 from router.domain.ticket import TicketId
-from router.flow.changes import Changes, Received, Unprocessable
-from router.flow.receive import Wanted
-from router.flow.world import Snapshot
-from router.postgres import records, rows
+from router.flow.intake.changes import Changes, Received, Unprocessable
+from router.flow.intake.receive import Wanted
+from router.flow.intake.world import Snapshot
+from router.postgres import rows
 from router.postgres.database import Connection
-from router.postgres.intake import PostgresIntake, PostgresIntakeTransaction, lock_keys
+from router.postgres.intake import records
+from router.postgres.intake.receive import PostgresIntake, PostgresIntakeTransaction, lock_keys
 
 LOCK_HANDLES = "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key"
 FIND_CONVERSATIONS = """

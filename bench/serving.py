@@ -22,11 +22,11 @@ from channels.message import Channel
 from router.domain.agent import Lease, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
-from router.flow.claims import Assignment, Claims
+from router.flow.assign.claims import Assignment, Claims
 from router.metrics import Metrics
-from router.postgres.claims import PostgresClaims
+from router.postgres.assign.claims import PostgresClaims
 from router.postgres.database import connected, translated
-from tests.assignment import a_policy
+from tests.making.assignment import a_policy
 
 CONNECTIONS = 20
 APPLICATION = "frontdesk bench"
@@ -34,7 +34,7 @@ APPLICATION = "frontdesk bench"
 
 
 class Next(Protocol):
-    """What answers; `router.flow.claims.Claims` does."""
+    """What answers; `router.flow.assign.claims.Claims` does."""
 
     async def next(self, agent_id: AgentId, wait: timedelta, token_id: TokenId | None = None) -> Assignment | None: ...
 

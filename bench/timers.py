@@ -10,11 +10,11 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from router.command import logs
-from router.flow.ticket_timers import TicketTimers
+from router.flow.assign.timers import TicketTimers
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
+from router.postgres.assign.timers import PostgresTimers
 from router.postgres.database import connected
-from router.postgres.timers import PostgresTimers
 
 POLICY = parse_policy("""
 assignment: {grace: 24h}

@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import Iterator
 
-from tests.shared_data import SHARED_DATA
+from tests.making.shared_data import SHARED_DATA
 
 CUSTOMERS = 20_000
 BYTES = 1024

@@ -17,6 +17,7 @@ MAX_HANDLE = 320
 CACHED = 8192
 """Spellings remembered; the same few thousand people write again and again."""
 
+_NO_HANDLE = "is no handle: write name@domain, +49 30 12345678 (the + as %2B), or user:PLATFORM:ID"
 _EMAIL = re.compile(r"[^@\s<>,;\x00-\x1f\x7f-\x9f]+@[^@\s<>,;\x00-\x1f\x7f-\x9f]+")
 _KELVIN = "\N{KELVIN SIGN}"
 """The one letter beyond ASCII whose lower case is in ASCII: a `k`, which is another mailbox."""
@@ -67,6 +68,20 @@ def user(value: str, field: str, *, scope: str, name: str | None = None, verifie
     if CONTROL.search(value.strip()):
         raise Malformed(field, "holds a control character: remove it")
     return Handle(kind=HandleKind.USER, value=value.strip(), scope=scope, name=_name(name), verified=verified)
+
+
+def typed(text: str) -> Handle:
+    """Return the handle that a person types: an address, a number or `user:PLATFORM:ID`; raise `Malformed` if none."""
+    kind, _, value = text.strip().partition(":")
+    scope, _, name = value.partition(":")
+    if kind == HandleKind.USER and scope and name:
+        return Handle(kind=HandleKind.USER, value=name, scope=scope)
+    address = value if kind in {HandleKind.EMAIL, HandleKind.PHONE} else text
+    read = email if "@" in address else phone
+    try:
+        return read(address, "handle")
+    except Malformed as exc:
+        raise Malformed("handle", _NO_HANDLE) from exc
 
 
 def _name(given: str | None) -> str | None:

@@ -19,26 +19,26 @@ from router.api.connections import serving
 from router.api.monitoring import Checks
 from router.api.server import build, build_monitoring
 from router.domain.errors import Misconfigured, StoreUnavailable
-from router.flow.agents import Agents
-from router.flow.bus import Consumer, Delivery, Publisher
-from router.flow.claims import Claims
-from router.flow.compose import MailIdentity
-from router.flow.desk import Desk
-from router.flow.gauges import QueueGauges
-from router.flow.lead import Lead
-from router.flow.live_policy import LivePolicy
-from router.flow.loops import Loops, every, looping
-from router.flow.me import Myself
-from router.flow.offers import Dispatcher, Offers
-from router.flow.outbox import Relay
-from router.flow.parcels import Opener, Reader, ReaderHere
-from router.flow.picking import Picking
-from router.flow.presence import LOOK_EVERY_S, Presences
-from router.flow.receive import Receiver
-from router.flow.stream import Streams
-from router.flow.suspects import Isolate
-from router.flow.switch import Switch
-from router.flow.ticket_timers import EVERY_S, TicketTimers
+from router.flow.assign.claims import Claims
+from router.flow.assign.offers import Dispatcher, Offers
+from router.flow.assign.picking import Picking
+from router.flow.assign.presence import LOOK_EVERY_S, Presences
+from router.flow.assign.timers import EVERY_S, TicketTimers
+from router.flow.intake.parcels import Opener, Reader, ReaderHere
+from router.flow.intake.receive import Receiver
+from router.flow.intake.suspects import Isolate
+from router.flow.run.bus import Consumer, Delivery, Publisher
+from router.flow.run.gauges import QueueGauges
+from router.flow.run.live_policy import LivePolicy
+from router.flow.run.loops import Loops, every, looping
+from router.flow.run.outbox import Relay
+from router.flow.run.switch import Switch
+from router.flow.see.me import Myself
+from router.flow.see.stream import Streams
+from router.flow.work.agents import Agents
+from router.flow.work.compose import MailIdentity
+from router.flow.work.desk import Desk
+from router.flow.work.lead import Lead
 from router.local.child import DEADLINE_S, Child
 from router.local.memory import settle_memory
 from router.local.policy_file import read_policy
@@ -46,28 +46,28 @@ from router.local.postgres import EmbeddedPostgres, served_elsewhere
 from router.local.reader import ReaderProcess
 from router.metrics import Metrics
 from router.policy.parse import PolicyError
-from router.postgres.agents import PostgresAgents
+from router.postgres.assign.claims import PostgresClaims
+from router.postgres.assign.offers import PostgresDispatch, PostgresOffers
+from router.postgres.assign.picking import PostgresPicking
+from router.postgres.assign.presence import PostgresPresence
+from router.postgres.assign.timers import PostgresTimers
 from router.postgres.audit import PostgresAudit
-from router.postgres.bus import PostgresConsumer, PostgresPublisher, left_over
-from router.postgres.claims import PostgresClaims
-from router.postgres.customers import PostgresCustomers
 from router.postgres.database import Database, connected
-from router.postgres.desk import PostgresDesk
 from router.postgres.hints import AGENTS, QUEUED, Hints
-from router.postgres.intake import PostgresIntake
-from router.postgres.lead import PostgresLead
+from router.postgres.intake.receive import PostgresIntake
+from router.postgres.intake.unprocessable import PostgresUnprocessable
 from router.postgres.migrate import migrate, require_current
-from router.postgres.offers import PostgresDispatch, PostgresOffers
-from router.postgres.operations import PostgresOperations
-from router.postgres.outbox import PostgresOutbox
-from router.postgres.picking import PostgresPicking
-from router.postgres.presence import PostgresPresence
-from router.postgres.reading import PostgresReading
-from router.postgres.retention import MAINTAIN_EVERY_S, Retention, maintain
-from router.postgres.stream import PostgresStream
-from router.postgres.timers import PostgresTimers
-from router.postgres.tokens import Tokens
-from router.postgres.unprocessable import PostgresUnprocessable
+from router.postgres.run.bus import PostgresConsumer, PostgresPublisher, left_over
+from router.postgres.run.operations import PostgresOperations
+from router.postgres.run.outbox import PostgresOutbox
+from router.postgres.run.retention import MAINTAIN_EVERY_S, Retention, maintain
+from router.postgres.see.reading import PostgresReading
+from router.postgres.see.stream import PostgresStream
+from router.postgres.work.agents import PostgresAgents
+from router.postgres.work.customers import PostgresCustomers
+from router.postgres.work.desk import PostgresDesk
+from router.postgres.work.lead import PostgresLead
+from router.postgres.work.tokens import Tokens
 from router.rabbit import connection as rabbit
 from router.rabbit.consumer import RabbitConsumer
 from router.rabbit.publisher import rabbit_publisher

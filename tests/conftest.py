@@ -11,11 +11,11 @@ import aiormq
 import asyncpg
 import pytest
 
-from router.flow.bus import INTAKE, OUTBOUND
+from router.flow.run.bus import INTAKE, OUTBOUND
 from router.postgres.migrate import migrate
 from router.rabbit.topology import DEAD
-from tests.rabbit_node import create_vhost, delete_vhost
-from tests.services import AMQP_URL, DATABASE_URL, RABBIT_API_URL
+from tests.servers.rabbit import create_vhost, delete_vhost
+from tests.servers.services import AMQP_URL, DATABASE_URL, RABBIT_API_URL
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 

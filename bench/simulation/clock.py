@@ -25,7 +25,8 @@ from bench.simulation.center import SHIFT, Arrival, Center
 from bench.simulation.lines import Answerer, Group, Order, Ticket
 from router.decide import dispatch, offer, relax
 from router.domain.customer import AgentId
-from router.domain.ticket import Requirement, TicketId
+from router.domain.ticket import TicketId
+from router.domain.wait import Requirement
 from router.policy.model import QueueMode
 
 MISSED = 0.04

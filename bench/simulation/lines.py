@@ -11,7 +11,8 @@ from bench.simulation.center import Arrival, Member
 from router.decide import dispatch, offer, relax
 from router.domain.agent import Agent, Presence, Status
 from router.domain.customer import AgentId
-from router.domain.ticket import Requirement, TicketId
+from router.domain.ticket import TicketId
+from router.domain.wait import Requirement
 from router.policy.model import OfferRule, Policy
 
 Place: TypeAlias = tuple[datetime | timedelta, ...]

@@ -9,13 +9,13 @@ from router.api.access import LEADS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.paging import Limit, page_of
 from router.api.tickets import Name
-from router.domain.actor import Actor
+from router.domain.actor import Actor, Viewer
 from router.domain.agent import Principal
 from router.domain.errors import NotFound
 from router.domain.profile import Profile
 from router.domain.skills import Skills
-from router.flow.agents import AgentCard, Agents, TeamCard, Wanted
-from router.flow.reading import Viewer
+from router.flow.see.agents import AgentCard, AgentFilter, TeamCard
+from router.flow.work.agents import Agents
 
 Numbers = Mapping[Name, StrictInt | None]
 
@@ -171,7 +171,7 @@ class AgentEndpoints:
         ]
 
     async def list(self, who: Principal, query: AgentSearch) -> Answer:
-        wanted = Wanted(team=query.team, with_retired=query.retired, after=query.after, limit=query.limit + 1)
+        wanted = AgentFilter(team=query.team, with_retired=query.retired, after=query.after, limit=query.limit + 1)
         shown, last = page_of(await self._agents.list(Viewer.of(who), wanted), query.limit)
         return Answer(content=AgentList(agents=shown, next=last.name if last else None))
 

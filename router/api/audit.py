@@ -10,9 +10,9 @@ from router.api.access import LEADS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.paging import Limit, page_of
 from router.api.tickets import Id
+from router.domain.actor import Viewer
 from router.domain.agent import Principal
-from router.flow.audit import AuditLine, AuditTrail
-from router.flow.reading import Viewer
+from router.flow.see.audit import AuditLine, AuditTrail
 
 
 class AuditSearch(Model):

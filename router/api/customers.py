@@ -9,9 +9,10 @@ from pydantic import Field
 from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Id
+from router.domain.actor import Viewer
 from router.domain.agent import Principal
 from router.domain.errors import NotFound
-from router.flow.reading import CustomerCard, Reading, Viewer
+from router.flow.see.customers import CustomerCard, CustomerCards
 
 
 class CustomerPath(Model):
@@ -36,7 +37,7 @@ class CustomerList:
 class CustomerEndpoints:
     """An agent sees a customer who has some ticket in one of the agent's teams."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: CustomerCards) -> None:
         self._reading = reading
 
     def endpoints(self) -> list[Endpoint]:

@@ -13,9 +13,9 @@ from router.api.tickets import Id, Name, TicketPath
 from router.domain.agent import PERSONS, Lease, Principal
 from router.domain.errors import Conflict
 from router.domain.ticket import TicketId
-from router.flow.desk import Desk
-from router.flow.hold import Hold
-from router.flow.transfer import Destination
+from router.flow.assign.hold import Hold
+from router.flow.work.desk import Desk
+from router.flow.work.transfer import Destination
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=NOT_BLANK)]
 

@@ -15,8 +15,8 @@ from router.api.tickets import Name, TicketPath
 from router.domain.actor import Actor
 from router.domain.agent import Principal
 from router.domain.ticket import TicketId
-from router.flow.lead import Lead
-from router.flow.why import Why
+from router.flow.see.why import Why
+from router.flow.work.lead import Lead
 from router.policy.fields import Duration
 
 

@@ -7,11 +7,12 @@ from pydantic import Field
 
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import TicketList, leased, ticket_answer
+from router.domain.actor import Viewer
 from router.domain.agent import PERSONS, Principal
-from router.flow.claims import Claims
-from router.flow.me import Me, Myself
-from router.flow.presence import Presences
-from router.flow.reading import Reading, Viewer
+from router.flow.assign.claims import Claims
+from router.flow.assign.presence import Presences
+from router.flow.see.me import Me, Myself
+from router.flow.see.reading import Reading
 
 
 class Wait(Model):

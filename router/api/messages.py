@@ -17,8 +17,8 @@ from router.api.access import INTEGRATIONS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.errors import TRY_AGAIN, Problem
 from router.domain.errors import NotFound
-from router.flow.bus import Exchange, Publication, Publisher
-from router.flow.reading import MessageStatus, Reading
+from router.flow.run.bus import Exchange, Publication, Publisher
+from router.flow.see.messages import MessageStatus, MessageStatuses
 
 # AMQP's short strings end at 255 bytes; a longer account is read from the message itself
 _LONGEST_PROPERTY = 255
@@ -48,7 +48,7 @@ class Accepted:
 class MessageEndpoints:
     """At most `max_in_flight` publications wait for the bus at the same time; more are turned away, not queued."""
 
-    def __init__(self, *, publisher: Publisher, reading: Reading, max_in_flight: int) -> None:
+    def __init__(self, *, publisher: Publisher, reading: MessageStatuses, max_in_flight: int) -> None:
         self._publisher = publisher
         self._reading = reading
         self._room = max_in_flight

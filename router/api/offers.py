@@ -4,14 +4,14 @@ from router.api.desk import Nothing, hold_of
 from router.api.endpoint import Answer, Endpoint, PossibleAnswer
 from router.api.tickets import TicketPath, leased, own_ticket_answer
 from router.domain.agent import PERSONS, Lease, Principal
-from router.flow.offers import Offers
-from router.flow.reading import Reading
+from router.flow.assign.offers import Offers
+from router.flow.see.pages import TicketPages
 
 
 class OfferEndpoints:
     """Accept and decline."""
 
-    def __init__(self, *, offers: Offers, reading: Reading) -> None:
+    def __init__(self, *, offers: Offers, reading: TicketPages) -> None:
         self._offers = offers
         self._reading = reading
 

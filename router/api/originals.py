@@ -12,9 +12,10 @@ from channels.message import InboundMessage
 from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Id
+from router.domain.actor import Viewer
 from router.domain.agent import Principal
 from router.domain.errors import NotFound
-from router.flow.reading import Original, Reading, Viewer
+from router.flow.see.pages import Original, TicketPages
 
 _BYTES = "application/octet-stream"
 # what a browser shows without running anything of it
@@ -38,7 +39,7 @@ class AttachmentPath(MessagePath):
 class OriginalEndpoints:
     """What a message's row does not hold; kept for as long as raw bytes are."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: TicketPages) -> None:
         self._reading = reading
 
     def endpoints(self) -> list[Endpoint]:

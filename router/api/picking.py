@@ -12,10 +12,12 @@ from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.lead import QueuePath
 from router.api.paging import Limit, page_of
 from router.api.tickets import TicketPath, leased, own_ticket_answer
+from router.domain.actor import Viewer
 from router.domain.agent import PERSONS, Principal
 from router.domain.ticket import TicketId
-from router.flow.picking import After, Picking
-from router.flow.reading import Reading, TicketLine, Viewer
+from router.flow.assign.picking import After, Picking
+from router.flow.see.pages import TicketPages
+from router.flow.see.tickets import TicketLine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -39,7 +41,7 @@ class WaitingList:
 class PickingEndpoints:
     """See what waits, and take it."""
 
-    def __init__(self, *, picking: Picking, reading: Reading) -> None:
+    def __init__(self, *, picking: Picking, reading: TicketPages) -> None:
         self._picking = picking
         self._reading = reading
 

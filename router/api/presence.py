@@ -3,7 +3,8 @@
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Name
 from router.domain.agent import PERSONS, Principal, Status
-from router.flow.presence import PresenceCard, Presences
+from router.flow.assign.presence import Presences
+from router.flow.see.agents import PresenceCard
 
 
 class Declaration(Model):

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, PossibleAnswer
+from router.domain.actor import Viewer
 from router.domain.agent import Principal
-from router.flow.reading import QueueStatus, Reading, Viewer, queue_statuses
+from router.flow.see.queues import QueueLoads, QueueStatus, queue_statuses
 from router.policy.model import Policy
 
 
@@ -20,7 +21,7 @@ class QueueList:
 class QueueEndpoints:
     """The queues of the policy, idle ones too."""
 
-    def __init__(self, *, reading: Reading, policy: Callable[[], Policy]) -> None:
+    def __init__(self, *, reading: QueueLoads, policy: Callable[[], Policy]) -> None:
         self._reading = reading
         self._policy = policy
 

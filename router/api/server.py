@@ -30,18 +30,18 @@ from router.api.queues import QueueEndpoints
 from router.api.stream import MEDIA_TYPE, StreamEndpoints
 from router.api.tickets import TicketEndpoints
 from router.domain.agent import Principal
-from router.flow.agents import Agents
-from router.flow.audit import AuditTrail
-from router.flow.bus import Publisher
-from router.flow.claims import Claims
-from router.flow.desk import Desk
-from router.flow.lead import Lead
-from router.flow.me import Myself
-from router.flow.offers import Offers
-from router.flow.picking import Picking
-from router.flow.presence import Presences
-from router.flow.reading import Reading
-from router.flow.stream import Streams
+from router.flow.assign.claims import Claims
+from router.flow.assign.offers import Offers
+from router.flow.assign.picking import Picking
+from router.flow.assign.presence import Presences
+from router.flow.run.bus import Publisher
+from router.flow.see.audit import AuditTrail
+from router.flow.see.me import Myself
+from router.flow.see.reading import Reading
+from router.flow.see.stream import Streams
+from router.flow.work.agents import Agents
+from router.flow.work.desk import Desk
+from router.flow.work.lead import Lead
 from router.metrics import Metrics
 from router.policy.model import Policy
 

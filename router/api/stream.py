@@ -9,8 +9,8 @@ from aiohttp_sse import EventSourceResponse
 from router.api.endpoint import Endpoint, PossibleAnswer, to_json
 from router.api.errors import Problem
 from router.domain.agent import PERSONS, Principal
-from router.flow.situation import EventData
-from router.flow.stream import Connection, Streams
+from router.flow.see.situation import EventData
+from router.flow.see.stream import Connection, Streams
 
 HEARTBEAT_S = 10.0
 UNREAD_S = 5.0

@@ -9,12 +9,16 @@ from pydantic import BeforeValidator, Field
 from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.paging import Limit, page_of
+from router.domain.actor import Viewer
 from router.domain.agent import Lease, Principal
 from router.domain.errors import Conflict
 from router.domain.ticket import TicketState
-from router.flow.desk import Desk
-from router.flow.hold import Hold
-from router.flow.reading import Filter, Happening, Reading, TicketLine, TicketPage, Viewer, no_ticket, unknown_queue
+from router.flow.assign.hold import Hold
+from router.flow.see.pages import Happening, TicketPage, TicketPages
+from router.flow.see.queues import unknown_queue
+from router.flow.see.reading import Reading
+from router.flow.see.tickets import Filter, TicketLine, no_ticket
+from router.flow.work.desk import Desk
 from router.policy.model import Policy
 
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -143,7 +147,7 @@ def ticket_answer(page: TicketPage) -> Answer:
     return Answer(content=page, headers={"ETag": f'"{page.lease}"'} if page.lease else {})
 
 
-async def own_ticket_answer(reading: Reading, who: Principal, ticket_id: int) -> Answer:
+async def own_ticket_answer(reading: TicketPages, who: Principal, ticket_id: int) -> Answer:
     """The page of a ticket that has just become the reader's; raises `Conflict` if it has moved on since."""
     page = await reading.ticket(Viewer.of(who), ticket_id)
     if page is None or not page.lease:

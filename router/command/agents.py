@@ -10,13 +10,12 @@ import typer
 from router.app import Deployment, load_policy, managed_agents
 from router.command.running import give_up, with_deployment
 from router.command.terminal import print_table, printable
-from router.domain.actor import OPERATOR
+from router.domain.actor import OPERATOR, Viewer
 from router.domain.errors import Invalid, Refused
 from router.domain.profile import Profile
 from router.domain.skills import Skills
-from router.flow.agents import AgentCard, Agents, Wanted
-from router.flow.presence import PresenceCard
-from router.flow.reading import Viewer
+from router.flow.see.agents import AgentCard, AgentFilter, PresenceCard
+from router.flow.work.agents import Agents
 
 commands = typer.Typer()
 agent = typer.Typer(help="Who answers: skills, and how much one carries.", no_args_is_help=True)
@@ -93,7 +92,7 @@ def list_agents(
     retired: Annotated[bool, typer.Option("--retired", help="Those who are retired, too.")] = False,
 ) -> None:
     """Every agent, by name."""
-    cards = with_agents(lambda agents: _every_card(agents, Wanted(team=team, with_retired=retired, limit=PAGE)))
+    cards = with_agents(lambda agents: _every_card(agents, AgentFilter(team=team, with_retired=retired, limit=PAGE)))
     rows = [(c.name, ", ".join(c.teams), _skills(c), _counts(c.held), _presence_of(c)) for c in cards]
     print_table(("name", "teams", "skills", "holds", "presence"), rows)
 
@@ -172,7 +171,7 @@ def _number(option: str, text: str) -> int | None:
     return int(text)
 
 
-async def _every_card(agents: Agents, wanted: Wanted) -> Sequence[AgentCard]:
+async def _every_card(agents: Agents, wanted: AgentFilter) -> Sequence[AgentCard]:
     cards: list[AgentCard] = []
     while page := await agents.list(EVERYBODY, wanted):
         cards += page

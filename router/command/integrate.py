@@ -9,7 +9,7 @@ from channels.formats import CANONICAL, FORMATS, parse, routing_key, validate
 from router.app import deployment, publishing
 from router.command.running import QUIET, give_up, run, settings
 from router.domain.errors import Invalid
-from router.flow.bus import Exchange, Publication
+from router.flow.run.bus import Exchange, Publication
 
 commands = typer.Typer()
 

@@ -14,8 +14,8 @@ from router.domain.actor import OPERATOR
 from router.domain.agent import Role
 from router.domain.customer import CustomerId
 from router.domain.errors import Invalid
-from router.flow.unprocessable import replay as replay_one
-from router.flow.unprocessable import require
+from router.flow.intake.unprocessable import replay as replay_one
+from router.flow.intake.unprocessable import require
 from router.local.policy_file import read_policy
 from router.policy.parse import PolicyError, parse_policy
 

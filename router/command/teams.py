@@ -8,7 +8,8 @@ from router.command.agents import EVERYBODY, presence_words, with_agents
 from router.command.terminal import print_table
 from router.domain.actor import OPERATOR
 from router.domain.errors import NotFound
-from router.flow.agents import Agents, TeamCard
+from router.flow.see.agents import TeamCard
+from router.flow.work.agents import Agents
 
 commands = typer.Typer()
 team = typer.Typer(help="Who answers together; which teams there are, the policy says.", no_args_is_help=True)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from router.domain.agent import Agent, Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
-from router.domain.ticket import Requirement
+from router.domain.wait import Requirement
 from router.policy.model import QueueMode
 
 

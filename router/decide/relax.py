@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from router.domain.ticket import Requirement, TicketId
+from router.domain.ticket import TicketId
+from router.domain.wait import Requirement
 from router.policy.model import Policy, RelaxStep
 
 

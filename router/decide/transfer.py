@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from router.domain.ticket import Requirement
 from router.domain.triage import Complexity
+from router.domain.wait import Requirement
 from router.policy.model import Policy
 
 

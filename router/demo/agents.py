@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 
 from router.demo.api import Api, Declined
 from router.domain.agent import Role
-from router.postgres.tokens import Tokens
+from router.postgres.work.tokens import Tokens
 
 _LOOKS_FOR_S = 0.6
 _WRITES_FOR_S = {"simple": 0.9, "complex": 1.4}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from router.demo.payloads import bounce, mail, sms, whatsapp, without_sender
 from router.demo.samples import Crowd, Person
-from router.flow.bus import Publication
+from router.flow.run.bus import Publication
 
 _VIP = Person(name="Vera Importance", email="v.importance@bigcustomer.example", phone="+15550191001", user_id="vera")
 _SPAMMER = Person(name="Best Offers", email="offers@spam.example", phone="+15550131001", user_id="spam")

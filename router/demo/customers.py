@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from router.demo import payloads
 from router.demo.cases import special_cases
 from router.demo.samples import Crowd, Person, shuffled
-from router.flow.bus import Delivery, Publication, Publisher
+from router.flow.run.bus import Delivery, Publication, Publisher
 
 _WAVE_THEN_CALM_S = (*[0.08] * 20, *[1.1] * 6)
 """Pauses between two people who write: the queues build up, and drain."""

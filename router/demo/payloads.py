@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from channels.formats import routing_key
 from router.demo.samples import Person, Sample
-from router.flow.bus import Exchange, Publication
+from router.flow.run.bus import Exchange, Publication
 
 MAILBOX = "support@shop.example"
 NUMBER = "+442079460100"

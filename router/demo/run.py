@@ -20,9 +20,9 @@ from router.demo.figures import Figures, read_figures
 from router.demo.place import embedded, log_kept_back, temporary_folder
 from router.demo.summary import print_example, print_summary
 from router.domain.agent import Role
-from router.flow.bus import Consumer, Exchange
+from router.flow.run.bus import Consumer, Exchange
 from router.metrics import Metrics
-from router.postgres.bus import PostgresConsumer
+from router.postgres.run.bus import PostgresConsumer
 from router.settings import Settings
 
 SEED = 20

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from router.demo.api import Api
 from router.demo.figures import Figures
-from router.flow.unprocessable import Kept
+from router.flow.intake.unprocessable import Kept
 
 _BECAME = (
     ("queued", "new tickets"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from router.domain.agent import Agent, Principal, Role
+from router.domain.customer import AgentId
 
 Teams: TypeAlias = frozenset[str] | None
 """Whose tickets and agents there are for somebody; None is every team."""
@@ -39,3 +40,22 @@ class Actor:
 
 
 OPERATOR = Actor(role="cli")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """Whose eyes: an agent sees the tickets of `teams`; None sees those of every team."""
+
+    agent_id: AgentId | None = None
+    teams: Teams = None
+
+    @classmethod
+    def of(cls, who: "Principal | Actor") -> "Viewer":
+        """A person sees with their own eyes; whoever is none is an admin or operator, who sees everything."""
+        if who.agent is None:
+            return cls()
+        return cls(agent_id=who.agent.id, teams=who.agent.teams)
+
+    def has(self, team: str) -> bool:
+        """Whether the team is one of theirs."""
+        return self.teams is None or team in self.teams

@@ -8,7 +8,8 @@ from typing import NewType
 
 from router.domain.customer import AgentId
 from router.domain.errors import Invalid
-from router.domain.ticket import Requirement, TicketId
+from router.domain.ticket import TicketId
+from router.domain.wait import Requirement
 
 TokenId = NewType("TokenId", int)
 

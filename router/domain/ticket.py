@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import NamedTuple, NewType
 
 from router.domain.customer import AgentId, CustomerId
-from router.domain.triage import Routing, Triage
+from router.domain.triage import Complexity, Routing, Triage
+from router.domain.wait import Place
 
 TicketId = NewType("TicketId", int)
 
@@ -50,22 +51,6 @@ ARROWS: dict[TicketState, frozenset[TicketState]] = {
 OPEN_STATES = frozenset(TicketState) - {TicketState.RESOLVED, TicketState.ABANDONED}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
-    """What a waiting ticket asks of an agent; tickets with equal requirements wait in one group.
-
-    `skills` are sorted, so that equal sets are equal.
-    """
-
-    queue: str
-    team: str
-    skills: tuple[str, ...]
-    channel: str
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "skills", tuple(sorted(set(self.skills))))
-
-
 class Ticket(NamedTuple):
     """One piece of work. A wait runs from `enqueued_at`; it should be answered by `due_at`.
 
@@ -100,3 +85,31 @@ class Ticket(NamedTuple):
     def heard(self, now: datetime) -> "Ticket":
         """This ticket after a word of the customer's: `last_customer_at` rises even where a clock was set back."""
         return self._replace(last_customer_at=max(now, self.last_customer_at + timedelta.resolution))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketNow:
+    """A ticket as a write finds it at `now`, the database's clock; writes are guarded by its state and `epoch`.
+
+    `read_up_to` is the time of the customer's last word, in microseconds since 1970.
+    """
+
+    id: TicketId
+    customer_id: CustomerId
+    state: TicketState
+    assigned_to: AgentId | None
+    epoch: int
+    place: Place
+    complexity: Complexity
+    route: str
+    reserved_for: AgentId | None
+    read_up_to: int
+    now: datetime
+
+    @property
+    def queue(self) -> str:
+        return self.place.requirement.queue
+
+    @property
+    def channel(self) -> str:
+        return self.place.requirement.channel

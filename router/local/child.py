@@ -12,7 +12,7 @@ from datetime import datetime
 import structlog
 
 from router.domain.errors import StoreUnavailable
-from router.flow.bus import Delivery
+from router.flow.run.bus import Delivery
 
 log = structlog.get_logger(__name__)
 

@@ -19,8 +19,8 @@ import structlog
 
 from channels.formats import parse
 from router.decide.language import load_languages
-from router.flow.bus import Delivery
-from router.flow.parcels import Languages, Opener, Parse, Reading, unreadable
+from router.flow.intake.parcels import Languages, Opener, Parse, Reading, unreadable
+from router.flow.run.bus import Delivery
 from router.local.child import lower
 from router.local.process import end_with
 
@@ -44,7 +44,7 @@ _Waiting: TypeAlias = tuple[Delivery, "asyncio.Future[Reading]"]
 
 
 class ReaderProcess:
-    """Implements `router.flow.parcels.Reader`; `run` keeps the process up.
+    """Implements `router.flow.intake.parcels.Reader`; `run` keeps the process up.
 
     What came while it read is read together, next. If that ends the process, or takes longer than the deadline, each
     payload is read alone; one that does so twice is unreadable.

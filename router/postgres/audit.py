@@ -3,9 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from router.domain.actor import Actor
-from router.flow.audit import AuditLine
-from router.flow.reading import Viewer
+from router.domain.actor import Actor, Viewer
+from router.flow.see.audit import AuditLine
 from router.postgres.database import Connection, Database
 from router.postgres.eyes import eyes, listed
 from router.postgres.statements import load
@@ -21,7 +20,7 @@ async def note(
 
 
 class PostgresAudit:
-    """Implements `router.flow.audit.AuditTrail`."""
+    """Implements `router.flow.see.audit.AuditTrail`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from router.domain.actor import Teams
-from router.flow.reading import Viewer
+from router.domain.actor import Teams, Viewer
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
 

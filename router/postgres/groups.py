@@ -11,7 +11,7 @@ from dataclasses import asdict
 import asyncpg
 
 from router.domain.customer import AgentId
-from router.domain.ticket import Requirement
+from router.domain.wait import Requirement
 from router.postgres.database import Connection
 from router.postgres.statements import load
 

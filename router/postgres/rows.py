@@ -10,10 +10,11 @@ import orjson
 from channels.message import Channel, Handle, HandleKind, MessageKey
 from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import Contact, Customer, KnownHandle
-from router.domain.ticket import Requirement, Ticket, TicketState
+from router.domain.ticket import Ticket, TicketState
 from router.domain.triage import Complexity, Routing, Triage
-from router.flow.changes import Outcome, Received, Unprocessable
-from router.flow.suspects import hash_of
+from router.domain.wait import Requirement
+from router.flow.intake.changes import Outcome, Received, Unprocessable
+from router.flow.intake.suspects import hash_of
 
 Row: TypeAlias = Iterable[Any]
 """The values of a row, in the order in which its statement names them."""

@@ -1,4 +1,4 @@
-"""Loads the named statements of `sql/*.sql`. Leaves running them to the stores."""
+"""Loads the named statements of `sql/**/*.sql`; the stores run them."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ INTRODUCTION = re.compile(r"^-- name: (\w+)\n-- \S.*\n", re.MULTILINE)
 
 @cache
 def load(file: str) -> Mapping[str, str]:
-    """Return the statements of `sql/FILE.sql` by name.
+    """Return the statements of `sql/FILE.sql` by name; `file` is such as `assign/claims`.
 
     Each is introduced by a line `-- name: claim_heads` and one comment line that states its purpose. Raises
     `ValueError` if that line is missing or a name stands twice.

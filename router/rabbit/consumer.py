@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
 from router.domain.errors import BusUnavailable
-from router.flow.bus import BATCH_BYTES, INTAKE, OUTBOUND, Open, Take, as_it_is, hand_over
+from router.flow.run.bus import BATCH_BYTES, INTAKE, OUTBOUND, Open, Take, as_it_is, hand_over
 from router.metrics import Metrics
 from router.rabbit.connection import ANSWER_S, Link, open_channel, until_lost, within
 from router.rabbit.properties import delivery_of
@@ -35,7 +35,7 @@ Buffer = asyncio.Queue[Opened]
 
 
 class RabbitConsumer:
-    """Implements `router.flow.bus.Consumer` on the intake queue and the dead-letter queue beside it.
+    """Implements `router.flow.run.bus.Consumer` on the intake queue and the dead-letter queue beside it.
 
     Two lanes: while two batches of at most `batch` deliveries are taken, what comes next is buffered and goes to `take`
     as soon as a lane is free. Acknowledged is in order. Whatever goes wrong, the connection is dropped: the broker then

@@ -6,7 +6,7 @@ from uuid import uuid4
 from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
 
-from router.flow.bus import Delivery, Publication
+from router.flow.run.bus import Delivery, Publication
 
 # AMQP's short strings
 _LONGEST = 255

@@ -10,7 +10,7 @@ from aiormq import Channel
 from aiormq.abc import AbstractConnection
 
 from router.domain.errors import BusUnavailable
-from router.flow.bus import Publication
+from router.flow.run.bus import Publication
 from router.metrics import Metrics
 from router.rabbit.connection import Link, is_blocked, open_channel, until_lost, within
 from router.rabbit.properties import properties_of
@@ -46,7 +46,7 @@ class _Session:
 
 
 class RabbitPublisher:
-    """Implements `router.flow.bus.Publisher`.
+    """Implements `router.flow.run.bus.Publisher`.
 
     `publish` waits at most `READY_S` for a connection that is not blocked, and `CONFIRM_S` for the confirm. After a
     failure on one that is not blocked it is in doubt: it is dropped, and the next one declares the topology anew.

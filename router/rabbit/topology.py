@@ -4,7 +4,7 @@ from typing import Any
 
 from aiormq.abc import AbstractChannel
 
-from router.flow.bus import INTAKE, OUTBOUND, UNFETCHED_REPLIES_LAST, Exchange
+from router.flow.run.bus import INTAKE, OUTBOUND, UNFETCHED_REPLIES_LAST, Exchange
 from router.rabbit.connection import ANSWER_S, within
 
 DEAD = "frontdesk.dead"

@@ -13,7 +13,7 @@ from pamqp.commands import Basic
 from router.app import EVERYTHING, ProcessRole, Running, running
 from router.domain import agent
 from router.settings import Settings
-from tests.api_client import Caller
+from tests.clients.api import Caller
 
 DEADLINE_S = 20.0
 LOOK_EVERY_S = 0.05

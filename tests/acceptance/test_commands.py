@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from router.settings import Settings
-from tests import command_line
 from tests.acceptance.deployed import EVERY_TEAM, Frontdesk, until
-from tests.command_line import COLUMNS, Ended
+from tests.clients import command_line
+from tests.clients.command_line import COLUMNS, Ended
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 SECRET = re.compile(r"fd_\w+\S*")

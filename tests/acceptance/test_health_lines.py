@@ -10,8 +10,8 @@ from router.postgres.migrate import migrate
 from router.settings import Settings
 from tests.acceptance.deployed import Frontdesk, deployed, until
 from tests.conftest import MIGRATIONS
-from tests.postgres_server import PostgresServer
-from tests.rabbit_node import RabbitNode
+from tests.servers.postgres import PostgresServer
+from tests.servers.rabbit import RabbitNode
 
 MESSAGE = {
     "channel": "chat",

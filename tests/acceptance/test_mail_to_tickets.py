@@ -7,9 +7,9 @@ from urllib.parse import quote
 import pytest
 
 from channels import formats
-from tests import shared_data
 from tests.acceptance.deployed import Frontdesk
-from tests.api_client import Caller
+from tests.clients.api import Caller
+from tests.making import shared_data
 from tests.unit.channels.expected_mail import EXPECTED, Expected
 
 MAILS = {path.stem: path.read_bytes() for path in shared_data.MAILS}

@@ -6,7 +6,7 @@ from aiohttp import ClientSession
 
 from router.settings import Settings
 from tests.acceptance.deployed import Frontdesk, until
-from tests.command_line import Serving, serving
+from tests.clients.command_line import Serving, serving
 
 CUSTOMERS = 5
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.command_line import FRONTDESK, environment, frontdesk
-from tests.server import free_port
+from tests.clients.command_line import FRONTDESK, environment, frontdesk
+from tests.servers.process import free_port
 
 
 @pytest.mark.parametrize("command", ["migrate", "api"])

@@ -14,11 +14,11 @@ from aiohttp import ClientSession
 from router.api.connections import SHUTDOWN_S
 from router.app import ProcessRole
 from router.settings import Settings
-from tests import command_line
 from tests.acceptance.deployed import deployed
-from tests.api_client import Caller
-from tests.command_line import DEADLINE_S, FRONTDESK, environment
-from tests.server import free_port
+from tests.clients import command_line
+from tests.clients.api import Caller
+from tests.clients.command_line import DEADLINE_S, FRONTDESK, environment
+from tests.servers.process import free_port
 
 # Leads the session of the terminal on its standard input, and waits for its child through a hangup.
 LIKE_MAKE = """

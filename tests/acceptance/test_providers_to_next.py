@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.acceptance.deployed import Frontdesk
-from tests.api_client import Caller
+from tests.clients.api import Caller
 
 ADA = "+4915112345678"
 

@@ -5,7 +5,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from tests.acceptance.deployed import Frontdesk
-from tests.lives import illegal_changes
+from tests.watching.lives import illegal_changes
 
 DESK = "support@acme.example"
 

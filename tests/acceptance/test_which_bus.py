@@ -6,7 +6,7 @@ import pytest
 
 from router.settings import Settings
 from tests.acceptance.deployed import Frontdesk, deployed
-from tests.command_line import frontdesk as command
+from tests.clients.command_line import frontdesk as command
 
 REFUSED = (
     "frontdesk: FRONTDESK_AMQP_URL: is not set, but this database is used with RabbitMQ: set it as for the other "

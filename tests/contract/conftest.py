@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry
 
 from router.metrics import Metrics
 from router.postgres.database import connected
-from tests.claim_world import PostgresWorld, World
-from tests.fake_claims import FakeClaims
+from tests.fakes.claims import FakeClaims
+from tests.making.claim_world import PostgresWorld, World
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.flow.bus import BATCH_BYTES, Consumer, Delivery, Exchange, Publication, Publisher, Take
+from router.flow.run.bus import BATCH_BYTES, Consumer, Delivery, Exchange, Publication, Publisher, Take
 from router.metrics import Metrics
-from router.postgres import bus as postgres_bus
-from router.postgres.bus import PostgresConsumer, PostgresPublisher
 from router.postgres.database import connected
 from router.postgres.hints import Hints
+from router.postgres.run import bus as postgres_bus
+from router.postgres.run.bus import PostgresConsumer, PostgresPublisher
 from router.rabbit import consumer as rabbit_consumer
 from router.rabbit.consumer import RabbitConsumer
 from router.rabbit.publisher import rabbit_publisher

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.claim_world import HOUR, World, claim, heads, matches, take
-from tests.tickets import a_requirement
+from tests.making.claim_world import HOUR, World, claim, heads, matches, take
+from tests.making.tickets import a_requirement
 
 
 async def test_a_reserved_ticket_is_for_its_agent_alone(world: World):

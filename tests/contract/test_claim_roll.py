@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from router.domain.agent import Status
-from tests.assignment import NO_LIMIT
-from tests.claim_world import HOUR, World, claim, claim_and_see, matches, roll, take, unseen
-from tests.tickets import a_requirement
+from tests.making.assignment import NO_LIMIT
+from tests.making.claim_world import HOUR, World, claim, claim_and_see, matches, roll, take, unseen
+from tests.making.tickets import a_requirement
 
 
 async def test_agents_keep_their_order(world: World):

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from router.domain.agent import Lease
-from tests.claim_world import HOUR, World, claim, claim_and_see, heads, matches, take, unseen
-from tests.tickets import a_requirement
+from tests.making.claim_world import HOUR, World, claim, claim_and_see, heads, matches, take, unseen
+from tests.making.tickets import a_requirement
 
 
 async def test_the_ticket_due_first_comes_first(world: World):

@@ -14,19 +14,19 @@ from prometheus_client import CollectorRegistry
 
 from channels.message import Channel, InboundMessage, MessageKey
 from router.domain.errors import DataError, Raced
-from router.flow.changes import Changes, NewHandle, Outcome, RefusedMessage, Unprocessable
-from router.flow.intake import take_in
-from router.flow.receive import IntakeStore, Wanted
-from router.flow.world import Snapshot, World
+from router.flow.intake.changes import Changes, NewHandle, Outcome, RefusedMessage, Unprocessable
+from router.flow.intake.receive import IntakeStore, Wanted
+from router.flow.intake.take_in import take_in
+from router.flow.intake.world import Snapshot, World
 from router.local.postgres import EmbeddedPostgres
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
 from router.postgres.database import connected
-from router.postgres.intake import PostgresIntake
+from router.postgres.intake.receive import PostgresIntake
 from router.postgres.migrate import migrate
 from tests.conftest import MIGRATIONS
-from tests.fakes import MemoryIntake
-from tests.messages import ACCOUNTS, Mailroom, a_message, a_phone, a_user, an_email
+from tests.fakes.memory import MemoryIntake
+from tests.making.messages import ACCOUNTS, Mailroom, a_message, a_phone, a_user, an_email
 
 ACCOUNT = ACCOUNTS[Channel.EMAIL]
 ROOM = Mailroom()

@@ -7,11 +7,11 @@ from itertools import count
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.flow.outbox import OutboxEntry, OutboxStore
+from router.flow.run.outbox import OutboxEntry, OutboxStore
 from router.metrics import Metrics
 from router.postgres.database import connected
-from router.postgres.outbox import PostgresOutbox
-from tests.fakes import MemoryOutbox
+from router.postgres.run.outbox import PostgresOutbox
+from tests.fakes.memory import MemoryOutbox
 
 INSERT = """
     insert into outbox (conversation_id, routing_key, format, account, message_id, body)

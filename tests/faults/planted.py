@@ -6,10 +6,10 @@ import sys
 from functools import partial
 
 from router import __main__, app
-from router.flow import receive
-from router.flow.changes import Outcome
-from router.flow.intake import Arrival
-from router.flow.world import World
+from router.flow.intake import receive
+from router.flow.intake.changes import Outcome
+from router.flow.intake.take_in import Arrival
+from router.flow.intake.world import World
 from router.local.child import Child
 from router.policy.model import Policy
 

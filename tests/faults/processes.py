@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from tests.server import free_port, wait_until
+from tests.servers.process import free_port, wait_until
 
 FRONTDESK = (sys.executable, "-m", "router")
 READY_WITHIN_S = 60

@@ -15,9 +15,9 @@ from tests.conftest import MIGRATIONS
 from tests.faults import planted
 from tests.faults.ledger import DEAD, INTAKE, Body, Ledger, ask, waiting
 from tests.faults.processes import Process
-from tests.postgres_server import PostgresServer
-from tests.rabbit_node import RabbitNode
-from tests.server import Server
+from tests.servers.postgres import PostgresServer
+from tests.servers.process import Server
+from tests.servers.rabbit import RabbitNode
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from router.domain.agent import Agent
 from router.domain.customer import CustomerId
 from router.metrics import Metrics
 from router.postgres.database import Database, connected
-from tests.api_client import POLICY, Api, running_api
-from tests.builders import ADA, a_customer, an_agent
+from tests.clients.api import POLICY, Api, running_api
+from tests.making.builders import ADA, a_customer, an_agent
 
 
 @pytest.fixture

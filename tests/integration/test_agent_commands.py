@@ -6,8 +6,8 @@ import pytest
 
 from router.postgres.database import Database
 from router.settings import Settings
-from tests import command_line
-from tests.builders import a_ticket, an_agent
+from tests.clients import command_line
+from tests.making.builders import a_ticket, an_agent
 
 TEAMS = "frontline, specialists, key-accounts"
 

@@ -6,21 +6,20 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.domain.actor import OPERATOR
+from router.domain.actor import OPERATOR, Viewer
 from router.domain.agent import Role
 from router.domain.errors import Conflict, Invalid, NotFound
 from router.domain.profile import Profile
-from router.domain.ticket import Requirement
-from router.flow import agents as flow
-from router.flow.reading import Viewer
+from router.domain.wait import Requirement
+from router.flow.work import agents as flow
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
 from router.postgres import groups
-from router.postgres.agents import PostgresAgents
 from router.postgres.database import Database
-from router.postgres.tokens import Tokens
-from tests.agents import Agents
-from tests.tickets import a_requirement, queue_ticket
+from router.postgres.work.agents import PostgresAgents
+from router.postgres.work.tokens import Tokens
+from tests.making.agents import Agents
+from tests.making.tickets import a_requirement, queue_ticket
 
 TEAMS = [f"team-{number}" for number in range(8)]
 

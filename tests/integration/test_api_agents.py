@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from router.domain.actor import Viewer
 from router.domain.agent import Agent, Role
-from router.flow.agents import Wanted
-from router.flow.reading import Viewer
-from router.postgres.agents import PostgresAgents
-from tests.api_client import Api, Caller
-from tests.builders import a_ticket, an_agent
+from router.flow.see.agents import AgentFilter
+from router.postgres.work.agents import PostgresAgents
+from tests.clients.api import Api, Caller
+from tests.making.builders import a_ticket, an_agent
 
 TEAMS = "frontline, specialists"
 GRACE_TIME = timedelta(seconds=90)
@@ -328,7 +328,7 @@ async def test_a_leads_new_agent_is_in_a_team_of_the_leads(api: Api, lead: Calle
 async def test_row_level_security_alone_hides_other_teams(api: Api, grace: Agent, alan: Agent):
     agents = PostgresAgents(api.database)
     unconditioned = Viewer(agent_id=grace.id, teams=None)
-    assert [card.name for card in await agents.cards(unconditioned, Wanted(), grace=GRACE_TIME)] == ["Grace"]
+    assert [card.name for card in await agents.cards(unconditioned, AgentFilter(), grace=GRACE_TIME)] == ["Grace"]
     assert (await agents.members(unconditioned, grace=GRACE_TIME)).keys() == {"frontline"}
     assert await agents.card(unconditioned, "Alan", grace=GRACE_TIME) is None
 
@@ -338,7 +338,7 @@ async def test_the_statements_alone_hide_other_teams(api: Api, grace: Agent, ala
     await a_ticket(api.database, held_by=both, team="specialists", queue="expert")
     agents = PostgresAgents(api.database)
     unbound = Viewer(teams=frozenset({"frontline"}))
-    cards = await agents.cards(unbound, Wanted(), grace=GRACE_TIME)
+    cards = await agents.cards(unbound, AgentFilter(), grace=GRACE_TIME)
     assert [(card.name, card.teams, card.held) for card in cards] == [
         ("Both", ["frontline"], {}),
         ("Grace", ["frontline"], {}),

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from router.domain.actor import Viewer
 from router.domain.agent import Agent, Role
-from router.flow.reading import Viewer
 from router.postgres.audit import PostgresAudit
-from router.postgres.tokens import Tokens
-from tests.api_client import Api, Caller
-from tests.builders import a_ticket, an_agent
+from router.postgres.work.tokens import Tokens
+from tests.clients.api import Api, Caller
+from tests.making.builders import a_ticket, an_agent
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from router.domain.agent import Lease, Role
-from tests.api_client import Api, Caller
-from tests.builders import a_conversation, a_ticket, an_agent
+from tests.clients.api import Api, Caller
+from tests.making.builders import a_conversation, a_ticket, an_agent
 
 WRITES: list[tuple[str, dict[str, Any]]] = [
     ("reply", {"text": "Hello."}),

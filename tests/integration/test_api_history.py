@@ -3,8 +3,8 @@
 import pytest
 
 from router.domain.agent import Role
-from tests.api_client import running_api
-from tests.builders import a_ticket, an_agent
+from tests.clients.api import running_api
+from tests.making.builders import a_ticket, an_agent
 
 
 async def test_history_tells_what_happened_oldest_first(database_url: str):

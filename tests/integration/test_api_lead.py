@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from router.domain.agent import Role
-from tests.api_client import Api, Caller
-from tests.builders import a_ticket, an_agent
-from tests.holds import a_hold
+from tests.clients.api import Api, Caller
+from tests.making.builders import a_ticket, an_agent
+from tests.making.holds import a_hold
 
 BOTH = {"queue": "general", "agent": "Grace"}
 BAD_BODIES: list[tuple[str, dict[str, Any], str]] = [

@@ -9,7 +9,7 @@ from yarl import URL
 
 from channels.schema import EXAMPLE
 from router.domain.agent import Role
-from tests.api_client import Api, Caller
+from tests.clients.api import Api, Caller
 
 INSERT_RECEIVED = """
 insert into received (channel, account, external_id, fingerprint, received_at, outcome, ticket_id)

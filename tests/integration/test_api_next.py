@@ -9,8 +9,8 @@ import pytest
 from channels.message import Handle, HandleKind
 from router.domain.agent import Role
 from router.domain.customer import Contact, ContactOutcome
-from tests.api_client import Api, running_api
-from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
+from tests.clients.api import Api, running_api
+from tests.making.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
 
 
 async def test_next_gives_the_ticket_with_its_lease_and_the_reasons(api: Api):

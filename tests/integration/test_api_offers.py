@@ -3,12 +3,12 @@
 import pytest
 
 from router.domain.agent import Agent, Lease
-from router.flow.offers import Dispatcher
+from router.flow.assign.offers import Dispatcher
 from router.policy.parse import parse_policy
-from router.postgres.offers import PostgresDispatch
-from tests.api_client import Api, Caller
-from tests.builders import a_ticket
-from tests.staff import hire
+from router.postgres.assign.offers import PostgresDispatch
+from tests.clients.api import Api, Caller
+from tests.making.builders import a_ticket
+from tests.making.staff import hire
 
 POLICY = """
 teams: {frontline: {takes: any}, other: {takes: any}}

@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass
 from email.message import EmailMessage
 
+from router.domain.actor import Viewer
 from router.domain.agent import Agent, Role
-from router.flow.reading import Viewer
-from tests.api_client import Api, Caller
-from tests.builders import a_conversation, a_message, a_ticket
+from tests.clients.api import Api, Caller
+from tests.making.builders import a_conversation, a_message, a_ticket
 
 LARGE = bytes(range(256)) * 2000
 PAGE = b"<script>alert(1)</script>"

@@ -9,10 +9,10 @@ import pytest
 
 from router.domain.agent import Agent, Lease, Role, Status
 from router.domain.customer import AgentId
-from router.flow.presence import Withdrawn
-from router.postgres.presence import PostgresPresence
-from tests.api_client import POLICY, Answered, Api, Caller, running_api
-from tests.builders import a_ticket, an_agent
+from router.flow.assign.presence import Withdrawn
+from router.postgres.assign.presence import PostgresPresence
+from tests.clients.api import POLICY, Answered, Api, Caller, running_api
+from tests.making.builders import a_ticket, an_agent
 
 WITH_REASONS = f"""{POLICY}
 assignment:

@@ -4,8 +4,8 @@ import pytest
 
 from channels.message import Handle, HandleKind
 from router.domain.agent import Role
-from tests.api_client import Api, Caller
-from tests.builders import ADA, a_customer, a_ticket, an_agent
+from tests.clients.api import Api, Caller
+from tests.making.builders import ADA, a_customer, a_ticket, an_agent
 
 PHONE = Handle(kind=HandleKind.PHONE, value="+493012345678")
 USER = Handle(kind=HandleKind.USER, value="77", scope="whatsapp")

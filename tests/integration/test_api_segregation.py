@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from router.domain.actor import Viewer
 from router.domain.agent import Agent, Lease, Role
-from router.flow.reading import Filter, Viewer
-from tests.api_client import Api, Caller
-from tests.builders import ADA, a_conversation, a_customer, a_message, a_ticket, an_agent
+from router.flow.see.tickets import Filter
+from tests.clients.api import Api, Caller
+from tests.making.builders import ADA, a_conversation, a_customer, a_message, a_ticket, an_agent
 
 MISSING = 4_000_000_000
 

@@ -8,10 +8,10 @@ import pytest
 
 from router.domain.agent import Agent, Lease, Role
 from router.postgres.database import Database
-from router.postgres.tokens import Tokens
-from tests.api_client import Api
-from tests.builders import a_conversation, a_message, a_ticket, a_token, an_agent
-from tests.listening import ENDED, STREAM, Listener, listening
+from router.postgres.work.tokens import Tokens
+from tests.clients.api import Api
+from tests.clients.stream import ENDED, STREAM, Listener, listening
+from tests.making.builders import a_conversation, a_message, a_ticket, a_token, an_agent
 
 ENDS_WITHIN_S = 5
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.domain.errors import StoreUnavailable
-from router.flow.bus import Delivery
+from router.flow.run.bus import Delivery
 from router.local import child
 from router.local.child import Child
 

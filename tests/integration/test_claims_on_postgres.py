@@ -13,18 +13,18 @@ from prometheus_client import CollectorRegistry
 from router.domain.agent import Agent, Lease
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
-from router.domain.ticket import Requirement
-from router.flow.claims import Assignment, Claims
+from router.domain.wait import Requirement
+from router.flow.assign.claims import Assignment, Claims
 from router.metrics import Metrics
 from router.policy.model import Policy
-from router.postgres.claims import PostgresClaims
+from router.postgres.assign.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from router.postgres.statements import load
-from tests import claim_log
-from tests.agents import Agents
-from tests.assignment import UNLIMITED, a_policy
-from tests.storm import Chances, Storm
-from tests.tickets import NOON, a_requirement, queue_ticket, queue_tickets
+from tests.making.agents import Agents
+from tests.making.assignment import UNLIMITED, a_policy
+from tests.making.storm import Chances, Storm
+from tests.making.tickets import NOON, a_requirement, queue_ticket, queue_tickets
+from tests.watching import claim_log
 
 DEADLINE_S = 30
 LONG = timedelta(minutes=1)
@@ -218,7 +218,7 @@ async def test_a_round_reads_as_many_tickets_as_agents_ask_for_however_many_wait
     await queue_tickets(database, count=50_000)
     await database.execute("test", "analyze ticket")
     [(group_id,)] = await database.fetch("test", "select id from skill_group")
-    explain = f"explain (analyze, format json) {load('claims')['heads']}"
+    explain = f"explain (analyze, format json) {load('assign/claims')['heads']}"
     [(text,)] = await database.fetch("test", explain, f"{{{group_id}}}", "{20}", f"{{{ada.id}}}", "{}", [])
     scans = [node for node in nodes(json.loads(text)[0]["Plan"]) if node.get("Relation Name") == "ticket"]
     assert {scan.get("Index Name") for scan in scans} == {"ticket_waiting", "ticket_reserved"}

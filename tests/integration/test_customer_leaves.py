@@ -7,11 +7,11 @@ from channels.message import Automatic, Channel
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
 from router.postgres.database import Database
-from router.postgres.ids import ReservedIds
-from router.postgres.intake import PostgresIntake
-from tests.builders import an_agent
-from tests.intake import MAILROOM, a_receiver
-from tests.messages import a_message, a_user
+from router.postgres.intake.ids import ReservedIds
+from router.postgres.intake.receive import PostgresIntake
+from tests.making.builders import an_agent
+from tests.making.intake import MAILROOM, a_receiver
+from tests.making.messages import a_message, a_user
 
 POLICY = parse_policy("""
 teams: {frontline: {takes: any}}

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from router.domain.errors import StoreUnavailable
 from router.metrics import Metrics
 from router.postgres.database import Database, connected
-from tests.waiting import waiting_for_locks
+from tests.watching.waiting import waiting_for_locks
 
 WRITE = "insert into secret (name, value) values ('sample', '')"
 LOCKS = """

@@ -12,13 +12,13 @@ from router.domain.agent import Agent, Lease
 from router.domain.customer import Contact, ContactOutcome, CustomerId
 from router.domain.errors import Conflict, Invalid, NotFound
 from router.domain.mail_token import read_token
-from router.flow.hold import Hold
-from router.flow.transfer import Destination
-from router.postgres.customers import PostgresCustomers
-from tests.api_client import SECRET, Api
-from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
-from tests.holds import a_hold, history, page
-from tests.waiting import waiting_for_locks
+from router.flow.assign.hold import Hold
+from router.flow.work.transfer import Destination
+from router.postgres.work.customers import PostgresCustomers
+from tests.clients.api import SECRET, Api
+from tests.making.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
+from tests.making.holds import a_hold, history, page
+from tests.watching.waiting import waiting_for_locks
 
 REPLY_V1 = TypeAdapter(OutboundMessage)
 PHONE = Handle(kind=HandleKind.PHONE, value="+493012345678")

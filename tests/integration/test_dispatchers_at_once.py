@@ -13,17 +13,17 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Agent, Lease
 from router.domain.customer import AgentId
-from router.flow.claims import Claims
-from router.flow.hold import Hold
-from router.flow.offers import Dispatcher, Offers
+from router.flow.assign.claims import Claims
+from router.flow.assign.hold import Hold
+from router.flow.assign.offers import Dispatcher, Offers
 from router.metrics import Metrics
 from router.policy.model import AssignmentRules
-from router.postgres.claims import PostgresClaims
+from router.postgres.assign.claims import PostgresClaims
+from router.postgres.assign.offers import PostgresDispatch, PostgresDispatchRound, PostgresOffers
 from router.postgres.database import Database, connected
-from router.postgres.offers import PostgresDispatch, PostgresDispatchRound, PostgresOffers
-from tests.dispatching import LIVE, POLICY, RESERVE, dispatch, offered
-from tests.staff import hire
-from tests.tickets import queue_ticket, queue_tickets
+from tests.making.dispatching import LIVE, POLICY, RESERVE, dispatch, offered
+from tests.making.staff import hire
+from tests.making.tickets import queue_ticket, queue_tickets
 
 DEADLINE_S = 60
 METRICS = Metrics(CollectorRegistry())

@@ -7,9 +7,9 @@ import pytest
 from router.domain.actor import OPERATOR
 from router.domain.customer import Contact, ContactOutcome, CustomerId
 from router.domain.errors import NotFound
-from router.postgres.customers import PostgresCustomers
 from router.postgres.database import Database
-from tests.builders import NOON, a_ticket, an_agent
+from router.postgres.work.customers import PostgresCustomers
+from tests.making.builders import NOON, a_ticket, an_agent
 
 
 @pytest.mark.parametrize("state", ["queued", "offered", "assigned", "wrap_up", "snoozed"])

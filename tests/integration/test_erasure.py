@@ -15,7 +15,7 @@ from router.domain.customer import CustomerId
 from router.domain.errors import NotFound
 from router.settings import Settings
 from tests.acceptance.deployed import Frontdesk, deployed
-from tests.api_client import Caller
+from tests.clients.api import Caller
 
 CANARY = "quetzalcoatl"
 NUMBER = "+4915112349876"

@@ -9,10 +9,10 @@ from router.domain.actor import OPERATOR
 from router.domain.customer import CustomerId
 from router.metrics import Metrics
 from router.postgres import database as adapter
-from router.postgres.customers import SQL, Erased, PostgresCustomers
 from router.postgres.database import Database, connected
-from tests.builders import ADA, a_conversation, a_message, a_ticket
-from tests.waiting import waiting_for_locks
+from router.postgres.work.customers import SQL, Erased, PostgresCustomers
+from tests.making.builders import ADA, a_conversation, a_message, a_ticket
+from tests.watching.waiting import waiting_for_locks
 
 LOCK_AT_ONCE = "select from customer where id = $1 for no key update nowait"
 RECEIVE = """

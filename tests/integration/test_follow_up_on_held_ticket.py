@@ -4,16 +4,16 @@ from prometheus_client import CollectorRegistry
 
 from channels.message import Channel
 from router.domain.ticket import TicketState
-from router.flow.changes import Outcome
-from router.flow.intake import take_in
-from router.flow.receive import Wanted
-from router.flow.world import World
+from router.flow.intake.changes import Outcome
+from router.flow.intake.receive import Wanted
+from router.flow.intake.take_in import take_in
+from router.flow.intake.world import World
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
 from router.postgres.database import connected
-from router.postgres.intake import PostgresIntake
-from tests.builders import a_conversation, a_customer, a_ticket, an_agent
-from tests.messages import Mailroom, a_message, a_phone
+from router.postgres.intake.receive import PostgresIntake
+from tests.making.builders import a_conversation, a_customer, a_ticket, an_agent
+from tests.making.messages import Mailroom, a_message, a_phone
 
 POLICY = parse_policy("""
 teams: {frontline: {takes: any}}

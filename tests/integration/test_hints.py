@@ -10,15 +10,15 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.actor import Actor
 from router.domain.agent import Role
-from router.flow.hold import Hold
-from router.flow.offers import Offers
-from router.flow.transfer import Destination
+from router.flow.assign.hold import Hold
+from router.flow.assign.offers import Offers
+from router.flow.work.transfer import Destination
 from router.metrics import Metrics
 from router.postgres import hints
-from router.postgres.offers import PostgresOffers
-from tests.api_client import Api, running_api
-from tests.builders import an_agent
-from tests.holds import a_hold
+from router.postgres.assign.offers import PostgresOffers
+from tests.clients.api import Api, running_api
+from tests.making.builders import an_agent
+from tests.making.holds import a_hold
 
 POLICY = """
 teams: {frontline: {takes: simple, overflow_to: [specialists]}, specialists: {takes: complex}}

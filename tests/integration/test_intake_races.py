@@ -14,18 +14,18 @@ from router.domain.agent import Lease
 from router.domain.customer import Contact, ContactOutcome
 from router.domain.errors import Raced, StoreUnavailable
 from router.domain.ticket import TicketId
-from router.flow.compose import MailIdentity
-from router.flow.desk import Desk
-from router.flow.hold import Hold
-from router.flow.receive import Wanted
+from router.flow.assign.hold import Hold
+from router.flow.intake.receive import Wanted
+from router.flow.work.compose import MailIdentity
+from router.flow.work.desk import Desk
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
 from router.postgres.database import Database, connected
-from router.postgres.desk import PostgresDesk
-from router.postgres.intake import PostgresIntake, PostgresIntakeTransaction
-from tests.builders import an_agent
-from tests.intake import MAILROOM, SECRET, a_receiver
-from tests.messages import a_message, a_phone, a_user, an_email
+from router.postgres.intake.receive import PostgresIntake, PostgresIntakeTransaction
+from router.postgres.work.desk import PostgresDesk
+from tests.making.builders import an_agent
+from tests.making.intake import MAILROOM, SECRET, a_receiver
+from tests.making.messages import a_message, a_phone, a_user, an_email
 
 WORKERS = 4
 BURSTS = 60

@@ -8,18 +8,18 @@ import aio_pika
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.flow import switch as flow
-from router.flow.bus import INTAKE, Exchange, Publication
-from router.flow.switch import Switch
+from router.flow.run import switch as flow
+from router.flow.run.bus import INTAKE, Exchange, Publication
+from router.flow.run.switch import Switch
 from router.metrics import Metrics
 from router.postgres.database import Database
-from router.postgres.intake import PostgresIntake
-from router.postgres.operations import PostgresOperations
+from router.postgres.intake.receive import PostgresIntake
+from router.postgres.run.operations import PostgresOperations
 from router.rabbit import consumer as consumer_module
 from router.rabbit.consumer import RabbitConsumer
 from router.rabbit.publisher import rabbit_publisher
-from tests.intake import MAILROOM, a_receiver
-from tests.messages import a_message
+from tests.making.intake import MAILROOM, a_receiver
+from tests.making.messages import a_message
 
 DEADLINE_S = 30
 

@@ -6,12 +6,12 @@ import pytest
 
 from router.domain.errors import StoreUnavailable
 from router.domain.ticket import TicketState
-from router.flow.receive import Wanted
-from router.flow.world import Snapshot
+from router.flow.intake.receive import Wanted
+from router.flow.intake.world import Snapshot
 from router.postgres.database import Database
-from router.postgres.intake import PostgresIntake
-from tests.builders import ADA, a_conversation, a_customer, a_ticket, an_agent
-from tests.waiting import waiting_for_locks
+from router.postgres.intake.receive import PostgresIntake
+from tests.making.builders import ADA, a_conversation, a_customer, a_ticket, an_agent
+from tests.watching.waiting import waiting_for_locks
 
 ADAS = Wanted(
     messages=1,

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 from channels.formats import parse
-from router.flow.bus import Delivery
+from router.flow.run.bus import Delivery
 from router.postgres.database import Database
-from router.postgres.intake import PostgresIntake
-from tests.intake import a_receiver
+from router.postgres.intake.receive import PostgresIntake
+from tests.making.intake import a_receiver
 
 SAMPLES = Path(__file__).parent.parent / "payloads"
 WITH_A_FILE = {

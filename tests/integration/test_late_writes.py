@@ -9,20 +9,20 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Agent
 from router.domain.errors import Conflict
-from router.flow.claims import Claims
-from router.flow.compose import MailIdentity
-from router.flow.desk import Desk
-from router.flow.hold import Hold
-from router.flow.ticket_timers import TicketTimers
-from router.flow.transfer import Destination
+from router.flow.assign.claims import Claims
+from router.flow.assign.hold import Hold
+from router.flow.assign.timers import TicketTimers
+from router.flow.work.compose import MailIdentity
+from router.flow.work.desk import Desk
+from router.flow.work.transfer import Destination
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
-from router.postgres.claims import PostgresClaims
+from router.postgres.assign.claims import PostgresClaims
+from router.postgres.assign.timers import PostgresTimers
 from router.postgres.database import Database, connected
-from router.postgres.desk import PostgresDesk
-from router.postgres.timers import PostgresTimers
-from tests.staff import hire
-from tests.tickets import a_requirement, queue_tickets
+from router.postgres.work.desk import PostgresDesk
+from tests.making.staff import hire
+from tests.making.tickets import a_requirement, queue_tickets
 
 AGENTS = 1000
 METRICS = Metrics(CollectorRegistry())

@@ -10,12 +10,12 @@ from router.domain.actor import Actor
 from router.domain.agent import Agent, Lease, Role
 from router.domain.customer import Contact, ContactOutcome
 from router.domain.errors import Conflict, Invalid, NotFound, Refused
-from router.flow.hold import Hold
-from router.flow.transfer import Destination
-from tests.api_client import Api
-from tests.builders import ADA, NOON, a_customer, a_ticket, an_agent
-from tests.holds import a_hold, history, page, place, row
-from tests.waiting import waiting_for_locks
+from router.flow.assign.hold import Hold
+from router.flow.work.transfer import Destination
+from tests.clients.api import Api
+from tests.making.builders import ADA, NOON, a_customer, a_ticket, an_agent
+from tests.making.holds import a_hold, history, page, place, row
+from tests.watching.waiting import waiting_for_locks
 
 POLICY = """
 teams:
@@ -245,7 +245,7 @@ async def test_only_what_has_waited_so_long_is_closed(api: Api):
 
 
 async def test_more_than_one_chunk_is_closed_with_one_word(api: Api, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("router.flow.lead.CLOSED_AT_ONCE", 3)
+    monkeypatch.setattr("router.flow.work.lead.CLOSED_AT_ONCE", 3)
     customer = await a_customer(api.database)
     for number in range(8):
         await a_ticket(api.database, customer_id=customer if number % 2 else None)

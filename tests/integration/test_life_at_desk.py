@@ -8,13 +8,13 @@ import pytest
 from router.domain.agent import Agent, Lease
 from router.domain.customer import Contact, ContactOutcome
 from router.domain.errors import Conflict, Invalid, NotFound, Refused
-from router.flow.hold import Hold
-from router.flow.transfer import Destination
-from tests.api_client import Api
-from tests.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
-from tests.holds import a_hold, history, page, row
-from tests.lives import illegal_changes
-from tests.waiting import waiting_for_locks
+from router.flow.assign.hold import Hold
+from router.flow.work.transfer import Destination
+from tests.clients.api import Api
+from tests.making.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
+from tests.making.holds import a_hold, history, page, row
+from tests.watching.lives import illegal_changes
+from tests.watching.waiting import waiting_for_locks
 
 POLICY = """
 teams:

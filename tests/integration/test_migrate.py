@@ -14,10 +14,10 @@ from router.domain.errors import FrontdeskError, Misconfigured
 from router.metrics import Metrics
 from router.postgres.database import connected
 from router.postgres.migrate import migrate, require_current
-from tests.builders import RETENTION
-from tests.command_line import FRONTDESK, environment
+from tests.clients.command_line import FRONTDESK, environment
 from tests.conftest import MIGRATIONS
-from tests.server import free_port
+from tests.making.builders import RETENTION
+from tests.servers.process import free_port
 
 EVERY = [path.stem for path in sorted(MIGRATIONS.glob("*.sql"))]
 

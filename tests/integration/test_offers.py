@@ -10,14 +10,14 @@ from prometheus_client import CollectorRegistry
 from router.domain.agent import Agent, Lease
 from router.domain.errors import Conflict, NotFound
 from router.domain.ticket import TicketId
-from router.flow.hold import Hold
-from router.flow.offers import Offers
+from router.flow.assign.hold import Hold
+from router.flow.assign.offers import Offers
 from router.metrics import Metrics
+from router.postgres.assign.offers import PostgresOffers
 from router.postgres.database import Database
-from router.postgres.offers import PostgresOffers
-from tests.dispatching import LIVE, POLICY, RESERVE, dispatch, offered
-from tests.staff import hire
-from tests.tickets import a_requirement, queue_ticket, queue_tickets
+from tests.making.dispatching import LIVE, POLICY, RESERVE, dispatch, offered
+from tests.making.staff import hire
+from tests.making.tickets import a_requirement, queue_ticket, queue_tickets
 
 RARE = replace(LIVE, skills=("rare",))
 

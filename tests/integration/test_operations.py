@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from router.domain.actor import Viewer
 from router.domain.errors import NotFound
-from router.flow.reading import Viewer
 from router.postgres.database import Database
-from router.postgres.operations import PostgresOperations
-from router.postgres.reading import PostgresReading
-from tests.builders import a_conversation, a_ticket, an_agent
+from router.postgres.run.operations import PostgresOperations
+from router.postgres.see.reading import PostgresReading
+from tests.making.builders import a_conversation, a_ticket, an_agent
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from itertools import product
 import pytest
 from prometheus_client import CollectorRegistry
 
+from router.domain.actor import Viewer
 from router.domain.agent import Agent
 from router.domain.errors import StoreUnavailable
-from router.flow.reading import Viewer
 from router.metrics import Metrics
 from router.postgres.database import Database, connected
-from router.postgres.reading import PostgresReading
-from tests.builders import a_customer, a_ticket, an_agent
+from router.postgres.see.reading import PostgresReading
+from tests.making.builders import a_customer, a_ticket, an_agent
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 
 from router.domain.actor import Actor
 from router.domain.agent import Agent, Lease, Role
-from tests.api_client import Answered, Api, Caller
-from tests.builders import NOON, a_ticket, an_agent
-from tests.holds import row
-from tests.waiting import waiting_for_locks
+from tests.clients.api import Answered, Api, Caller
+from tests.making.builders import NOON, a_ticket, an_agent
+from tests.making.holds import row
+from tests.watching.waiting import waiting_for_locks
 
 POLICY = """
 assignment: {capacity: {limit: 3, weights: {chat: 2}}}

@@ -6,12 +6,12 @@ import pytest
 
 from router.domain.actor import Actor
 from router.domain.agent import Role
-from router.flow.hold import Hold
-from router.flow.transfer import Destination
+from router.flow.assign.hold import Hold
+from router.flow.work.transfer import Destination
 from router.policy.parse import parse_policy
-from tests.api_client import Api
-from tests.builders import a_customer, an_agent
-from tests.holds import a_hold, history
+from tests.clients.api import Api
+from tests.making.builders import a_customer, an_agent
+from tests.making.holds import a_hold, history
 
 POLICY = """
 teams: {frontline: {takes: simple, overflow_to: [specialists]}, specialists: {takes: complex}}

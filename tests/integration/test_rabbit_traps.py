@@ -30,14 +30,14 @@ from pamqp.commands import Basic
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import BusUnavailable, Misconfigured
-from router.flow.bus import INTAKE, OUTBOUND, Delivery, Exchange, Publication, Take
+from router.flow.run.bus import INTAKE, OUTBOUND, Delivery, Exchange, Publication, Take
 from router.metrics import Metrics
 from router.rabbit import connection, consumer, publisher
 from router.rabbit.connection import check
 from router.rabbit.consumer import AHEAD, BATCH, LANES, RabbitConsumer
 from router.rabbit.publisher import RabbitPublisher, rabbit_publisher
 from router.rabbit.topology import DEAD, declare
-from tests.rabbit_node import RabbitNode
+from tests.servers.rabbit import RabbitNode
 
 DEADLINE_S = 60
 

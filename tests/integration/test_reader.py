@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from channels.formats import FORMATS, parse
-from router.flow.bus import Delivery
-from router.flow.parcels import Opener, Reading
+from router.flow.intake.parcels import Opener, Reading
+from router.flow.run.bus import Delivery
 from router.local import reader as reading
 from router.local.reader import ReaderProcess
 from tests.faults import planted_reader

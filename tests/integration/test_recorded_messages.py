@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 from channels.message import Attachment
 from router.postgres.database import Database
-from router.postgres.intake import PostgresIntake
-from tests.intake import MAILROOM, a_receiver
-from tests.messages import a_message
+from router.postgres.intake.receive import PostgresIntake
+from tests.making.intake import MAILROOM, a_receiver
+from tests.making.messages import a_message
 
 RECORDED = """
     select external_id, text, html, payload.body

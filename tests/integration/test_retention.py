@@ -9,12 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.domain.errors import StoreUnavailable
-from router.postgres import retention
 from router.postgres.database import Database
-from router.postgres.retention import maintain
-from tests.builders import RETENTION
-from tests.staff import hire
-from tests.tickets import queue_ticket
+from router.postgres.run import retention
+from router.postgres.run.retention import maintain
+from tests.making.builders import RETENTION
+from tests.making.staff import hire
+from tests.making.tickets import queue_ticket
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)

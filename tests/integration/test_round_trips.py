@@ -9,11 +9,11 @@ from prometheus_client import CollectorRegistry
 
 from router.metrics import Metrics
 from router.postgres.database import connected
-from router.postgres.intake import PostgresIntake
-from tests import messages
-from tests.api_client import Api, running_api
-from tests.builders import a_conversation, a_message, a_ticket, an_agent
-from tests.intake import MAILROOM, a_receiver
+from router.postgres.intake.receive import PostgresIntake
+from tests.clients.api import Api, running_api
+from tests.making import messages
+from tests.making.builders import a_conversation, a_message, a_ticket, an_agent
+from tests.making.intake import MAILROOM, a_receiver
 
 TOKEN = 1  # remembered for two seconds, so a slow test may ask again
 CLAIM = 4

@@ -7,11 +7,11 @@ import asyncpg
 import pytest
 
 from router.postgres.statements import SQL, load
-from tests.builders import NOON
+from tests.making.builders import NOON
 
 Arguments = tuple[list[object] | int | str, ...]
 
-FILES = sorted(path.stem for path in SQL.glob("*.sql"))
+FILES = sorted(str(path.relative_to(SQL).with_suffix("")) for path in SQL.rglob("*.sql"))
 ROWS = 50_000
 
 FILL = f"""
@@ -88,7 +88,7 @@ insert into audit (actor, action, subject) select 'test', 'team.join', 'team:fro
 """
 LAST_PAGES = [
     ("audit", "changes", (None, None, 51, 50)),
-    ("picking", "waiting", ("general", None, NOON, ROWS - 600, 50, 1)),
+    ("assign/picking", "waiting", ("general", None, NOON, ROWS - 600, 50, 1)),
 ]
 DOCUMENTS = (
     "select ticket_page(1, '{frontline}', 50)",
@@ -124,14 +124,14 @@ async def test_intake_reads_large_tables_by_index_with_plans_of_either_kind(conn
     for mode in ("force_custom_plan", "force_generic_plan"):
         await connection.execute(f"set plan_cache_mode = {mode}")
         for name, arguments in BATCH.items():
-            read = await scanned(connection, load("intake")[name], arguments)
+            read = await scanned(connection, load("intake/receive")[name], arguments)
             assert LARGE.isdisjoint(read), f"{name} with {mode} reads all of {read}"
 
 
 async def test_intake_reads_few_rows_with_plans_made_while_the_tables_were_empty(connection: asyncpg.Connection):
     await connection.execute("vacuum analyze")
     await connection.execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
-    planned = {name: await connection.prepare(load("intake")[name]) for name in LOADED}
+    planned = {name: await connection.prepare(load("intake/receive")[name]) for name in LOADED}
     for name, read in planned.items():
         await read.fetch(*BATCH[name])
     await connection.execute(FILL)
@@ -145,8 +145,8 @@ async def test_intake_reads_few_rows_with_plans_made_while_the_tables_were_empty
     ("file", "name", "arguments", "role"),
     [
         ("operations", "measure_queues", (), "none"),
-        ("reading", "queues", (None,), "none"),
-        ("reading", "queues", (None,), "frontdesk_agent"),
+        ("see/reading", "queues", (None,), "none"),
+        ("see/reading", "queues", (None,), "frontdesk_agent"),
     ],
 )
 async def test_queues_are_counted_without_a_look_at_what_has_ended(
@@ -168,7 +168,7 @@ async def test_lists_read_few_rows_of_a_long_history_with_plans_made_while_the_t
     await connection.execute("vacuum analyze")
     await connection.execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
     await connection.execute(f"set app.agent_id = 1; set role {role}")
-    tickets = await connection.prepare(load("reading")["tickets"])
+    tickets = await connection.prepare(load("see/reading")["tickets"])
     assert await tickets.fetch(None, None, None, 0, NEWEST, 50) == []
     await connection.execute(f"reset role; {LONG_HISTORY}; set role {role}")
     for wanted, shown in LISTS.items():
@@ -185,7 +185,7 @@ async def test_pages_are_read_by_index_with_plans_made_while_the_tables_were_emp
     await connection.execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
     await connection.execute(f"set app.agent_id = 1; set role {role}")
     for name, arguments in OF_CUSTOMERS.items():
-        assert await scanned(connection, load("reading")[name], arguments) == [], name
+        assert await scanned(connection, load("see/reading")[name], arguments) == [], name
     planned = [await connection.prepare(read) for read in DOCUMENTS]
     for read in planned:
         assert await read.fetchval() is None

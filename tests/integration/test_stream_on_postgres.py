@@ -9,13 +9,13 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Agent, Principal, Role, TokenId
 from router.domain.customer import AgentId
-from router.flow.stream import Connection, Streams
+from router.flow.see.stream import Connection, Streams
 from router.metrics import Metrics
 from router.postgres.database import Database
 from router.postgres.hints import AGENTS, Hints, hint
-from router.postgres.stream import SQL, PostgresStream
-from tests.builders import a_ticket
-from tests.intake import POLICY
+from router.postgres.see.stream import SQL, PostgresStream
+from tests.making.builders import a_ticket
+from tests.making.intake import POLICY
 
 CONNECTED = 1000
 DEADLINE_S = 30

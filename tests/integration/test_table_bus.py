@@ -9,15 +9,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import BusUnavailable
-from router.flow.bus import Delivery, Exchange, Publication, Take
+from router.flow.run.bus import Delivery, Exchange, Publication, Take
 from router.metrics import Metrics
-from router.postgres import bus
-from router.postgres.bus import PostgresConsumer, PostgresPublisher
 from router.postgres.database import Database, connected
 from router.postgres.hints import Hints
 from router.postgres.migrate import migrate
-from tests.postgres_server import PostgresServer
-from tests.waiting import waiting_for_locks
+from router.postgres.run import bus
+from router.postgres.run.bus import PostgresConsumer, PostgresPublisher
+from tests.servers.postgres import PostgresServer
+from tests.watching.waiting import waiting_for_locks
 
 DEADLINE_S = 30
 

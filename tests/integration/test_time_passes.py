@@ -10,17 +10,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Agent, Lease
-from router.flow.hold import Hold
-from router.flow.offers import Dispatcher, Offers
-from router.flow.ticket_timers import CHUNK, TicketTimers
+from router.flow.assign.hold import Hold
+from router.flow.assign.offers import Dispatcher, Offers
+from router.flow.assign.timers import CHUNK, TicketTimers
 from router.metrics import Metrics
 from router.policy.model import Policy
 from router.policy.parse import parse_policy
+from router.postgres.assign.offers import PostgresDispatch, PostgresOffers
+from router.postgres.assign.timers import PostgresTimers
 from router.postgres.database import Database, connected
-from router.postgres.offers import PostgresDispatch, PostgresOffers
-from router.postgres.timers import PostgresTimers
-from tests.staff import hire
-from tests.tickets import a_requirement, queue_ticket, queue_tickets
+from tests.making.staff import hire
+from tests.making.tickets import a_requirement, queue_ticket, queue_tickets
 
 POLICY = parse_policy("""
 assignment: {grace: 90s, away_after_missed: 2}

@@ -8,15 +8,15 @@ import pytest
 from router.domain.actor import Actor
 from router.domain.agent import Agent, Role
 from router.domain.errors import Conflict
-from router.flow.transfer import Destination
+from router.flow.work.transfer import Destination
 from router.policy.parse import parse_policy
-from router.postgres.intake import PostgresIntake
-from router.postgres.timers import PostgresTimers
-from tests.api_client import Api
-from tests.builders import ADA, NOON, a_conversation, a_customer, a_ticket, an_agent
-from tests.holds import a_hold, history, place, row
-from tests.intake import MAILROOM, a_receiver
-from tests.messages import a_message
+from router.postgres.assign.timers import PostgresTimers
+from router.postgres.intake.receive import PostgresIntake
+from tests.clients.api import Api
+from tests.making.builders import ADA, NOON, a_conversation, a_customer, a_ticket, an_agent
+from tests.making.holds import a_hold, history, place, row
+from tests.making.intake import MAILROOM, a_receiver
+from tests.making.messages import a_message
 
 POLICY = """
 teams: {frontline: {takes: simple, overflow_to: [specialists]}, specialists: {takes: complex}}

@@ -4,13 +4,13 @@ import pytest
 
 from channels.formats import parse
 from router.domain.errors import BusUnavailable, NotFound
-from router.flow.bus import Delivery
-from router.flow.unprocessable import replay
+from router.flow.intake.unprocessable import replay
+from router.flow.run.bus import Delivery
 from router.postgres.database import Database
-from router.postgres.intake import PostgresIntake
-from router.postgres.unprocessable import PostgresUnprocessable
-from tests.fakes import MemoryPublisher
-from tests.intake import a_receiver
+from router.postgres.intake.receive import PostgresIntake
+from router.postgres.intake.unprocessable import PostgresUnprocessable
+from tests.fakes.memory import MemoryPublisher
+from tests.making.intake import a_receiver
 
 RAW = b'\x00\xff{"text": "broken'
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from channels.message import Automatic, Channel, Handle, InboundMessage
 from router.domain.mail_token import make_token
-from tests.fakes import MemoryIntake
-from tests.intake import SECRET
-from tests.messages import a_message, a_phone, a_user, an_email
+from tests.fakes.memory import MemoryIntake
+from tests.making.intake import SECRET
+from tests.making.messages import a_message, a_phone, a_user, an_email
 
 
 def handles_of(person: str) -> dict[Channel, Handle]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from router.domain.agent import Lease, Status
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketState
-from router.flow.hold import Hold
+from router.flow.assign.hold import Hold
 from router.policy.model import Policy, QueueMode
 from tests.properties.life_ticket import OFFERED, QUEUED, RESOLVED, Person, Place, Ticket
 

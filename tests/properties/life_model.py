@@ -9,7 +9,7 @@ from router.domain.agent import Status
 from router.domain.customer import AgentId
 from router.domain.errors import Conflict, FrontdeskError, Invalid, NotFound, Refused
 from router.domain.ticket import TicketState
-from router.flow.hold import Hold
+from router.flow.assign.hold import Hold
 from router.policy.model import Policy, QueueMode, RelaxStep
 from tests.properties.life_changes import Changes
 from tests.properties.life_ticket import (

@@ -14,27 +14,27 @@ from prometheus_client import CollectorRegistry
 from channels.message import InboundMessage
 from router.domain.actor import Actor
 from router.domain.agent import Agent, Role
-from router.flow.claims import Claims
-from router.flow.compose import MailIdentity
-from router.flow.desk import Desk
-from router.flow.lead import Lead
-from router.flow.offers import Dispatcher, Offers
-from router.flow.picking import Picking
-from router.flow.presence import Presences
-from router.flow.ticket_timers import TicketTimers
+from router.flow.assign.claims import Claims
+from router.flow.assign.offers import Dispatcher, Offers
+from router.flow.assign.picking import Picking
+from router.flow.assign.presence import Presences
+from router.flow.assign.timers import TicketTimers
+from router.flow.work.compose import MailIdentity
+from router.flow.work.desk import Desk
+from router.flow.work.lead import Lead
 from router.metrics import Metrics
 from router.policy.model import Policy
-from router.postgres.claims import PostgresClaims
+from router.postgres.assign.claims import PostgresClaims
+from router.postgres.assign.offers import PostgresDispatch, PostgresOffers
+from router.postgres.assign.picking import PostgresPicking
+from router.postgres.assign.presence import PostgresPresence
+from router.postgres.assign.timers import PostgresTimers
 from router.postgres.database import Database
-from router.postgres.desk import PostgresDesk
-from router.postgres.intake import PostgresIntake
-from router.postgres.lead import PostgresLead
-from router.postgres.offers import PostgresDispatch, PostgresOffers
-from router.postgres.picking import PostgresPicking
-from router.postgres.presence import PostgresPresence
-from router.postgres.timers import PostgresTimers
-from tests.builders import an_agent
-from tests.intake import MAILROOM, SECRET, a_receiver
+from router.postgres.intake.receive import PostgresIntake
+from router.postgres.work.desk import PostgresDesk
+from router.postgres.work.lead import PostgresLead
+from tests.making.builders import an_agent
+from tests.making.intake import MAILROOM, SECRET, a_receiver
 
 ADMIN = Actor(role=Role.ADMIN)
 TIMES = frozenset(

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from channels.message import Channel, InboundMessage
 from router.domain.ticket import TicketState
-from tests.intake import MAILROOM, deliver, resolve_all, take_in
-from tests.lives import illegal_changes
-from tests.messages import a_message, a_user, an_email
+from tests.making.intake import MAILROOM, deliver, resolve_all, take_in
+from tests.making.messages import a_message, a_user, an_email
 from tests.properties.correspondence import correspondence, picture, without_what_leads_elsewhere
+from tests.watching.lives import illegal_changes
 
 some_messages = correspondence(["ada", "bob"])
 long_resolved = st.sampled_from([timedelta(minutes=5), timedelta(hours=2)])

@@ -26,14 +26,14 @@ from channels.message import Automatic, Channel, InboundMessage
 from router.domain.agent import Lease, Status
 from router.domain.errors import FrontdeskError
 from router.domain.ticket import OPEN_STATES
-from router.flow.claims import Assignment
-from router.flow.hold import Hold
-from router.flow.transfer import Destination
+from router.flow.assign.claims import Assignment
+from router.flow.assign.hold import Hold
+from router.flow.work.transfer import Destination
 from router.metrics import Metrics
 from router.policy.model import QueueMode
 from router.policy.parse import parse_policy
 from router.postgres.database import Database, connected
-from tests.messages import a_message
+from tests.making.messages import a_message
 from tests.properties.correspondence import handles_of
 from tests.properties.life_log import Log
 from tests.properties.life_model import Life, Problem

@@ -11,14 +11,14 @@ from typing import Any
 import asyncpg
 
 from router.api.stream import MEDIA_TYPE
+from router.domain.actor import Viewer
 from router.domain.agent import Role
 from router.domain.customer import Contact
-from router.flow.reading import Viewer
 from router.postgres.eyes import eyes
-from router.postgres.tokens import Tokens
-from tests.api_client import Api, running_api
-from tests.builders import ADA, NOON, a_customer, a_ticket, a_token, an_agent
-from tests.described import undescribed
+from router.postgres.work.tokens import Tokens
+from tests.clients.api import Api, running_api
+from tests.clients.described import undescribed
+from tests.making.builders import ADA, NOON, a_customer, a_ticket, a_token, an_agent
 from tests.security.props import Customer, Props, Team, a_case
 from tests.security.rules import OTHER, OWN, STRANGER, Rule
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import router.postgres
-from router.flow.reading import Viewer
+from router.domain.actor import Viewer
 
 _PAGES_FOR_THE_OWNER = """
 select ticket_page(ticket_id, teams, $2) as page
@@ -34,7 +34,7 @@ def without_team_conditions(patch: pytest.MonkeyPatch) -> None:
 def without_row_level_security(patch: pytest.MonkeyPatch) -> None:
     """Let everybody read as the owner of the tables: the statements' own conditions are left."""
     _replace(patch, "eyes", "become_agent", "select $1::text")
-    _replace(patch, "reading", "pages", _PAGES_FOR_THE_OWNER)
+    _replace(patch, "see.reading", "pages", _PAGES_FOR_THE_OWNER)
 
 
 def _replace(patch: pytest.MonkeyPatch, file: str, name: str, statement: str) -> None:
@@ -43,7 +43,7 @@ def _replace(patch: pytest.MonkeyPatch, file: str, name: str, statement: str) ->
 
 
 def _stores() -> Iterator[type]:
-    for module in pkgutil.iter_modules(router.postgres.__path__, "router.postgres."):
+    for module in pkgutil.walk_packages(router.postgres.__path__, "router.postgres."):
         for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if kind.__module__ == module.name:
                 yield kind

@@ -12,13 +12,13 @@ from router.api import server
 from router.api.monitoring import Checks
 from router.domain.agent import Principal, Role, TokenId
 from router.domain.errors import StoreUnavailable
-from router.flow.bus import Publication, Publisher
-from router.flow.claims import Claims
+from router.flow.assign.claims import Claims
+from router.flow.run.bus import Publication, Publisher
 from router.metrics import Metrics
-from tests.assignment import a_policy
-from tests.fake_claims import FakeClaims
-from tests.fake_presence import people
-from tests.fake_situations import FakeSituations, fake_streams
+from tests.fakes.claims import FakeClaims
+from tests.fakes.presence import people
+from tests.fakes.situations import FakeSituations, fake_streams
+from tests.making.assignment import a_policy
 
 INTEGRATION = "sample-integration"
 ADMIN = "sample-admin"

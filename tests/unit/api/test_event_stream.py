@@ -16,14 +16,14 @@ from router.api import connections, server, stream
 from router.api.monitoring import Checks
 from router.domain.agent import Agent, Principal, Role, TokenId
 from router.domain.customer import AgentId
-from router.flow.claims import Claims
-from router.flow.stream import Streams
+from router.flow.assign.claims import Claims
+from router.flow.see.stream import Streams
 from router.metrics import Metrics
-from tests.assignment import a_policy
-from tests.fake_claims import FakeClaims
-from tests.fake_presence import people
-from tests.fake_situations import IDLE, NOON, FakeSituations, a_held_ticket, fake_streams, holding
-from tests.listening import ENDED, STREAM, Told, listening
+from tests.clients.stream import ENDED, STREAM, Told, listening
+from tests.fakes.claims import FakeClaims
+from tests.fakes.presence import people
+from tests.fakes.situations import IDLE, NOON, FakeSituations, a_held_ticket, fake_streams, holding
+from tests.making.assignment import a_policy
 from tests.unit.api.doubles import Accepting
 
 DEADLINE_S = 30

@@ -10,7 +10,7 @@ from channels import formats
 from channels.message import Parsed
 from channels.schema import EXAMPLE
 from router.domain.errors import BusUnavailable
-from router.flow.bus import Exchange, Publication
+from router.flow.run.bus import Exchange, Publication
 from tests.unit.api.doubles import INTEGRATION, Accepting, an_app
 
 HEADERS = {"Authorization": f"Bearer {INTEGRATION}", "Content-Type": "application/json; charset=utf-8"}

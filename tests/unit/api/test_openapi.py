@@ -7,7 +7,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from channels.schema import EXAMPLE
-from tests.described import undescribed
+from tests.clients.described import undescribed
 from tests.unit.api.doubles import ADMIN, an_app
 
 ADMINS = {"Authorization": f"Bearer {ADMIN}"}

@@ -7,10 +7,10 @@ from prometheus_client import CollectorRegistry
 from router.api.me import MeEndpoints, Wait
 from router.domain.agent import Agent, Principal, Role, TokenId
 from router.domain.customer import AgentId
-from router.flow.presence import Presences
+from router.flow.assign.presence import Presences
 from router.metrics import Metrics
-from tests.assignment import a_policy
-from tests.fake_presence import FakePresence, Welcoming
+from tests.fakes.presence import FakePresence, Welcoming
+from tests.making.assignment import a_policy
 
 ADA = Agent(id=AgentId(1), name="Ada", teams=frozenset({"frontline"}))
 

@@ -14,14 +14,14 @@ from router.api.access import Principals
 from router.api.monitoring import Checks
 from router.domain.agent import Agent, Principal, Role, TokenId
 from router.domain.customer import AgentId
-from router.flow.bus import Publication
-from router.flow.claims import Claims
+from router.flow.assign.claims import Claims
+from router.flow.run.bus import Publication
 from router.metrics import Metrics
-from tests.assignment import a_policy
-from tests.fake_claims import FakeClaims
-from tests.fake_presence import people
-from tests.fake_situations import FakeSituations, fake_streams
-from tests.tickets import a_requirement
+from tests.fakes.claims import FakeClaims
+from tests.fakes.presence import people
+from tests.fakes.situations import FakeSituations, fake_streams
+from tests.making.assignment import a_policy
+from tests.making.tickets import a_requirement
 from tests.unit.api.doubles import Accepting
 
 DEADLINE_S = 10

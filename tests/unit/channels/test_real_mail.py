@@ -4,7 +4,7 @@ import pytest
 
 from channels import formats
 from channels.errors import Malformed
-from tests.shared_data import MAILS, NO_MAILS, SHARED_DATA
+from tests.making.shared_data import MAILS, NO_MAILS, SHARED_DATA
 from tests.unit.channels.expected_mail import EXPECTED, Expected
 
 WITHOUT_SENDER = {"error_emails--bad_encoded_subject"}

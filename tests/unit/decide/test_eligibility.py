@@ -10,9 +10,9 @@ from router.decide.eligibility import Asked, Refusal, Standing, why_not
 from router.domain.agent import Agent, Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
-from router.domain.ticket import Requirement
+from router.domain.wait import Requirement
 from router.policy.model import QueueMode
-from tests.builders import NOON
+from tests.making.builders import NOON
 
 GRACE = timedelta(seconds=90)
 GRACE_HOPPER = Agent(

@@ -5,7 +5,7 @@ import pytest
 from channels.message import Channel, Handle
 from router.decide.identify import Identity, identify
 from router.domain.customer import CustomerId, KnownHandle
-from tests.messages import a_message, a_phone, a_user, an_email
+from tests.making.messages import a_message, a_phone, a_user, an_email
 
 ADA, BOB, CYD = CustomerId(1), CustomerId(2), CustomerId(3)
 

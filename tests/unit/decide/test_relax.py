@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from router.decide.relax import Waiting, relax
-from router.domain.ticket import Requirement
+from router.domain.wait import Requirement
 from router.policy.parse import parse_policy
 
 POLICY = parse_policy("""

@@ -11,8 +11,8 @@ from router.domain.customer import CustomerId
 from router.domain.ticket import Ticket, TicketId, TicketState
 from router.domain.triage import Complexity, Routing, Triage
 from router.policy.parse import parse_policy
-from tests.fakes import NOON
-from tests.messages import a_message, a_user, an_email
+from tests.fakes.memory import NOON
+from tests.making.messages import a_message, a_user, an_email
 
 POLICY = parse_policy("""
 teams:

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from router.decide.transfer import queues_of, relaxed_after, why_refused
-from router.domain.ticket import Requirement
 from router.domain.triage import Complexity
+from router.domain.wait import Requirement
 from router.policy.parse import parse_policy
 
 POLICY = parse_policy("""

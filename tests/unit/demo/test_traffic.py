@@ -13,7 +13,7 @@ from router.demo.cases import special_cases
 from router.demo.payloads import bounce, payload
 from router.demo.samples import Crowd, Sample, load_samples, shuffled
 from router.domain.triage import Complexity, Query
-from router.flow.bus import Publication
+from router.flow.run.bus import Publication
 from router.policy.model import Policy
 from router.policy.parse import parse_policy
 from router.settings import default_policy_path

@@ -5,7 +5,7 @@ from datetime import timedelta
 from router.domain.customer import CustomerId
 from router.domain.ticket import Ticket, TicketId, TicketState
 from router.domain.triage import Complexity, Routing, Triage
-from tests.builders import NOON
+from tests.making.builders import NOON
 
 HOUR = timedelta(hours=1)
 TICKET = Ticket(

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from router.domain.errors import StoreUnavailable
-from router.flow.claims import TOGETHER
-from tests.claiming import LONG, NO_WAIT, parked, serving, until_idle, until_rounds
-from tests.fake_claims import FakeClaims
-from tests.tickets import a_requirement
+from router.flow.assign.claims import TOGETHER
+from tests.fakes.claims import FakeClaims
+from tests.making.claiming import LONG, NO_WAIT, parked, serving, until_idle, until_rounds
+from tests.making.tickets import a_requirement
 
 
 async def test_a_hint_during_a_round_that_has_read_already_is_not_missed():

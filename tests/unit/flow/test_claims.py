@@ -9,10 +9,10 @@ from prometheus_client import CollectorRegistry
 from router.domain.agent import Status
 from router.domain.capacity import Capacity
 from router.domain.errors import Refused, TokenEnded
-from tests.assignment import a_policy
-from tests.claiming import LONG, NO_WAIT, parked, serving, until_idle, until_rounds
-from tests.fake_claims import FakeClaims
-from tests.tickets import a_requirement
+from tests.fakes.claims import FakeClaims
+from tests.making.assignment import a_policy
+from tests.making.claiming import LONG, NO_WAIT, parked, serving, until_idle, until_rounds
+from tests.making.tickets import a_requirement
 
 
 async def test_an_agent_gets_the_ticket_that_waits():

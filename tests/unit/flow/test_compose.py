@@ -6,7 +6,7 @@ import pytest
 
 from channels.message import Channel, Handle, HandleKind
 from router.domain.mail_token import read_token
-from router.flow.compose import Addressed, MailIdentity, compose
+from router.flow.work.compose import Addressed, MailIdentity, compose
 
 MAIL = MailIdentity(secret=b"a sample secret", domain="mail.acme.example")
 ADDRESSED = Addressed(

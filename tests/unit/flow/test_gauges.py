@@ -7,10 +7,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
-from router.flow import gauges as flow
-from router.flow.gauges import OutboxState, QueueGauges, QueueState
+from router.flow.run import gauges as flow
+from router.flow.run.gauges import OutboxState, QueueGauges, QueueState
 from router.metrics import Metrics
-from tests.intake import POLICY
+from tests.making.intake import POLICY
 
 DEADLINE_S = 5
 

@@ -10,10 +10,10 @@ from router.domain.conversation import ERASED
 from router.domain.customer import ContactOutcome
 from router.domain.mail_token import make_token
 from router.domain.ticket import TicketState
-from router.flow.changes import Outcome
-from tests.fakes import NOON, MemoryIntake
-from tests.intake import POLICY, SECRET, resolve_all, take_in
-from tests.messages import a_message, a_phone, a_user, an_email
+from router.flow.intake.changes import Outcome
+from tests.fakes.memory import NOON, MemoryIntake
+from tests.making.intake import POLICY, SECRET, resolve_all, take_in
+from tests.making.messages import a_message, a_phone, a_user, an_email
 
 FIRST = "first@mail.example"
 MAIL = a_message(external_id=FIRST, subject="Parcel")

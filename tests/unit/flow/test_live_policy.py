@@ -6,8 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
-from router.flow import live_policy as flow
-from router.flow.live_policy import LivePolicy
+from router.flow.run import live_policy as flow
+from router.flow.run.live_policy import LivePolicy
 from router.metrics import Metrics
 from router.policy.parse import PolicyError
 

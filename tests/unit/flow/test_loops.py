@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
-from router.flow import loops as flow
-from router.flow.loops import every, looping
+from router.flow.run import loops as flow
+from router.flow.run.loops import every, looping
 from router.metrics import Metrics
 
 DEADLINE_S = 5

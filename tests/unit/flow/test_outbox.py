@@ -6,11 +6,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import BusUnavailable
-from router.flow import outbox as flow
-from router.flow.bus import Exchange
-from router.flow.outbox import OutboxEntry, Relay
+from router.flow.run import outbox as flow
+from router.flow.run.bus import Exchange
+from router.flow.run.outbox import OutboxEntry, Relay
 from router.metrics import Metrics
-from tests.fakes import MemoryOutbox, MemoryPublisher
+from tests.fakes.memory import MemoryOutbox, MemoryPublisher
 
 DEADLINE_S = 5
 

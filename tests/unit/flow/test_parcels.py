@@ -3,8 +3,8 @@
 import pytest
 
 from channels.message import InboundMessage
-from router.flow.parcels import Opener
-from tests.messages import Mailroom, a_message
+from router.flow.intake.parcels import Opener
+from tests.making.messages import Mailroom, a_message
 
 ROOM = Mailroom()
 

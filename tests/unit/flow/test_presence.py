@@ -6,11 +6,11 @@ from prometheus_client import CollectorRegistry
 from router.domain.agent import Agent, Status
 from router.domain.customer import AgentId
 from router.domain.errors import Invalid, StoreUnavailable
-from router.flow.presence import Presences
+from router.flow.assign.presence import Presences
 from router.metrics import Metrics
 from router.policy.model import Policy
 from router.policy.parse import parse_policy
-from tests.fake_presence import FakePresence
+from tests.fakes.presence import FakePresence
 
 POLICY = """
 teams: {{frontline: {{takes: any}}}}

@@ -1,7 +1,8 @@
 """How queues stand, as people see them."""
 
-from router.flow.reading import QueueLoad, Viewer, queue_statuses
-from tests.intake import POLICY
+from router.domain.actor import Viewer
+from router.flow.see.queues import QueueLoad, queue_statuses
+from tests.making.intake import POLICY
 
 
 def test_queue_that_changed_team_shows_what_waits_for_either_team():

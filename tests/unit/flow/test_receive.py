@@ -8,13 +8,13 @@ from prometheus_client import CollectorRegistry
 from channels.errors import Malformed
 from channels.message import InboundMessage, MalformedPart
 from router.domain.errors import DataError, Raced, StoreUnavailable
-from router.flow.bus import Delivery
-from router.flow.changes import RefusedMessage
+from router.flow.intake.changes import RefusedMessage
+from router.flow.run.bus import Delivery
 from router.metrics import Metrics
 from router.policy.model import Policy
-from tests.fakes import MemoryIntake, MemoryTransaction
-from tests.intake import MAILROOM, POLICY, deliveries, reasons, settle
-from tests.messages import a_message, an_email
+from tests.fakes.memory import MemoryIntake, MemoryTransaction
+from tests.making.intake import MAILROOM, POLICY, deliveries, reasons, settle
+from tests.making.messages import a_message, an_email
 
 
 def texts(store: MemoryIntake) -> list[str]:

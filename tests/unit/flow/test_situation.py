@@ -8,8 +8,8 @@ import pytest
 
 from router.domain.agent import Status
 from router.domain.ticket import TicketState
-from router.flow.situation import EventKind, Load, Situation, changes
-from tests.fake_situations import HERE, IDLE, NOON, a_held_ticket, holding
+from router.flow.see.situation import EventKind, Load, Situation, changes
+from tests.fakes.situations import HERE, IDLE, NOON, a_held_ticket, holding
 
 OFFER = a_held_ticket(state=TicketState.OFFERED, until=NOON + timedelta(seconds=20))
 OFFER_AGAIN = replace(OFFER, lease="7.2")

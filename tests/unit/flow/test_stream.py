@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Agent, Principal, Role, TokenId
 from router.domain.customer import AgentId
-from router.flow import stream
-from router.flow.situation import Situation
-from router.flow.stream import Connection, Streams
+from router.flow.see import stream
+from router.flow.see.situation import Situation
+from router.flow.see.stream import Connection, Streams
 from router.metrics import Metrics
-from tests.fake_situations import IDLE, NOON, FakeSituations, a_held_ticket, fake_streams, holding
+from tests.fakes.situations import IDLE, NOON, FakeSituations, a_held_ticket, fake_streams, holding
 
 NEVER_S = 3600.0
 DEADLINE_S = 5
@@ -38,7 +38,7 @@ async def looking(
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.flow.loops.PAUSE_S", 0.001)
+    monkeypatch.setattr("router.flow.run.loops.PAUSE_S", 0.001)
     monkeypatch.setattr(stream, "OUTAGE_S", 0.001)
 
 

@@ -3,10 +3,10 @@
 import pytest
 
 from router.domain.errors import StoreUnavailable
-from router.flow.bus import Delivery
-from router.flow.suspects import hash_of
-from tests.fakes import MemoryIntake
-from tests.intake import MAILROOM, deliveries, reasons, settle
+from router.flow.intake.suspects import hash_of
+from router.flow.run.bus import Delivery
+from tests.fakes.memory import MemoryIntake
+from tests.making.intake import MAILROOM, deliveries, reasons, settle
 
 
 async def test_first_deliveries_pay_nothing_for_suspicion(monkeypatch: pytest.MonkeyPatch):

@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.domain.errors import StoreUnavailable
-from router.flow import switch as flow
-from router.flow.switch import Switch
+from router.flow.run import switch as flow
+from router.flow.run.switch import Switch
 
 DEADLINE_S = 5
 

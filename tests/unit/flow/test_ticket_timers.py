@@ -10,11 +10,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.ticket import TicketState
-from router.flow import ticket_timers as flow
-from router.flow.ticket_timers import CHUNK, Expired, TicketTimers, Turned
+from router.flow.assign import timers as flow
+from router.flow.assign.timers import CHUNK, Expired, TicketTimers, Turned
 from router.metrics import Metrics
 from router.policy.model import Policy
-from tests.intake import POLICY
+from tests.making.intake import POLICY
 
 DEADLINE_S = 5
 SUCCESS = "router_loop_last_success_timestamp_seconds"

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from router.domain.errors import DataError, StoreUnavailable
-from router.flow.receive import Wanted
-from router.flow.turns import ComesAgain, Overtaken, Turn, Turns
-from tests.fakes import MemoryIntake, MemoryTransaction
-from tests.intake import a_receiver
-from tests.messages import Mailroom, a_message
+from router.flow.intake.receive import Wanted
+from router.flow.intake.turns import ComesAgain, Overtaken, Turn, Turns
+from tests.fakes.memory import MemoryIntake, MemoryTransaction
+from tests.making.intake import a_receiver
+from tests.making.messages import Mailroom, a_message
 
 ROOM = Mailroom()
 

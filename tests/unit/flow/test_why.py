@@ -10,11 +10,11 @@ from router.decide.eligibility import Standing
 from router.domain.agent import Agent, Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
-from router.domain.ticket import Requirement, TicketId, TicketState
-from router.flow.moves import Place
-from router.flow.why import Stuck, explain
+from router.domain.ticket import TicketId, TicketState
+from router.domain.wait import Place, Requirement
+from router.flow.see.why import Stuck, explain
 from router.policy.parse import parse_policy
-from tests.builders import NOON
+from tests.making.builders import NOON
 
 MINUTE = timedelta(minutes=1)
 POLICY = parse_policy("""

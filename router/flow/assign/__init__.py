@@ -1,0 +1,1 @@
+"""Who gets a ticket: claims, offers, picking, presence and timers."""

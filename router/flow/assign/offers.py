@@ -1,0 +1,195 @@
+"""Push queues: tickets are offered to agents, who accept, decline, or let the offer expire.
+
+Leaves who is offered what to `decide.dispatch`, and the end of offers that nobody answers to `ticket_timers`.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import structlog
+
+from router.decide.dispatch import Candidate, Moment, Offer, Waiting, confirm, dispatch
+from router.domain.agent import Lease
+from router.domain.customer import AgentId
+from router.domain.errors import Conflict
+from router.domain.ticket import TicketState
+from router.flow.assign.answered import count_answered
+from router.flow.assign.hold import Hold
+from router.flow.see.tickets import no_ticket
+from router.metrics import Metrics
+from router.policy.model import AssignmentRules, OfferRule, Policy, QueueMode
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class DispatchRound(Protocol):
+    """One transaction of the dispatcher. Only `lock` locks anything that others wait for."""
+
+    async def line(self, queues: Collection[str]) -> Sequence[Waiting]:
+        """Return what waits first in every group of the queues, and for every agent there; due first comes first."""
+
+    async def candidates(self, line: Sequence[Waiting]) -> Sequence[Candidate]:
+        """Return the live agents to whom some of these may be given; after `lock`, the locked ones alone."""
+
+    async def lock(self, agents: Collection[AgentId]) -> None:
+        """From here on nobody else gives anything to these agents."""
+
+    async def now(self) -> datetime: ...
+
+    async def offer(self, offers: Sequence[Offer], policy_version: str) -> Sequence[Lease]:
+        """Offer what still waits where it did, each with its event; what somebody else was faster with is left out."""
+
+
+class DispatchStore(Protocol):
+    """Where tickets wait and agents hold them."""
+
+    def round(self, rules: AssignmentRules) -> AbstractAsyncContextManager[DispatchRound]:
+        """Begin a round; what it offered is durable once the context ends. Raises `StoreUnavailable`."""
+
+
+class Dispatcher:
+    """Offers what waits in push queues. Any number may run: each decides for itself, and records what still holds.
+
+    A round decides without any lock, then locks the agents that it would give something, and confirms the decision
+    with what these hold by then: who is given nothing is never held up.
+    """
+
+    def __init__(self, *, store: DispatchStore, policy: Callable[[], Policy]) -> None:
+        self._store = store
+        self._policy = policy
+
+    async def offer_all(self) -> None:
+        """Offer until nothing more can be offered."""
+        while await self._round():
+            pass
+
+    async def _round(self) -> int:
+        policy = self._policy()
+        rules = {queue.name: queue.offer for queue in policy.queues.values() if queue.mode is QueueMode.PUSH}
+        if not rules:
+            return 0
+        async with self._store.round(policy.assignment) as dispatch_round:
+            offered = await _offer(dispatch_round, rules, policy)
+        if offered:
+            log.info("tickets offered", tickets=len(offered))
+        return len(offered)
+
+
+async def _offer(dispatch_round: DispatchRound, rules: Mapping[str, OfferRule], policy: Policy) -> Sequence[Lease]:
+    async def moment() -> Moment:
+        return Moment(now=await dispatch_round.now(), grace=policy.assignment.grace)
+
+    if not (line := await dispatch_round.line(rules.keys())):
+        return []
+    planned = dispatch(await dispatch_round.candidates(line), line, rules, await moment())
+    if not planned:
+        return []
+    await dispatch_round.lock({offer.agent_id for offer in planned})
+    locked = await dispatch_round.candidates([offer.waiting for offer in planned])
+    return await dispatch_round.offer(confirm(planned, locked, await moment()), policy.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedTicket:
+    """A ticket as the answer to its offer finds it; `has_expired` if the time for that is over."""
+
+    state: TicketState
+    assigned_to: AgentId | None
+    epoch: int
+    has_expired: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An offer that became an assignment, `after_s` seconds after it was made and at the end of the wait."""
+
+    queue: str
+    channel: str
+    after_s: float
+    waited_s: float
+    met_target: bool
+
+
+class Answering(Protocol):
+    """One transaction in which nobody else gives the agent anything, or takes it; writes are guarded by the offer."""
+
+    async def ticket(self) -> OfferedTicket | None: ...
+
+    async def accept(self) -> Accepted | None: ...
+
+    async def decline(self) -> str | None:
+        """Let the ticket wait on in its place, and return its queue."""
+
+
+class OfferStore(Protocol):
+    """Where offers are answered."""
+
+    def answering(self, hold: Hold) -> AbstractAsyncContextManager[Answering]: ...
+
+
+class Offers:
+    """An agent's answers. Both raise `NotFound` for a ticket of no own team, `Conflict` where the offer is over."""
+
+    def __init__(self, *, store: OfferStore, metrics: Metrics) -> None:
+        self._store = store
+        self._metrics = metrics
+
+    async def accept(self, hold: Hold) -> None:
+        """Make the offered ticket the agent's own, under a new lease; safe to repeat."""
+        async with self._store.answering(hold) as answering:
+            found = _in_own_team(hold, await answering.ticket())
+            if _was_accepted(hold, found):
+                return
+            _check(hold, found)
+            accepted = _made(hold, await answering.accept())
+        self._count(accepted)
+        log.info("ticket assigned", ticket_id=hold.lease.ticket_id, agent_id=hold.agent.id, queue=accepted.queue)
+
+    async def decline(self, hold: Hold) -> None:
+        """Let the ticket wait on in its place, for somebody else if there is anybody."""
+        async with self._store.answering(hold) as answering:
+            _check(hold, _in_own_team(hold, await answering.ticket()))
+            queue = _made(hold, await answering.decline())
+        self._metrics.offers.labels(queue, "declined").inc()
+        log.info("ticket queued", ticket_id=hold.lease.ticket_id, agent_id=hold.agent.id, reason="declined")
+
+    def _count(self, accepted: Accepted) -> None:
+        self._metrics.offers.labels(accepted.queue, "accepted").inc()
+        self._metrics.time_to_accept.labels(accepted.queue).observe(accepted.after_s)
+        count_answered([accepted], self._metrics)
+
+
+def _in_own_team(hold: Hold, ticket: OfferedTicket | None) -> OfferedTicket:
+    if ticket is None:
+        raise no_ticket(hold.lease.ticket_id)
+    return ticket
+
+
+def _was_accepted(hold: Hold, ticket: OfferedTicket) -> bool:
+    """The answer to an earlier accept was lost: that one made the next lease."""
+    return (
+        ticket.state is TicketState.ASSIGNED
+        and ticket.assigned_to == hold.agent.id
+        and ticket.epoch == hold.lease.epoch + 1
+    )
+
+
+def _check(hold: Hold, ticket: OfferedTicket) -> None:
+    named = f"Ticket {hold.lease.ticket_id}"
+    if ticket.state is not TicketState.OFFERED or ticket.assigned_to != hold.agent.id:
+        raise Conflict(f"{named} is not offered to you (it is {ticket.state}): `/v1/me/tickets` lists what is.")
+    if ticket.epoch != hold.lease.epoch:
+        raise Conflict(f"The lease is from an earlier offer of ticket {hold.lease.ticket_id}: read it for the new one.")
+    if ticket.has_expired:
+        raise Conflict(f"The offer has expired: {named.lower()} waits again, and may be offered to you anew.")
+
+
+def _made(hold: Hold, written: T | None) -> T:
+    if written is None:
+        raise Conflict(f"The offer of ticket {hold.lease.ticket_id} ended meanwhile: wait for the next one.")
+    return written

@@ -1,0 +1,125 @@
+"""Agents' presence: what they declare, and the lease that every sign of life renews. Leaves keeping both to a store."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from router.domain.agent import Agent, Status
+from router.domain.customer import AgentId
+from router.domain.errors import Invalid
+from router.domain.ticket import TicketId
+from router.flow.see.agents import PresenceCard
+from router.metrics import Metrics
+from router.policy.model import Policy
+
+log = structlog.get_logger(__name__)
+
+WRITES_PER_GRACE = 3
+LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """A ticket that was offered to an agent, and waits again at its place."""
+
+    ticket_id: TicketId
+    queue: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What an agent's word came to."""
+
+    presence: PresenceCard
+    withdrawn: Sequence[Withdrawn]
+
+
+class PresenceStore(Protocol):
+    """Keeps one presence for each agent, however many clients they have."""
+
+    async def renew(self, agent_ids: Collection[AgentId]) -> None:
+        """Note a sign of life of all of these at once; who has no presence yet becomes available."""
+
+    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declared:
+        """Set the status; any but available withdraws what is offered to the agent, to its place in the queue."""
+
+
+class Presences:
+    """The presence of agents as one process notices it.
+
+    Any sign of life renews an agent's lease; it is written at most every third of the grace time, so that a thousand
+    requests cost no more than one.
+    """
+
+    def __init__(
+        self,
+        store: PresenceStore,
+        policy: Callable[[], Policy],
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._metrics = metrics
+        self._clock = clock
+        self._written: dict[AgentId, float] = {}
+        self._staying: Counter[AgentId] = Counter()
+
+    async def seen(self, agent_id: AgentId) -> None:
+        """Note a sign of life."""
+        await self._renew([agent_id])
+
+    @contextmanager
+    def staying(self, agent_id: AgentId) -> Iterator[None]:
+        """Take the agent for present until the context ends, as who waits for an answer or listens to a stream is."""
+        self._staying[agent_id] += 1
+        try:
+            yield
+        finally:
+            self._staying[agent_id] -= 1
+            if not self._staying[agent_id]:
+                del self._staying[agent_id]
+
+    async def renew_staying(self) -> None:
+        """Renew whoever stays and is due for it, in one statement."""
+        await self._renew(self._staying)
+
+    async def declare(self, agent: Agent, status: Status, reason: str | None = None) -> PresenceCard:
+        """Set the agent's status; raises `Invalid` for a reason that the policy does not have for it."""
+        self._check_reason(status, reason)
+        declared = await self._store.declare(agent, status, reason)
+        report_withdrawn(declared.withdrawn, self._metrics)
+        return declared.presence
+
+    async def _renew(self, agent_ids: Collection[AgentId]) -> None:
+        now = self._clock()
+        earliest = now - self._policy().assignment.grace.total_seconds() / WRITES_PER_GRACE
+        due = [agent_id for agent_id in agent_ids if self._written.get(agent_id, earliest) <= earliest]
+        if not due:
+            return
+        # before the write, so that requests that come meanwhile do not write again
+        self._written.update(dict.fromkeys(due, now))
+        try:
+            await self._store.renew(due)
+        except BaseException:
+            for agent_id in due:
+                self._written.pop(agent_id, None)
+            raise
+
+    def _check_reason(self, status: Status, reason: str | None) -> None:
+        known = self._policy().assignment.reasons.get(status, ())
+        if reason is not None and reason not in known:
+            choice = f"choose one of {', '.join(known)}, or leave it out" if known else "leave it out"
+            raise Invalid("reason", f"'{reason}' is none that the policy has for {status}: {choice}")
+
+
+def report_withdrawn(withdrawn: Sequence[Withdrawn], metrics: Metrics) -> None:
+    """Log and count offers that have ended because the agent is not available any more."""
+    for ticket in withdrawn:
+        metrics.offers.labels(ticket.queue, "withdrawn").inc()
+        log.info("ticket queued", ticket_id=ticket.ticket_id, queue=ticket.queue, reason="not_available")

@@ -1,0 +1,158 @@
+"""What happens to tickets because time passes: offers, leases, wishes, wrap-up and snoozes end, long waits are relaxed.
+
+Any number of processes may run these timers. Leaves offering what then waits to `offers`, giving it out to `claims`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import NoReturn, Protocol, TypeAlias
+
+import structlog
+
+from router.decide.relax import Relaxed, Waiting, relax
+from router.domain.ticket import TicketState
+from router.flow.run.loops import every
+from router.metrics import Metrics
+from router.policy.model import Policy
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 1.0
+CHUNK = 500
+"""So many tickets share a transaction: locks are held for milliseconds, whatever became due at once."""
+
+REST = 3
+"""So many times as long as a whole chunk took, a timer rests after it: of one core, it takes a quarter at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """A ticket whose time had come: where it waits or waited, and its state before."""
+
+    queue: str
+    channel: str
+    was: TicketState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired:
+    """Offers that nobody answered, and those `withdrawn` from agents who were set away for that."""
+
+    expired: Sequence[Turned]
+    withdrawn: Sequence[Turned]
+
+
+class RelaxChunk(Protocol):
+    """A chunk of waiting tickets that nobody else changes, and the store's clock."""
+
+    @property
+    def waiting(self) -> Sequence[Waiting]: ...
+
+    @property
+    def now(self) -> datetime: ...
+
+    async def record(self, relaxed: Sequence[Relaxed], policy_version: str) -> Sequence[Turned]: ...
+
+
+class TimerStore(Protocol):
+    """Tickets by the time that something is over. Each call is one transaction on a chunk of at most `limit`.
+
+    What somebody else is writing to is left out. All raise `StoreUnavailable`.
+    """
+
+    async def expire_offers(self, limit: int, policy: Policy) -> Expired:
+        """Queue what was offered for too long; who has missed as many in a row as the policy says is set away."""
+
+    async def release_lost(self, limit: int, policy: Policy) -> Sequence[Turned]:
+        """Queue what agents hold whose lease is over, and resolve what they had in wrap-up."""
+
+    async def end_wishes(self, limit: int, policy: Policy) -> Sequence[Turned]:
+        """Let anybody have what was reserved for long enough, or for an agent who is not there."""
+
+    async def end_wrap_ups(self, limit: int) -> Sequence[Turned]: ...
+
+    async def wake(self, limit: int, policy: Policy) -> Sequence[Turned]:
+        """Queue what was snoozed until now."""
+
+    def relaxing(self, limit: int) -> AbstractAsyncContextManager[RelaxChunk]:
+        """Lock waiting tickets whose next step is due; what is recorded is durable once the context ends."""
+
+
+Chunk: TypeAlias = Callable[[], Awaitable[int]]
+
+
+class TicketTimers:
+    """The timers of one process. Each does a chunk after the other until it finds less than a whole one."""
+
+    def __init__(self, *, store: TimerStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
+        self._store = store
+        self._policy = policy
+        self._metrics = metrics
+
+    def loops(self) -> Mapping[str, Coroutine[None, None, NoReturn]]:
+        """The loops by name; each reports its last success under it."""
+        return {
+            name: every(EVERY_S, name, partial(_in_chunks, name, chunk), self._metrics)
+            for name, chunk in self.chunks().items()
+        }
+
+    def chunks(self) -> Mapping[str, Chunk]:
+        """The work of each loop: one chunk, and how many tickets it turned."""
+        return {
+            "offer_expiry": self.expire_offers,
+            "lost_agents": self.release_lost,
+            "wishes": self.end_wishes,
+            "wrap_ups": self.end_wrap_ups,
+            "snoozes": self.wake,
+            "relaxation": self.relax,
+        }
+
+    async def expire_offers(self) -> int:
+        turned = await self._store.expire_offers(CHUNK, self._policy())
+        self._count_offers(turned.expired, "expired")
+        self._count_offers(turned.withdrawn, "withdrawn")
+        return len(turned.expired)
+
+    async def release_lost(self) -> int:
+        turned = await self._store.release_lost(CHUNK, self._policy())
+        self._count_offers([ticket for ticket in turned if ticket.was is TicketState.OFFERED], "withdrawn")
+        return len(turned)
+
+    async def end_wishes(self) -> int:
+        return len(await self._store.end_wishes(CHUNK, self._policy()))
+
+    async def end_wrap_ups(self) -> int:
+        return len(await self._store.end_wrap_ups(CHUNK))
+
+    async def wake(self) -> int:
+        turned = await self._store.wake(CHUNK, self._policy())
+        for (queue, channel), count in Counter((ticket.queue, ticket.channel) for ticket in turned).items():
+            self._metrics.queued.labels(queue, channel, "woken").inc(count)
+        return len(turned)
+
+    async def relax(self) -> int:
+        policy = self._policy()
+        async with self._store.relaxing(CHUNK) as chunk:
+            relaxed = [relax(ticket, policy, chunk.now) for ticket in chunk.waiting]
+            return len(await chunk.record(relaxed, policy.version))
+
+    def _count_offers(self, turned: Sequence[Turned], outcome: str) -> None:
+        for queue, count in Counter(ticket.queue for ticket in turned).items():
+            self._metrics.offers.labels(queue, outcome).inc(count)
+
+
+async def _in_chunks(name: str, chunk: Chunk) -> None:
+    """Rest after each whole chunk: what became due at once leaves others their share."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    while turned := await chunk():
+        log.info("timer turned tickets", timer=name, tickets=turned)
+        if turned < CHUNK:
+            return
+        await asyncio.sleep(REST * (clock() - began))
+        began = clock()

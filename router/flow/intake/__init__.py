@@ -1,0 +1,1 @@
+"""What comes in: deliveries become messages, and messages become tickets."""

@@ -1,0 +1,169 @@
+"""One batch of deliveries until everything in it is settled, whatever comes. Leaves the transaction to `receive`.
+
+What the store refuses is halved until the offender stands alone, an outage is waited out with nothing acknowledged, and
+what may have killed a process is cornered.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import prometheus_client
+import stamina
+import structlog
+
+from router.domain.errors import Raced, StoreUnavailable
+from router.flow.intake.changes import RefusedMessage
+from router.flow.intake.parcels import Parcel, Reader, Refusal, parcel, refused
+from router.flow.intake.suspects import Isolate, chunks, hash_of, hashes_of_redelivered, is_cornered, survives_alone
+from router.flow.intake.turns import ComesAgain, Overtaken, Turn
+
+log = structlog.get_logger()
+
+_RACES_BEFORE_BLAME = 3
+_OUTAGES_BEFORE_HALVING = 2
+
+T = TypeVar("T")
+
+
+class Attempts(Protocol):
+    """Which deliveries were begun and never finished, by their hashes. Raises `StoreUnavailable`."""
+
+    async def attempts(self, hashes: Sequence[bytes]) -> Mapping[bytes, int]:
+        """How often the processing of each of these was begun and not finished; absent is never."""
+
+    async def begin_attempts(self, hashes: Sequence[bytes]) -> None:
+        """Commit that the processing of these begins now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A turn, and what its deliveries are settled with: `record` takes some of them in, in one transaction."""
+
+    turn: Turn
+    store: Attempts
+    record: Callable[[Sequence[Parcel]], Awaitable[None]]
+    reader: Reader
+    isolate: Isolate
+    retries: prometheus_client.Counter
+
+    async def settle(self, parcels: Sequence[Parcel]) -> None:
+        """Return when everything in the parcels is settled; raises `ComesAgain` where the batch before comes anew."""
+        hashes = list(hashes_of_redelivered(parcels))
+        if not hashes:
+            await self._settle(parcels)
+            return
+        await self.turn.begin_anew()
+        attempts = await self._outlast(lambda: self.store.attempts(hashes))
+        for chunk, begun in chunks(parcels, attempts):
+            await self._retake(chunk, begun)
+
+    async def _retake(self, parcels: Sequence[Parcel], begun: int) -> None:
+        """Settle what may have killed a process before, after committing that it is begun again."""
+        if is_cornered(begun):
+            await self._settle_suspect(parcels[0], begun)
+            return
+        hashes = list(hashes_of_redelivered(parcels))
+        await self._outlast(lambda: self.store.begin_attempts(hashes))
+        await self._settle([await self._opened(each) for each in parcels])
+
+    async def _opened(self, closed: Parcel) -> Parcel:
+        delivery = closed.delivery
+        if not delivery.redelivered:
+            return closed
+        return parcel(delivery, await self.reader.read(delivery))
+
+    async def _settle_suspect(self, unopened: Parcel, begun: int) -> None:
+        suspect = unopened.delivery
+        survives = await survives_alone(
+            begun=begun,
+            begin=lambda: self._outlast(lambda: self.store.begin_attempts([hash_of(suspect)])),
+            isolate=lambda: self._outlast(lambda: self.isolate(suspect)),
+        )
+        if survives:
+            await self._outlast(lambda: self.record([unopened]))  # which ends its attempts
+        else:
+            await self._keep(unopened, "process", "kills_its_process", "its processing ended a process each time")
+
+    async def _settle(self, parcels: Sequence[Parcel]) -> None:
+        """Settle all or, where some cannot be, halve until the offender stands alone and is kept as unprocessable."""
+        try:
+            await self._outlast(self._recording(parcels))
+        except ComesAgain:
+            raise
+        except Exception as exc:  # noqa: BLE001 - the outermost loop: what is not an outage is the payload's fault
+            if len(parcels) > 1:
+                middle = len(parcels) // 2
+                await self._settle(parcels[:middle])
+                await self._settle(parcels[middle:])
+                return
+            log.warning("unprocessable", stage="record", error=type(exc).__name__)
+            await self._keep(parcels[0], "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
+
+    def _recording(self, parcels: Sequence[Parcel]) -> Callable[[], Awaitable[None]]:
+        """Record; what looks like an outage again and again, while the store answers, is a batch too large for it."""
+        outages = 0
+
+        async def record() -> None:
+            nonlocal outages
+            if outages >= _OUTAGES_BEFORE_HALVING and len(parcels) > 1:
+                await self.store.attempts([])
+                raise _TooLarge
+            try:
+                await self.record(parcels)
+            except Exception as exc:
+                outages += isinstance(exc, StoreUnavailable)
+                await self.turn.begin_anew()
+                raise
+
+        return record
+
+    async def _keep(self, opened: Parcel, stage: str, reason: str, detail: str) -> None:
+        keys = [arrival.message.key for arrival in opened.arrivals]
+        further = tuple(RefusedMessage(key, detail) for key in keys[1:])
+        kept = refused(opened.delivery, Refusal(stage, reason, detail, next(iter(keys), None), further))
+        await self._outlast(lambda: self.record([kept]))
+
+    async def _outlast(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Repeat through outages for as long as they last, and through races a few times.
+
+        The first attempt goes without stamina: hardly any batch needs it, and what it makes for each one is sixty
+        objects in cycles, which only the collector ends: 30 ms at a time.
+        """
+        is_worth_repeating = _worth_repeating(self.retries)
+        try:
+            return await work()
+        except Exception as exc:
+            if not is_worth_repeating(exc):
+                raise
+        async for attempt in stamina.retry_context(
+            on=is_worth_repeating,
+            attempts=None,
+            timeout=None,
+            wait_initial=0.05,
+            wait_max=5.0,
+            wait_jitter=0.1,
+        ):
+            with attempt:
+                return await work()
+        raise AssertionError("retry_context ends by returning or raising")
+
+
+class _TooLarge(Exception):
+    """The store answers, but does not get through with this batch."""
+
+
+def _worth_repeating(retries: prometheus_client.Counter) -> Callable[[Exception], bool]:
+    races = 0
+
+    def decide(exc: Exception) -> bool:
+        nonlocal races
+        if isinstance(exc, Overtaken):
+            return True
+        races += isinstance(exc, Raced)
+        repeats = isinstance(exc, StoreUnavailable) or (isinstance(exc, Raced) and races <= _RACES_BEFORE_BLAME)
+        if repeats:
+            retries.labels("race" if isinstance(exc, Raced) else "outage").inc()
+        return repeats
+
+    return decide

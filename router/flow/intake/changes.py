@@ -1,0 +1,114 @@
+"""What taking messages in comes to: outcomes, new rows, history lines, and payloads that became no message.
+
+What is made for each message, here and in `decide`, is a plain tuple: a frozen class takes more than twice the time.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from channels.message import Handle, InboundMessage, MessageKey
+from router.domain.conversation import Conversation, ConversationId
+from router.domain.customer import Customer, CustomerId
+from router.domain.ticket import Ticket, TicketId, TicketState
+from router.flow.run.bus import Delivery
+
+
+class Outcome(StrEnum):
+    """What became of a message."""
+
+    QUEUED = "queued"
+    REOPENED = "reopened"
+    CONTINUED = "continued"
+    JOINED = "joined"
+    ATTACHED = "attached"
+    HELD = "held"
+    BLOCKED = "blocked"
+    DUPLICATE = "duplicate"
+    CONFLICT = "key_conflict"
+
+
+class Received(NamedTuple):
+    """A message that was taken in: a second one under its key is a duplicate if its fingerprint is the same."""
+
+    key: MessageKey
+    fingerprint: bytes
+    outcome: Outcome
+    ticket_id: TicketId | None = None
+    message_id: int | None = None
+
+
+class NewHandle(NamedTuple):
+    """A handle to record as a customer's, or as verified from now on."""
+
+    handle: Handle
+    customer_id: CustomerId
+
+
+class StoredMessage(NamedTuple):
+    """A message with the places it belongs to; `delivery` is kept when the message does not hold all of it."""
+
+    id: int
+    message: InboundMessage
+    delivery: Delivery
+    customer_id: CustomerId | None
+    conversation_id: ConversationId | None
+    ticket_id: TicketId | None
+
+
+class Event(NamedTuple):
+    """One line of a ticket's history."""
+
+    ticket_id: TicketId
+    kind: str
+    state: TicketState
+    data: Mapping[str, object]
+
+
+class RefusedMessage(NamedTuple):
+    """A message that cannot be processed, so far as its key can be read, and why."""
+
+    key: MessageKey
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unprocessable:
+    """A payload that became no message, or part of one: kept whole, with the stage that refused it and why.
+
+    `key` is that of its first such message, if known; `further` are others that can be found by theirs.
+    """
+
+    delivery: Delivery
+    stage: str
+    reason: str
+    detail: str
+    key: MessageKey | None = None
+    further: tuple[RefusedMessage, ...] = ()
+
+
+def once(refused: Iterable[Unprocessable]) -> Iterable[Unprocessable]:
+    """The first of each delivery and reason: a delivery of many messages is not kept once for each of them."""
+    first: dict[tuple[object, ...], Unprocessable] = {}
+    for each in refused:
+        delivery = each.delivery
+        first.setdefault((delivery.format, delivery.account, delivery.body, each.stage, each.reason), each)
+    return first.values()
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """What a batch came to at `now`, ready to be recorded. Customers, conversations and tickets are whole, by id."""
+
+    now: datetime
+    customers: dict[CustomerId, Customer] = field(default_factory=dict)
+    handles: list[NewHandle] = field(default_factory=list)
+    conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
+    tickets: dict[TicketId, Ticket] = field(default_factory=dict)
+    messages: list[StoredMessage] = field(default_factory=list)
+    references: list[tuple[str, str, ConversationId]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
+    unprocessable: list[Unprocessable] = field(default_factory=list)

@@ -1,0 +1,197 @@
+"""Takes batches of deliveries to the store: load the world, decide each message, record all, in one transaction.
+
+A bad payload never holds up a good one: what cannot be parsed is kept with its reason. Leaves what the store refuses,
+and outages, to `batch`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from channels.message import Channel, InboundMessage, MessageKey
+from router.decide.thread import ticket_number
+from router.domain.conversation import ConversationId
+from router.flow.intake.batch import Attempts, Batch
+from router.flow.intake.changes import Changes, Outcome, Unprocessable
+from router.flow.intake.parcels import Parcel, Reader, Reading, parcel
+from router.flow.intake.suspects import Isolate, hashes_of_redelivered
+from router.flow.intake.take_in import Arrival, take_in
+from router.flow.intake.turns import Turn, Turns
+from router.flow.intake.world import Ids, Snapshot, World, mail_references, thread_root
+from router.flow.run.bus import Delivery
+from router.metrics import Metrics, begin_at_zero
+from router.policy.model import Policy
+
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a batch needs to know. `threads` and `references` are pairs of account and Message-ID."""
+
+    messages: int
+    keys: frozenset[MessageKey]
+    handles: frozenset[str]
+    tokened: frozenset[ConversationId]
+    threads: frozenset[tuple[str, str]]
+    references: frozenset[tuple[str, str]]
+    ticket_numbers: frozenset[int]
+
+
+class IntakeTransaction(Protocol):
+    """One transaction: what it has loaded stays locked until its end."""
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+    @property
+    def ids(self) -> Ids: ...
+
+    async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
+        """Write everything; `finished` are the hashes of deliveries whose attempts are over with this commit.
+
+        Returns those of the unprocessable that are new: the same delivery is kept once for each stage and reason, until
+        it is replayed.
+        """
+
+
+class IntakeStore(Attempts, Protocol):
+    """What intake needs of the database. Raises `StoreUnavailable`, `Raced` and `DataError`."""
+
+    def transaction(self, wanted: Wanted) -> AbstractAsyncContextManager[IntakeTransaction]:
+        """Begin one, with what is wanted locked and loaded."""
+
+
+class Opening(NamedTuple):
+    """A delivery that is being read, or stays closed."""
+
+    delivery: Delivery
+    reading: "asyncio.Future[Reading] | None"
+
+    async def parcel(self) -> Parcel:
+        return parcel(self.delivery, await self.reading) if self.reading else Parcel(delivery=self.delivery)
+
+
+class Receiver:
+    """The `open` and `settle` of a consumer, and the `take` of one that does not open ahead."""
+
+    def __init__(
+        self,
+        *,
+        store: IntakeStore,
+        policy: Callable[[], Policy],
+        reader: Reader,
+        metrics: Metrics,
+        isolate: Isolate,
+    ) -> None:
+        """`isolate` settles one delivery in a process of its own, or says that it died.
+
+        It raises `StoreUnavailable` where it could not try.
+        """
+        self._store = store
+        self._policy = policy
+        self._reader = reader
+        self._metrics = metrics
+        self._turns = Turns()
+        self._isolate = isolate
+        begin_at_zero(metrics.received, Channel, Outcome)
+        begin_at_zero(metrics.unprocessable, [*Channel, _UNKNOWN], ["receive", "record", "process"])
+        begin_at_zero(metrics.retries, ["race", "outage", "batch_failed"])
+        begin_at_zero(metrics.stage, ["decide", "record"])
+
+    async def take(self, deliveries: Sequence[Delivery]) -> None:
+        """Return when every delivery is settled and may be acknowledged."""
+        await self.settle([self.open(delivery) for delivery in deliveries])
+
+    def open(self, delivery: Delivery) -> Opening:
+        """Begin to read while earlier batches wait for the database.
+
+        What was delivered before may have killed a process: it stays closed until its attempt is on record.
+        """
+        return Opening(delivery, None if delivery.redelivered else self._reader.read(delivery))
+
+    async def settle(self, openings: Sequence[Opening]) -> None:
+        """Return when everything in the deliveries is settled and may be acknowledged.
+
+        The next batch may be handed over meanwhile: the two overlap as far as their order allows.
+        """
+        turn = self._turns.next()
+        batch = Batch(
+            turn=turn,
+            store=self._store,
+            record=partial(self._record, turn),
+            reader=self._reader,
+            isolate=self._isolate,
+            retries=self._metrics.retries,
+        )
+        try:
+            await batch.settle([await opening.parcel() for opening in openings])
+        except BaseException:
+            turn.fail()
+            raise
+        turn.end()
+
+    async def _record(self, turn: Turn, parcels: Sequence[Parcel]) -> None:
+        """Load, decide, record: one transaction, then the metrics of what has been committed."""
+        arrivals = [arrival for parcel in parcels for arrival in parcel.arrivals]
+        policy = self._policy()
+        await turn.may_lock()
+        async with self._store.transaction(_wanted(arrivals)) as transaction:
+            turn.has_locked.tell(True)
+            world = World(transaction.snapshot, transaction.ids)
+            with self._metrics.stage.labels("decide").time():
+                outcomes = [take_in(arrival, world, policy) for arrival in arrivals]
+            world.changes.unprocessable.extend(unprocessable for parcel in parcels for unprocessable in parcel.refused)
+            await turn.may_write()
+            with self._metrics.stage.labels("record").time():
+                kept = await transaction.record(world.changes, list(hashes_of_redelivered(parcels)))
+        self._count(arrivals, outcomes, world)
+        for new in kept:
+            self._metrics.unprocessable.labels(_channel(new), new.stage).inc()
+
+    def _count(self, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome], world: World) -> None:
+        metrics = self._metrics
+        metrics.batch_size.observe(len(arrivals))
+        received = Counter(zip((arrival.message.channel for arrival in arrivals), outcomes, strict=True))
+        for (channel, outcome), count in received.items():
+            metrics.received.labels(channel, outcome).inc(count)
+        for arrival in arrivals:
+            if arrival.delivery.published_at:
+                metrics.ingest_lag.observe(max(0.0, (world.now - arrival.delivery.published_at).total_seconds()))
+        for event in world.changes.events:
+            ticket = world.changes.tickets[event.ticket_id]
+            place = ticket.routing.queue, ticket.channel
+            if event.kind == "queue":
+                metrics.queued.labels(*place, event.data["reason"]).inc()
+            elif event.kind == "abandon":
+                metrics.abandoned.labels(*place).inc()
+                if event.data["was"] == "offered":
+                    metrics.offers.labels(ticket.routing.queue, "withdrawn").inc()
+
+
+def _channel(kept: Unprocessable) -> str:
+    """The channel for a metric label, from a closed set."""
+    named = kept.key.channel if kept.key else kept.delivery.format.partition(".")[0]
+    return named if named in set(Channel) else _UNKNOWN
+
+
+def _wanted(arrivals: Sequence[Arrival]) -> Wanted:
+    messages = [arrival.message for arrival in arrivals]
+    return Wanted(
+        messages=len(messages),
+        keys=frozenset(message.key for message in messages),
+        handles=frozenset(key for message in messages for key in _handle_keys(message)),
+        tokened=frozenset(arrival.tokened for arrival in arrivals if arrival.tokened),
+        threads=frozenset((message.account, root) for message in messages if (root := thread_root(message))),
+        references=frozenset((message.account, id_) for message in messages for id_ in mail_references(message)),
+        ticket_numbers=frozenset(number for message in messages if (number := ticket_number(message.subject))),
+    )
+
+
+def _handle_keys(message: InboundMessage) -> Iterator[str]:
+    yield message.sender.key
+    yield from (handle.key for handle in message.also)

@@ -1,0 +1,1 @@
+"""What every process keeps running: loops, the live policy, gauges, the bus, the outbox."""

@@ -1,0 +1,94 @@
+"""Agents and teams, as people see them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from router.domain.actor import Teams, Viewer
+from router.domain.agent import Agent, Status
+from router.domain.errors import NotFound
+
+IN_NO_TEAM = "You are in no team, so no ticket can come to you: ask a lead or an admin to add you to one."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceCard:
+    """An agent's declared status `since` a time; `is_live` if they were heard of within the grace time."""
+
+    status: Status
+    reason: str | None
+    since: datetime
+    seen_at: datetime
+    is_live: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCard:
+    """An agent as leads and admins see one: of the teams, those that are the viewer's.
+
+    `skills` are levels of 1 to 5 by name. `limit`, `weights` and `most` are the agent's own; what they do not say, the
+    policy says. `held` counts the tickets that the agent holds, by channel.
+    """
+
+    name: str
+    teams: Sequence[str]
+    skills: Mapping[str, int]
+    languages: Sequence[str]
+    limit: int | None
+    weights: Mapping[str, int]
+    most: Mapping[str, int]
+    held: Mapping[str, int]
+    presence: PresenceCard | None
+    is_draining: bool
+    created_at: datetime
+    retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An agent of a team, and whether they are there."""
+
+    name: str
+    presence: PresenceCard | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamCard:
+    """A team of the policy, or one that the policy has dropped and that still has members: it takes nothing."""
+
+    name: str
+    description: str
+    takes: Sequence[str]
+    queues: Sequence[str]
+    members: Sequence[Member]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentFilter:
+    """Which agents to list, by name: `after` is the name that the last page ended with."""
+
+    team: str | None = None
+    with_retired: bool = False
+    after: str | None = None
+    limit: int = 50
+
+
+class AgentCards(Protocol):
+    """Finds the agents that a viewer may see. `grace` is how long a presence outlives the last sign of life."""
+
+    async def cards(self, viewer: Viewer, wanted: AgentFilter, *, grace: timedelta) -> Sequence[AgentCard]:
+        """A page of the agents in the viewer's teams, by name."""
+
+    async def card(self, viewer: Viewer, name: str, *, grace: timedelta) -> AgentCard | None: ...
+
+    async def members(self, viewer: Viewer, *, grace: timedelta) -> Mapping[str, Sequence[Member]]:
+        """Who is in each of the viewer's teams that has anybody in it, by name; the retired are not."""
+
+    async def has_groups(self, agent: Agent) -> bool:
+        """Whether tickets have waited for somebody with this agent's teams and skills."""
+
+
+def no_agent(name: str, teams: Teams) -> NotFound:
+    """What is said of an agent who is not there, and of one who is in none of these teams."""
+    return NotFound(f"There is no agent {name}." if teams is None else f"There is no agent {name} in your teams.")

@@ -1,0 +1,50 @@
+"""Customers, as people see them: who somebody is, and every contact so far."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from channels.message import Handle
+from router.domain.actor import Viewer
+from router.domain.customer import ContactOutcome
+from router.flow.see.tickets import TicketLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastContact:
+    """One time the customer reached out; ticket and subject only where the ticket is one the viewer may see."""
+
+    at: datetime
+    channel: str
+    queue: str
+    outcome: ContactOutcome
+    ticket_id: int | None = None
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerCard:
+    """The details on hand about a person: contacts on every channel, newest first, at most twenty.
+
+    `open_tickets` are the viewer's own teams'; `open_elsewhere` is all that is told of another team's.
+    """
+
+    id: int
+    name: str | None
+    tier: str | None
+    is_blocked: bool
+    merged_into: int | None
+    created_at: datetime
+    handles: Sequence[Handle]
+    contacts: Sequence[PastContact]
+    open_tickets: Sequence[TicketLine]
+    open_elsewhere: Sequence[PastContact]
+
+
+class CustomerCards(Protocol):
+    """Finds the customers that a viewer may see: those with a ticket in the viewer's teams."""
+
+    async def customer(self, viewer: Viewer, customer_id: int) -> CustomerCard | None: ...
+
+    async def customers_by_handle(self, viewer: Viewer, handle: str) -> Sequence[CustomerCard]: ...

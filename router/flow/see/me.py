@@ -1,0 +1,99 @@
+"""Agents as they see themselves: what they carry, where their tickets may come from. Leaves keeping it to a store."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from channels.message import Channel
+from router.decide.expect import queues_for, skills_wanted
+from router.domain.actor import Viewer
+from router.domain.agent import Agent, Principal, Role
+from router.domain.capacity import Capacity
+from router.domain.errors import Refused
+from router.flow.see.agents import IN_NO_TEAM, AgentCard, AgentCards, PresenceCard, no_agent
+from router.policy.model import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityCard:
+    """What an agent can carry: the policy's numbers, with the agent's own in their place.
+
+    `room` says for each channel whether one more ticket of it would fit now.
+    """
+
+    limit: int
+    weights: Mapping[str, int]
+    most: Mapping[str, int]
+    interruptible: Sequence[str]
+    room: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Me:
+    """An agent as they see themselves. `held` counts their tickets by channel; from `queues` more may come."""
+
+    name: str
+    role: Role
+    teams: Sequence[str]
+    skills: Mapping[str, int]
+    languages: Sequence[str]
+    presence: PresenceCard | None
+    is_draining: bool
+    capacity: CapacityCard
+    held: Mapping[str, int]
+    queues: Sequence[str]
+
+
+class Myself:
+    """What agents ask about themselves."""
+
+    def __init__(self, store: AgentCards, policy: Callable[[], Policy]) -> None:
+        self._store = store
+        self._policy = policy
+
+    async def me(self, principal: Principal) -> Me:
+        """How the agent behind a token stands."""
+        assert principal.agent, "the endpoint is for persons"
+        policy = self._policy()
+        eyes = Viewer(agent_id=principal.agent.id)  # row-level security shows everybody themselves, in a team or not
+        card = await self._store.card(eyes, principal.agent.name, grace=policy.assignment.grace)
+        if card is None:
+            raise no_agent(principal.agent.name, eyes.teams)
+        return _me(principal.role, card, queues_for(principal.agent, policy), policy.assignment.capacity)
+
+    async def check_may_be_given(self, agent: Agent) -> None:
+        """Raise `Refused` where no ticket can ever come, because the agent's teams or skills do not allow any."""
+        if not agent.teams:
+            raise Refused(IN_NO_TEAM)
+        policy = self._policy()
+        if queues_for(agent, policy) or await self._store.has_groups(agent):
+            return
+        if wanted := skills_wanted(agent, policy):
+            lacking = f"The queues of your teams ask for skills that you do not have ({', '.join(wanted)})"
+            raise Refused(f"{lacking}: ask a lead or an admin to add them.")
+        raise Refused("Your teams have no queue in the policy: ask a lead or an admin to add you to one that has.")
+
+
+def _me(role: Role, card: AgentCard, queues: Sequence[str], usual: Capacity) -> Me:
+    capacity = usual.adjusted(limit=card.limit, weights=card.weights, most=card.most)
+    return Me(
+        name=card.name,
+        role=role,
+        teams=card.teams,
+        skills=card.skills,
+        languages=card.languages,
+        presence=card.presence,
+        is_draining=card.is_draining,
+        capacity=_capacity(capacity, card.held),
+        held=card.held,
+        queues=queues,
+    )
+
+
+def _capacity(capacity: Capacity, held: Mapping[str, int]) -> CapacityCard:
+    return CapacityCard(
+        limit=capacity.limit,
+        weights={channel: capacity.weight(channel) for channel in Channel},
+        most=capacity.most,
+        interruptible=sorted(capacity.interruptible),
+        room={channel: capacity.has_room(held, channel) for channel in Channel},
+    )

@@ -1,0 +1,13 @@
+"""Everything that people may read, as one port for whoever needs several pages."""
+
+from typing import Protocol
+
+from router.flow.see.customers import CustomerCards
+from router.flow.see.messages import MessageStatuses
+from router.flow.see.pages import TicketPages
+from router.flow.see.queues import QueueLoads
+from router.flow.see.tickets import TicketLists
+
+
+class Reading(TicketLists, TicketPages, CustomerCards, QueueLoads, MessageStatuses, Protocol):
+    """Finds what a viewer may see. What belongs to another team is not found, the same as what does not exist."""

@@ -1,0 +1,161 @@
+"""Why a ticket is where it is and who could take it, in plain words. Leaves finding the facts to the store."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from router.decide.eligibility import Asked, Standing, why_not
+from router.domain.customer import AgentId
+from router.domain.ticket import OPEN_STATES, TicketId, TicketState
+from router.domain.wait import Place
+from router.policy.model import Policy, QueueMode, RelaxStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """A ticket at `now`, with what may hold it up; `state_until` ends an offer, a wrap-up or a snooze."""
+
+    id: TicketId
+    state: TicketState
+    place: Place
+    route: str
+    holder: str | None
+    state_until: datetime | None
+    reserved_for: AgentId | None
+    reserved_until: datetime | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One agent, and the first rule that keeps them from the ticket; None if nothing does."""
+
+    agent: str
+    why_not: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """Why a ticket is where it is. `summary` says it in a sentence, `next` what will happen without anybody's doing."""
+
+    id: int
+    state: TicketState
+    queue: str
+    team: str
+    mode: QueueMode
+    channel: str
+    skills: Sequence[str]
+    enqueued_at: datetime
+    due_at: datetime
+    summary: str
+    next: str | None
+    next_at: datetime | None
+    agents: Sequence[Answer]
+
+
+def asked_of(place: Place, policy: Policy, *, now: datetime, reserved_for: AgentId | None) -> Asked:
+    """Return what a ticket that waits there asks of whoever takes it."""
+    return Asked(
+        requirement=place.requirement,
+        mode=_mode(place, policy),
+        now=now,
+        grace=policy.assignment.grace,
+        reserved_for=reserved_for,
+    )
+
+
+def explain(stuck: Stuck, standings: Sequence[Standing], policy: Policy) -> Why:
+    """Say of every agent what keeps them from the ticket, and of the ticket what it waits for."""
+    reserved_for = stuck.reserved_for if stuck.state is TicketState.QUEUED else None
+    asked = asked_of(stuck.place, policy, now=stuck.now, reserved_for=reserved_for)
+    candidates = standings if stuck.state in OPEN_STATES else ()
+    answers = [Answer(agent=standing.agent.name, why_not=why_not(standing, asked)) for standing in candidates]
+    required = stuck.place.requirement
+    coming, when = _next(stuck, policy)
+    return Why(
+        id=stuck.id,
+        state=stuck.state,
+        queue=required.queue,
+        team=required.team,
+        mode=asked.mode,
+        channel=required.channel,
+        skills=required.skills,
+        enqueued_at=stuck.place.enqueued_at,
+        due_at=stuck.place.due_at,
+        summary=_summary(stuck, answers, asked.mode),
+        next=coming,
+        next_at=when,
+        agents=answers,
+    )
+
+
+def _mode(place: Place, policy: Policy) -> QueueMode:
+    queue = policy.queues.get(place.requirement.queue)
+    return queue.mode if queue else QueueMode.PULL
+
+
+def _summary(stuck: Stuck, answers: Sequence[Answer], mode: QueueMode) -> str:
+    match stuck.state:
+        case TicketState.QUEUED:
+            return _waiting(stuck, [answer.agent for answer in answers if answer.why_not is None], mode)
+        case TicketState.OFFERED:
+            return f"It is offered to {stuck.holder}, who has not answered yet."
+        case TicketState.ASSIGNED:
+            return f"It is assigned to {stuck.holder}."
+        case TicketState.WRAP_UP:
+            return f"{stuck.holder} has it in wrap-up."
+        case TicketState.SNOOZED:
+            return "It sleeps until the customer writes" + (", or until its date." if stuck.state_until else ".")
+        case _:
+            return f"It is {stuck.state}: nothing is left to be done."
+
+
+def _waiting(stuck: Stuck, able: Sequence[str], mode: QueueMode) -> str:
+    place = stuck.place.requirement
+    waits = f"It waits in queue {place.queue}" + (", reserved for one agent" if stuck.reserved_for else "")
+    if not able:
+        return f"{waits}, and nobody of team {place.team} can take it now."
+    verb = "be offered it" if mode is QueueMode.PUSH else "be given it when they ask for the next one"
+    return f"{waits}, and {', '.join(able)} can {verb}, unless something else is due first."
+
+
+def _next(stuck: Stuck, policy: Policy) -> tuple[str | None, datetime | None]:
+    """What time will change first."""
+    changes = [
+        (when, words)
+        for when, words in (
+            (stuck.state_until, _ENDS.get(stuck.state)),
+            (_while_queued(stuck, stuck.reserved_until), "It is no longer reserved."),
+            (_while_queued(stuck, stuck.place.relax_at), _relaxing(stuck, policy)),
+        )
+        if when and words
+    ]
+    when, words = min(changes, default=(None, None))
+    return words, when
+
+
+_ENDS = {
+    TicketState.OFFERED: "The offer expires.",
+    TicketState.WRAP_UP: "The wrap-up ends, and the ticket is resolved.",
+    TicketState.SNOOZED: "It wakes, and waits again.",
+}
+
+
+def _while_queued(stuck: Stuck, when: datetime | None) -> datetime | None:
+    return when if stuck.state is TicketState.QUEUED else None
+
+
+def _relaxing(stuck: Stuck, policy: Policy) -> str | None:
+    route = policy.route_named(stuck.route)
+    steps = route.relax[stuck.place.relaxed :] if route else ()
+    return f"It is relaxed: {' and '.join(_changes(steps[0]))}." if steps else None
+
+
+def _changes(step: RelaxStep) -> Iterator[str]:
+    dropped = "all its skills" if step.drop_skills is None else ", ".join(step.drop_skills)
+    if dropped:
+        yield f"it no longer asks for {dropped}"
+    if step.queue:
+        yield f"it moves to queue {step.queue}"
+    if step.target:
+        yield f"it is due within {step.target}"

@@ -1,0 +1,237 @@
+"""What agents do with the tickets they hold, from the first reply to the end. Leaves giving them out to claims.
+
+Every write names a lease and is guarded by it in the statement itself: the first check is for a clear answer, the
+second for the truth.
+"""
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from channels.message import OutboundMessage
+from router.domain.actor import Actor
+from router.domain.customer import ContactOutcome, Customer
+from router.domain.errors import Conflict, Invalid, Refused
+from router.domain.ticket import OPEN_STATES, TicketId, TicketNow, TicketState
+from router.flow.assign.hold import ASSIGNED, WRAPPING_UP, Hold, check_read, checked
+from router.flow.work.compose import Addressed, MailIdentity, compose
+from router.flow.work.moves import Moves
+from router.flow.work.transfer import Destination, new_wait, woken
+from router.metrics import Metrics
+from router.policy.model import Policy
+
+log = structlog.get_logger(__name__)
+
+LONGEST_SNOOZE = timedelta(days=365)
+_MERGEABLE = OPEN_STATES - {TicketState.WRAP_UP}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replied:
+    """`first_reply_after_s` is there if this was the ticket's first answer: seconds since the ticket began."""
+
+    message_id: int
+    conversation_id: int
+    customer_wrote_since_read: bool
+    first_reply_after_s: float | None = None
+
+
+class Work(Moves, Protocol):
+    """One transaction at the desk. Writes raise `Conflict` where the lease has become stale in the meantime."""
+
+    async def conversation(self, ticket: TicketNow, conversation_id: int | None) -> Addressed | None: ...
+
+    async def reply(
+        self, hold: Hold, ticket: TicketNow, answer: OutboundMessage, *, read_up_to: int | None
+    ) -> Replied: ...
+
+    async def snooze(self, ticket: TicketNow, by: Actor, until: datetime | None) -> None: ...
+
+    async def wrap_up(self, ticket: TicketNow, by: Actor, lasts: timedelta, **why: object) -> None: ...
+
+    async def lock_conversations(self, ticket: TicketNow) -> None: ...
+
+    async def merge(self, ticket: TicketNow, into: TicketNow, by: Actor) -> None: ...
+
+
+class DeskStore(Protocol):
+    """Opens transactions at the desk."""
+
+    def work(self) -> AbstractAsyncContextManager[Work]: ...
+
+    async def see(self, hold: Hold) -> None: ...
+
+
+class Desk:
+    """An agent's writes. All raise `NotFound` for a ticket of no own team and `Conflict` for a lease that is over."""
+
+    def __init__(self, *, store: DeskStore, policy: Callable[[], Policy], mail: MailIdentity, metrics: Metrics) -> None:
+        self._store = store
+        self._policy = policy
+        self._mail = mail
+        self._metrics = metrics
+
+    async def see(self, hold: Hold) -> None:
+        """Note that the agent has the ticket on screen, so that `next` may give another one."""
+        await self._store.see(hold)
+
+    async def reply(
+        self, hold: Hold, text: str, *, conversation_id: int | None = None, read_up_to: int | None = None
+    ) -> Replied:
+        """Answer in the named conversation, or in the one where the customer wrote last.
+
+        Raises `Invalid` where the ticket has no such conversation.
+        """
+        async with self._store.work() as work:
+            held = await _held(work, hold)
+            addressed = await work.conversation(held, conversation_id)
+            if addressed is None:
+                raise Invalid("conversation", "is not one of this ticket's: see `conversations` on its page")
+            answer = compose(addressed, text, self._mail)
+            replied = await work.reply(hold, held, answer, read_up_to=read_up_to)
+        if replied.first_reply_after_s is not None:
+            self._metrics.first_reply.labels(held.queue, held.channel).observe(replied.first_reply_after_s)
+        _log("ticket answered", hold, message_id=replied.message_id, conversation_id=replied.conversation_id)
+        return replied
+
+    async def note(self, hold: Hold, text: str) -> int:
+        """Write something that only agents read, in wrap-up too; returns the note's message id."""
+        async with self._store.work() as work:
+            held = await _held(work, hold, in_states=ASSIGNED | WRAPPING_UP)
+            message_id = await work.note(held, hold.actor, text)
+        _log("ticket noted", hold, message_id=message_id)
+        return message_id
+
+    async def transfer(self, hold: Hold, to: Destination) -> None:
+        """Let the ticket wait anew, in another queue or for an agent, with the target it had.
+
+        Raises `Invalid` for a queue or agent that is not known, `Refused` where the policy forbids it.
+        """
+        async with self._store.work() as work:
+            await work.lock_agents([hold.agent.id])
+            held = await _held(work, hold)
+            wait = await new_wait(to, held, self._policy(), work)
+            if to.note:
+                await work.note(held, hold.actor, to.note)
+            await work.begin_wait(held, wait, hold.actor, reason="transferred", was=held.place.as_data())
+        queue = wait.requirement.queue
+        self._metrics.queued.labels(queue, held.channel, "transferred").inc()
+        _log("ticket queued", hold, reason="transferred", queue=queue)
+
+    async def snooze(self, hold: Hold, *, until: datetime | None = None, read_up_to: int | None = None) -> None:
+        """Put the ticket aside until then, or until the customer writes; it counts against nobody's capacity meanwhile.
+
+        Raises `Invalid` where `until` has passed or is more than a year ahead, `Conflict` where the customer has
+        written after `read_up_to`.
+        """
+        async with self._store.work() as work:
+            await work.lock_agents([hold.agent.id])
+            tickets = await work.lock_tickets([hold.lease.ticket_id], hold.agent.teams)
+            held = checked(hold, tickets.get(hold.lease.ticket_id))
+            if until is not None and not held.now < until <= held.now + LONGEST_SNOOZE:
+                raise Invalid("until", "must lie ahead, at most a year")
+            check_read(held, read_up_to)
+            await work.snooze(held, hold.actor, until)
+        _log("ticket snoozed", hold, queue=held.queue)
+
+    async def resolve(self, hold: Hold, *, read_up_to: int | None = None) -> None:
+        """End the contact, and the work too unless the queue has a wrap-up; the customer's digest says who did it.
+
+        Raises `Conflict` where the customer has written after `read_up_to`.
+        """
+        async with self._store.work() as work:
+            held, customer = await _with_customer(work, hold, read_up_to)
+            ended = customer.with_outcome(held.id, ContactOutcome.RESOLVED)
+            await work.remember(ended._replace(last_agent_id=hold.agent.id))
+            policy = self._policy()
+            queue = policy.queues.get(held.queue)
+            if queue and queue.wrap_up:
+                await work.wrap_up(held, hold.actor, queue.wrap_up, policy_version=policy.version)
+            else:
+                await work.end(held, TicketState.RESOLVED, hold.actor, policy_version=policy.version)
+        self._metrics.resolved.labels(held.queue, held.channel).inc()
+        _log("ticket resolved", hold, queue=held.queue)
+
+    async def finish(self, hold: Hold) -> None:
+        """End the wrap-up before its time."""
+        async with self._store.work() as work:
+            await work.lock_agents([hold.agent.id])
+            held = await _held(work, hold, in_states=WRAPPING_UP)
+            await work.end(held, TicketState.RESOLVED, hold.actor, reason="finished")
+        _log("ticket finished", hold, queue=held.queue)
+
+    async def abandon(self, hold: Hold, *, read_up_to: int | None = None) -> None:
+        """End a ticket whose customer has left.
+
+        Raises `Refused` where the queue's policy does not know that, `Conflict` where they wrote after `read_up_to`.
+        """
+        async with self._store.work() as work:
+            held, customer = await _with_customer(work, hold, read_up_to)
+            policy = self._policy()
+            queue = policy.queues.get(held.queue)
+            if queue is None or not queue.abandon:
+                raise Refused(f"Tickets of queue {held.queue} are not abandoned when a customer leaves: resolve it.")
+            await work.remember(customer.with_outcome(held.id, ContactOutcome.ABANDONED))
+            why = {"reason": "by_hand", "policy_version": policy.version}
+            await work.end(held, TicketState.ABANDONED, hold.actor, kind="abandon", **why)
+        self._metrics.abandoned.labels(held.queue, held.channel).inc()
+        _log("ticket abandoned", hold, queue=held.queue)
+
+    async def merge(self, hold: Hold, into: TicketId, *, read_up_to: int | None = None) -> None:
+        """Move the ticket's conversations and messages into another open one of the same customer, and end it.
+
+        One that was snoozed wakes: what moves there may be news. Raises `Invalid` where `into` is the ticket itself,
+        another customer's or not in the agent's teams, `Conflict` where it has ended, or the customer has written in
+        this one after `read_up_to`.
+        """
+        if into == hold.lease.ticket_id:
+            raise Invalid("into", "is the ticket itself: name another one of the same customer")
+        async with self._store.work() as work:
+            held, customer = await _with_customer(work, hold, read_up_to)
+            target = await _merge_target(work, hold, held, into)
+            is_woken = target.state is TicketState.SNOOZED
+            await work.remember(customer.with_merged(held.id, into))
+            await work.merge(held, target, hold.actor)
+            if is_woken:
+                await work.begin_wait(target, woken(target, self._policy()), hold.actor, reason="woken")
+        self._metrics.resolved.labels(held.queue, held.channel).inc()
+        if is_woken:
+            self._metrics.queued.labels(target.queue, target.channel, "woken").inc()
+        _log("ticket merged", hold, into=into)
+
+
+async def _held(work: Work, hold: Hold, *, in_states: Collection[TicketState] = ASSIGNED) -> TicketNow:
+    ticket = await work.ticket(hold.lease.ticket_id, hold.agent.teams)
+    return checked(hold, ticket, in_states=in_states)
+
+
+async def _with_customer(work: Work, hold: Hold, read_up_to: int | None) -> tuple[TicketNow, Customer]:
+    """The ticket that is about to end and its customer, who is locked: nothing comes in after what has been read."""
+    await work.lock_agents([hold.agent.id])
+    seen = await _held(work, hold)
+    customer = await work.lock_customer(seen.customer_id)
+    held = await _held(work, hold)  # intake may have had the customer until now
+    check_read(held, read_up_to)
+    return held, customer
+
+
+async def _merge_target(work: Work, hold: Hold, held: TicketNow, into: TicketId) -> TicketNow:
+    """The ticket that another one is merged into; both are locked, and the conversations that move."""
+    await work.lock_conversations(held)
+    tickets = await work.lock_tickets([held.id, into], hold.agent.teams)
+    target = tickets.get(into)
+    if target is None:
+        raise Invalid("into", f"names ticket {into}, and there is no such one in your teams")
+    if target.customer_id != held.customer_id:
+        raise Invalid("into", f"names ticket {into}, which is another customer's: name one of the same customer")
+    if target.state not in _MERGEABLE:
+        raise Conflict(f"Ticket {into} is {target.state}: merge into one that is still open.")
+    return target
+
+
+def _log(event: str, hold: Hold, **fields: object) -> None:
+    log.info(event, ticket_id=hold.lease.ticket_id, agent_id=hold.agent.id, **fields)

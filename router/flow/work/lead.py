@@ -1,0 +1,243 @@
+"""A lead's tools: move a ticket whoever holds it, empty an agent's hands, close in bulk, undo, and ask why.
+
+A lead has the tickets and agents of the own teams, an admin all of them; what is not theirs is `NotFound`.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from router.decide.eligibility import Standing
+from router.domain.actor import Actor, Teams, Viewer
+from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
+from router.domain.errors import Conflict
+from router.domain.ticket import TicketId, TicketNow, TicketState
+from router.domain.wait import Place
+from router.flow.assign.presence import Withdrawn, report_withdrawn
+from router.flow.see.agents import no_agent
+from router.flow.see.queues import no_queue
+from router.flow.see.tickets import no_ticket
+from router.flow.see.why import Stuck, Why, explain
+from router.flow.work.moves import Moves
+from router.flow.work.transfer import Destination, new_wait
+from router.metrics import Metrics
+from router.policy.model import AssignmentRules, Policy
+
+log = structlog.get_logger(__name__)
+
+CLOSED_AT_ONCE = 500
+_MOVABLE = frozenset({TicketState.QUEUED, TicketState.OFFERED, TicketState.ASSIGNED, TicketState.SNOOZED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misroute:
+    """A transfer or relaxation that can be undone: the line of the history, and the place that the ticket had."""
+
+    event_id: int
+    was: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """A ticket that an agent holds no more; `was` is the state in which they did."""
+
+    ticket_id: TicketId
+    queue: str
+    was: TicketState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closable:
+    """Waiting tickets to be closed: those of `queue` that have waited since before `before`."""
+
+    queue: str
+    before: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A ticket that a bulk close has ended."""
+
+    ticket_id: TicketId
+    customer_id: CustomerId
+    channel: str
+
+
+class LeadWork(Moves, Protocol):
+    """One transaction of a lead's tool."""
+
+    async def now(self) -> datetime: ...
+
+    async def lock_agent_named(self, name: str, teams: Teams) -> AgentId | None: ...
+
+    async def set_draining(self, agent_id: AgentId, by: Actor, *, is_draining: bool) -> Sequence[Withdrawn]:
+        """Write it, with who did it; what the agent is offered is withdrawn from one who drains."""
+
+    async def requeue(self, agent_id: AgentId, by: Actor) -> Sequence[Released]:
+        """Let everything that the agent is offered or assigned wait again, each at the place it had."""
+
+    async def misroute(self, ticket: TicketNow) -> Misroute | None:
+        """The last transfer or relaxation that has not been undone."""
+
+    async def put_back(self, ticket: TicketNow, misroute: Misroute, by: Actor) -> None: ...
+
+    async def customers_waiting(self, closable: Closable, teams: Teams, *, limit: int) -> Sequence[CustomerId]:
+        """Whose tickets come next; as many as `limit` tickets have."""
+
+    async def lock_customers(self, customers: Collection[CustomerId]) -> Sequence[Customer]: ...
+
+    async def close(
+        self, closable: Closable, customers: Collection[CustomerId], by: Actor, *, limit: int
+    ) -> Sequence[Ended]:
+        """Resolve what these customers have waiting there, but for what somebody is writing to."""
+
+
+class LeadStore(Protocol):
+    """Opens transactions for a lead's tools."""
+
+    def work(self) -> AbstractAsyncContextManager[LeadWork]: ...
+
+    async def stuck(self, viewer: Viewer, ticket_id: TicketId) -> Stuck | None: ...
+
+    async def standings(self, viewer: Viewer, stuck: Stuck, rules: AssignmentRules) -> Sequence[Standing]:
+        """How every agent of the ticket's team stands to it, by name, and whom it is reserved for if one of theirs."""
+
+
+class Lead:
+    """What leads and admins do with tickets and agents, whoever holds them."""
+
+    def __init__(self, *, store: LeadStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
+        self._store = store
+        self._policy = policy
+        self._metrics = metrics
+
+    async def reassign(self, by: Actor, ticket_id: TicketId, to: Destination) -> None:
+        """Let the ticket wait anew in a queue or for an agent; whoever held it holds it no more.
+
+        Raises `Invalid` for a queue or agent that is not known, `Refused` where the policy forbids it, `Conflict` where
+        the ticket has ended.
+        """
+        async with self._store.work() as work:
+            ticket = await _seize(work, by, ticket_id)
+            wait = await new_wait(to, ticket, self._policy(), work)
+            if to.note:
+                await work.note(ticket, by, to.note)
+            why = {"reason": "reassigned", "holder": ticket.assigned_to, "was": ticket.place.as_data()}
+            await work.begin_wait(ticket, wait, by, kind="reassign", **why)
+        queue = wait.requirement.queue
+        self._count_offer(ticket.queue, ticket.state)
+        self._metrics.queued.labels(queue, ticket.channel, "reassigned").inc()
+        _log("ticket queued", by, ticket_id=ticket_id, reason="reassigned", queue=queue)
+
+    async def undo(self, by: Actor, ticket_id: TicketId) -> None:
+        """Give the ticket the queue, skills and times back that it had before it was last moved or relaxed.
+
+        Raises `Conflict` where there is nothing to undo, or the queue it came from is not there any more.
+        """
+        async with self._store.work() as work:
+            ticket = await _seize(work, by, ticket_id)
+            misroute = await work.misroute(ticket)
+            if misroute is None:
+                raise Conflict(f"Ticket {ticket_id} has not been moved, or that is undone: there is nothing to undo.")
+            queue = misroute.was.requirement.queue
+            if queue not in self._policy().queues:
+                raise Conflict(f"Queue {queue}, where ticket {ticket_id} was, is there no more: reassign the ticket.")
+            await work.put_back(ticket, misroute, by)
+        self._count_offer(ticket.queue, ticket.state)
+        _log("ticket queued", by, ticket_id=ticket_id, reason="undone", queue=queue)
+
+    async def drain(self, by: Actor, name: str, *, is_draining: bool) -> None:
+        """Give the agent nothing new, or work again; what they have been assigned stays with them."""
+        async with self._store.work() as work:
+            withdrawn = await work.set_draining(await _agent(work, by, name), by, is_draining=is_draining)
+        report_withdrawn(withdrawn, self._metrics)
+        _log("agent drained" if is_draining else "agent no longer drained", by, agent=name)
+
+    async def requeue(self, by: Actor, name: str) -> int:
+        """Let everything of an agent wait again at the place it had; returns how many tickets that were."""
+        async with self._store.work() as work:
+            released = await work.requeue(await _agent(work, by, name), by)
+        for ticket in released:
+            self._count_offer(ticket.queue, ticket.was)
+            _log("ticket queued", by, ticket_id=ticket.ticket_id, reason="requeued", queue=ticket.queue)
+        return len(released)
+
+    async def close(self, by: Actor, queue: str, *, why: str, older_than: timedelta | None = None) -> int:
+        """Resolve what has waited in the queue for so long, or all that waits now; returns how many tickets that were.
+
+        Every 500 of them are a transaction; what somebody is writing to at the time is left alone.
+        """
+        async with self._store.work() as work:
+            now = await work.now()
+            await self._check_theirs(work, by, Closable(queue=queue, before=now, why=why))
+        closable = Closable(queue=queue, before=now - (older_than or timedelta()), why=why)
+        closed = 0
+        while ended := await self._close_some(by, closable):
+            closed += ended
+        log.info("queue closed", by=str(by), queue=queue, closed=closed)
+        return closed
+
+    async def why(self, by: Actor, ticket_id: TicketId) -> Why:
+        """Say where the ticket waits, what keeps each agent of the team from it, and what will happen by itself."""
+        viewer = Viewer.of(by)
+        stuck = await self._store.stuck(viewer, ticket_id)
+        if stuck is None:
+            raise no_ticket(ticket_id)
+        policy = self._policy()
+        return explain(stuck, await self._store.standings(viewer, stuck, policy.assignment), policy)
+
+    def _count_offer(self, queue: str, was: TicketState) -> None:
+        if was is TicketState.OFFERED:
+            self._metrics.offers.labels(queue, "withdrawn").inc()
+
+    async def _check_theirs(self, work: LeadWork, by: Actor, closable: Closable) -> None:
+        """A queue that the policy dropped, or gave to another team, is theirs for as long as tickets wait in it."""
+        known = self._policy().queues.get(closable.queue)
+        if known and by.has(known.team):
+            return
+        if not await work.customers_waiting(closable, by.teams, limit=1):
+            raise no_queue(closable.queue)
+
+    async def _close_some(self, by: Actor, closable: Closable) -> int:
+        async with self._store.work() as work:
+            waiting = await work.customers_waiting(closable, by.teams, limit=CLOSED_AT_ONCE)
+            customers = {customer.id: customer for customer in await work.lock_customers(set(waiting))}
+            ended = await work.close(closable, customers.keys(), by, limit=CLOSED_AT_ONCE)
+            for one in ended:
+                known = customers[one.customer_id]
+                customers[one.customer_id] = known.with_outcome(one.ticket_id, ContactOutcome.RESOLVED)
+            await work.remember(*customers.values())
+        for one in ended:
+            self._metrics.resolved.labels(closable.queue, one.channel).inc()
+        return len(ended)
+
+
+async def _seize(work: LeadWork, by: Actor, ticket_id: TicketId) -> TicketNow:
+    """Lock the ticket, and before it whoever holds it: from here on they cannot write to it."""
+    seen = await work.ticket(ticket_id, by.teams)
+    if seen and seen.assigned_to:
+        await work.lock_agents([seen.assigned_to])
+    ticket = (await work.lock_tickets([ticket_id], by.teams)).get(ticket_id)
+    if seen is None or ticket is None:
+        raise no_ticket(ticket_id)
+    if ticket.assigned_to != seen.assigned_to:
+        raise Conflict(f"Ticket {ticket_id} has changed hands at this very moment: try again.")
+    if ticket.state not in _MOVABLE:
+        raise Conflict(f"Ticket {ticket_id} is {ticket.state}: only one that is still open can be moved.")
+    return ticket
+
+
+async def _agent(work: LeadWork, by: Actor, name: str) -> AgentId:
+    agent_id = await work.lock_agent_named(name, by.teams)
+    if agent_id is None:
+        raise no_agent(name, by.teams)
+    return agent_id
+
+
+def _log(event: str, by: Actor, **fields: object) -> None:
+    log.info(event, by=str(by), **fields)

@@ -1,0 +1,63 @@
+"""What moves a ticket through its life, whoever does it: agents at the desk, leads with their tools.
+
+Locks are taken in one order everywhere: agents, customer, conversations, tickets, each by id.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from router.domain.actor import Actor, Teams
+from router.domain.agent import Agent
+from router.domain.customer import AgentId, Customer, CustomerId
+from router.domain.ticket import TicketId, TicketNow, TicketState
+from router.domain.wait import Requirement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewWait:
+    """How a ticket waits from now on: for whom, until it is relaxed, and for `wish_lasts` for one agent only.
+
+    `policy_version` is that of the policy which has decided so.
+    """
+
+    requirement: Requirement
+    policy_version: str
+    relaxed_after: timedelta | None = None
+    wish: AgentId | None = None
+    wish_lasts: timedelta | None = None
+
+
+class Directory(Protocol):
+    """Who there is to move tickets to."""
+
+    async def agent_named(self, name: str) -> Agent | None:
+        """The agent of that name, unless retired."""
+
+    async def skills_in_team(self, requirement: Requirement) -> bool: ...
+
+
+class Moves(Directory, Protocol):
+    """One transaction on tickets. Writes raise `Conflict` where the ticket is no longer as it was read."""
+
+    async def lock_agents(self, agents: Collection[AgentId]) -> None: ...
+
+    async def lock_customer(self, customer_id: CustomerId) -> Customer: ...
+
+    async def ticket(self, ticket_id: TicketId, teams: Teams) -> TicketNow | None: ...
+
+    async def lock_tickets(self, tickets: Collection[TicketId], teams: Teams) -> Mapping[TicketId, TicketNow]: ...
+
+    async def note(self, ticket: TicketNow, by: Actor, text: str) -> int: ...
+
+    async def begin_wait(
+        self, ticket: TicketNow, wait: NewWait, by: Actor, *, kind: str = "queue", **why: object
+    ) -> None: ...
+
+    async def end(
+        self, ticket: TicketNow, state: TicketState, by: Actor, *, kind: str = "resolve", **why: object
+    ) -> None: ...
+
+    async def remember(self, *customers: Customer) -> None:
+        """Write the digests of customers whose rows are locked."""

@@ -1,0 +1,34 @@
+"""Agents in rows, and the lock on them that comes first in every transaction."""
+
+import json
+from collections.abc import Collection
+
+import asyncpg
+
+from router.domain.agent import Agent, Presence, Status
+from router.domain.capacity import Capacity
+from router.domain.customer import AgentId
+from router.postgres.database import Connection
+from router.postgres.statements import load
+
+SQL = load("agent_rows")
+
+
+async def lock_agents(connection: Connection, agents: Collection[AgentId]) -> None:
+    """Let nobody else give these agents anything, or take it, until the transaction ends; unknown ids are nobody."""
+    await connection.execute(SQL["lock_agents"], list(agents))
+
+
+def agent_of(row: asyncpg.Record) -> Agent:
+    """The agent in a row with the columns id, name, teams and skills."""
+    return Agent(id=row["id"], name=row["name"], teams=frozenset(row["teams"]), skills=frozenset(row["skills"]))
+
+
+def presence_of(row: asyncpg.Record) -> Presence:
+    """The presence in a row with the columns status, reason, since and seen_at."""
+    return Presence(status=Status(row["status"]), reason=row["reason"], since=row["since"], seen_at=row["seen_at"])
+
+
+def capacity_of(row: asyncpg.Record, usual: Capacity) -> Capacity:
+    """What the agent of a row with the columns capacity, weights and most can carry, where the policy says `usual`."""
+    return usual.adjusted(limit=row["capacity"], weights=json.loads(row["weights"]), most=json.loads(row["most"]))

@@ -1,0 +1,1 @@
+"""SQL for who gets a ticket."""

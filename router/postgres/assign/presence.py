@@ -1,0 +1,57 @@
+"""Presence in PostgreSQL, by its clock. Leaves how often a sign of life is written to `flow.presence`."""
+
+from collections.abc import Collection, Mapping
+
+from router.domain.actor import Actor
+from router.domain.agent import Agent, Role, Status
+from router.domain.customer import AgentId
+from router.flow.assign.presence import Declared, Withdrawn
+from router.flow.see.agents import PresenceCard
+from router.postgres import audit, hints
+from router.postgres.database import Connection, Database
+from router.postgres.statements import load
+
+SQL = load("assign/presence")
+
+
+class PostgresPresence:
+    """Implements `router.flow.assign.presence.PresenceStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def renew(self, agent_ids: Collection[AgentId]) -> None:
+        await self._database.execute("presence", SQL["renew"], list(agent_ids))
+
+    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declared:
+        by = Actor(role=Role.AGENT, agent=agent)
+        async with self._database.transaction("presence") as connection:
+            name: str = await connection.fetchval(SQL["lock_agent"], agent.id)
+            presence, changes = await _declare(connection, agent.id, status, reason)
+            if changes:
+                subject = f"agent:{name}"
+                await audit.note(connection, by=by, action="presence.set", subject=subject, data=changes)
+            is_available = status is Status.AVAILABLE
+            withdrawn = [] if is_available else await withdraw_offers(connection, agent.id, by=by)
+        return Declared(presence=presence, withdrawn=withdrawn)
+
+
+async def withdraw_offers(
+    connection: Connection, agent_id: AgentId, *, team: str | None = None, by: Actor
+) -> list[Withdrawn]:
+    """Let what is offered to the agent wait again at its place, of all teams or of one; the agent's row is locked."""
+    rows = await connection.fetch(SQL["withdraw_offers"], agent_id, team, str(by))
+    if rows:
+        await hints.hint(connection, hints.QUEUED, hints.AGENTS)
+    return [Withdrawn(ticket_id=row["id"], queue=row["queue"]) for row in rows]
+
+
+async def _declare(
+    connection: Connection, agent_id: AgentId, status: Status, reason: str | None
+) -> tuple[PresenceCard, Mapping[str, object]]:
+    """Return the presence, and what of it was another before."""
+    before = await connection.fetchrow(SQL["presence"], agent_id) or {"status": None, "reason": None}
+    after = await connection.fetchrow(SQL["declare"], agent_id, status, reason)
+    assert after is not None, "an insert that updates on conflict returns its row"
+    changes = {field: (before[field], after[field]) for field in ("status", "reason") if before[field] != after[field]}
+    return PresenceCard(**{**after, "status": Status(after["status"])}), changes

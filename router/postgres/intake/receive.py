@@ -1,0 +1,121 @@
+"""Intake's side of the database: locks and loads the world of a batch, and records what was decided, set by set."""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from router.domain.wait import Requirement
+from router.flow.intake.changes import Changes, Unprocessable, once
+from router.flow.intake.receive import Wanted
+from router.flow.intake.world import Ids, Snapshot
+from router.postgres import groups, rows
+from router.postgres.database import Connection, Database
+from router.postgres.intake import records
+from router.postgres.intake.ids import ReservedIds
+from router.postgres.statements import load
+
+SQL = load("intake/receive")
+
+
+class PostgresIntake:
+    """Implements `router.flow.intake.receive.IntakeStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ids = ReservedIds()
+        self._groups: dict[Requirement, int] = {}
+
+    @asynccontextmanager
+    async def transaction(self, wanted: Wanted) -> AsyncIterator["PostgresIntakeTransaction"]:
+        async with self._database.transaction("intake", locks=lock_keys(wanted)) as connection:
+            to_reserve = self._ids.promise(wanted.messages)
+            try:
+                snapshot = await self._load(connection, wanted, to_reserve)
+                transaction = PostgresIntakeTransaction(connection, snapshot, self._ids, self._groups)
+                yield transaction
+            finally:
+                self._ids.redeem(wanted.messages)
+        self._groups |= transaction.found
+
+    async def _load(self, connection: Connection, wanted: Wanted, to_reserve: Sequence[int]) -> Snapshot:
+        """With what is wanted locked already, lock what it leads to and read that in the next statement.
+
+        Only a fresh snapshot shows what a lock's last holder wrote. The order (handles, customers, conversations,
+        tickets; each by id) is that of every flow, so none can deadlock.
+        """
+        [led_to] = await connection.fetch(SQL["lock_customers"], *_evidence(wanted))
+        customers = [rows.customer(row) for row in led_to["customers"]]
+        [loaded] = await connection.fetch(
+            SQL["lock_and_load"],
+            led_to["found"],
+            [customer.id for customer in customers],
+            list(wanted.handles),
+            *rows.columns(wanted.references, 2),
+            *rows.columns([(key.channel, key.account, key.external_id) for key in wanted.keys], 3),
+            *to_reserve,
+        )
+        self._ids.keep(loaded)
+        return Snapshot(
+            now=loaded["now"],
+            customers=customers,
+            handles=[rows.known_handle(row) for row in loaded["handles"]],
+            conversations=[rows.conversation(row) for row in loaded["conversations"]],
+            tickets=[rows.ticket(row) for row in loaded["tickets"]],
+            references=dict(map(rows.reference, loaded["references"])),
+            received=[rows.received(row) for row in loaded["received"]],
+        )
+
+    async def attempts(self, hashes: Sequence[bytes]) -> Mapping[bytes, int]:
+        found = await self._database.fetch("attempts", SQL["load_attempts"], hashes)
+        return {row["hash"]: row["started"] for row in found}
+
+    async def begin_attempts(self, hashes: Sequence[bytes]) -> None:
+        if hashes:
+            await self._database.execute("attempts", SQL["begin_attempts"], hashes)
+
+
+class PostgresIntakeTransaction:
+    """Implements `router.flow.intake.receive.IntakeTransaction`."""
+
+    def __init__(self, connection: Connection, snapshot: Snapshot, ids: Ids, groups: Mapping[Requirement, int]) -> None:
+        """`groups` are the ids of skill groups that are known to be committed; `found` are those met on the way."""
+        self.snapshot = snapshot
+        self.ids = ids
+        self.found: dict[Requirement, int] = {}
+        self._connection = connection
+        self._groups = groups
+
+    async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
+        """Write all that was decided."""
+        group_ids = await self._group_ids(changes)
+        await self._connection.execute(SQL["record"], *records.arguments(changes, group_ids))
+        if finished:
+            await self._connection.execute(SQL["finish_attempts"], finished)
+        return [each for each in once(changes.unprocessable) if await self._keep(each)]
+
+    async def _keep(self, refused: Unprocessable) -> bool:
+        return bool(await self._connection.fetch(SQL["put_unprocessable"], *rows.unprocessable(refused)))
+
+    async def _group_ids(self, changes: Changes) -> Mapping[Requirement, int]:
+        wanted = {rows.requirement(ticket) for ticket in changes.tickets.values()}
+        known = {requirement: self._groups[requirement] for requirement in wanted & self._groups.keys()}
+        if missing := wanted - known.keys():
+            self.found = await groups.ensure(self._connection, missing)
+        return known | self.found
+
+
+def _evidence(wanted: Wanted) -> tuple[Sequence[object], ...]:
+    """The arguments of `lock_customers`."""
+    return (
+        list(wanted.handles),
+        list(wanted.tokened),
+        *rows.columns(wanted.threads, 2),
+        *rows.columns(wanted.references, 2),
+        list(wanted.ticket_numbers),
+    )
+
+
+def lock_keys(wanted: Wanted) -> list[int]:
+    """64-bit keys of the handles and mail threads, sorted: two batches that share some take them in the same order."""
+    names = [*wanted.handles, *(f"thread:{account}:{root}" for account, root in wanted.threads)]
+    return sorted(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True) for name in names)

@@ -1,0 +1,21 @@
+-- name: ticket
+-- A ticket as a write finds it; nothing is locked yet.
+select
+  id, customer_id, channel, queue, team, skills, state, assigned_to, lease_epoch, complexity, route, enqueued_at, due_at,
+  relaxed, relax_at, preferred_agent_id, statement_timestamp() as now,
+  (extract(epoch from last_customer_at) * 1000000)::bigint as read_up_to
+from ticket
+where id = $1
+  and ($2::text[] is null or team = any ($2))
+
+-- name: lock_tickets
+-- Tickets as they are from here to the end of the transaction; last in the order of locks.
+select
+  id, customer_id, channel, queue, team, skills, state, assigned_to, lease_epoch, complexity, route, enqueued_at, due_at,
+  relaxed, relax_at, preferred_agent_id, statement_timestamp() as now,
+  (extract(epoch from last_customer_at) * 1000000)::bigint as read_up_to
+from ticket
+where id = any ($1::bigint[])
+  and ($2::text[] is null or team = any ($2))
+order by id
+for no key update

@@ -1,0 +1,78 @@
+"""What moves tickets through their lives, in PostgreSQL: guarded updates, each with its line of history."""
+
+import json
+
+from router.domain.actor import Actor
+from router.domain.agent import Agent
+from router.domain.customer import Customer, CustomerId
+from router.domain.ticket import TicketNow, TicketState
+from router.domain.wait import Requirement
+from router.flow.work.moves import NewWait
+from router.postgres import groups, hints, rows
+from router.postgres.agent_rows import agent_of
+from router.postgres.statements import load
+from router.postgres.ticket_rows import TicketRows, guard
+
+SQL = load("work/moves")
+
+
+class PostgresMoves(TicketRows):
+    """One transaction that moves tickets."""
+
+    async def lock_customer(self, customer_id: CustomerId) -> Customer:
+        row = await self._connection.fetchrow(SQL["lock_customer"], customer_id)
+        assert row is not None, "a foreign key keeps a ticket's customer"
+        return rows.customer(row)
+
+    async def agent_named(self, name: str) -> Agent | None:
+        row = await self._connection.fetchrow(SQL["agent_named"], name)
+        return None if row is None else agent_of(row)
+
+    async def skills_in_team(self, requirement: Requirement) -> bool:
+        found: bool = await self._connection.fetchval(
+            SQL["team_has_skills"], requirement.team, list(requirement.skills)
+        )
+        return found
+
+    async def note(self, ticket: TicketNow, by: Actor, text: str) -> int:
+        """Record a note and return its message id."""
+        agent_id = by.agent.id if by.agent else None
+        await self._guarded(SQL["note_on_ticket"], *guard(ticket), agent_id)
+        message_id: int = await self._connection.fetchval(
+            SQL["insert_note"], ticket.id, ticket.customer_id, ticket.channel, by.signature, agent_id, text
+        )
+        await self.event(ticket, "note", ticket.state, by, message_id=message_id)
+        return message_id
+
+    async def begin_wait(
+        self, ticket: TicketNow, wait: NewWait, by: Actor, *, kind: str = "queue", **why: object
+    ) -> None:
+        """Queue the ticket anew; the lock on the groups comes after that on the ticket, as everywhere."""
+        await self.lock_tickets([ticket.id], None)
+        to = wait.requirement
+        group_id = (await groups.ensure(self._connection, [to]))[to]
+        await self._guarded(
+            SQL["begin_wait"], *guard(ticket), to.queue, to.team, list(to.skills), group_id, wait.relaxed_after,
+            wait.wish, wait.wish_lasts,
+        )  # fmt: skip
+        moved = {"from": ticket.queue, "queue": to.queue, "team": to.team, "lease_epoch": ticket.epoch}
+        decided = {"policy_version": wait.policy_version, **({"agent": wait.wish} if wait.wish else {})}
+        await self.event(ticket, kind, TicketState.QUEUED, by, **moved, **decided, **why)
+        await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
+
+    async def end(
+        self, ticket: TicketNow, state: TicketState, by: Actor, *, kind: str = "resolve", **why: object
+    ) -> None:
+        await self._guarded(SQL["end_ticket"], *guard(ticket), state)
+        await self.event(ticket, kind, state, by, queue=ticket.queue, **why)
+
+    async def remember(self, *customers: Customer) -> None:
+        digests = [
+            (customer.id, [contact.encode() for contact in customer.contacts], customer.last_agent_id)
+            for customer in customers
+        ]
+        await self._connection.executemany(SQL["update_customer"], digests)
+
+    async def event(self, ticket: TicketNow, kind: str, state: TicketState, by: Actor, **data: object) -> None:
+        """Append a line to the ticket's history."""
+        await self._connection.execute(SQL["insert_event"], ticket.id, kind, state, str(by), json.dumps(data))

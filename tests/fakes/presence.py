@@ -1,0 +1,41 @@
+"""Presence without a database, and whatever else of agents an API under test has to be built with."""
+
+from collections.abc import Collection
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from router.domain.agent import Agent, Status
+from router.domain.customer import AgentId
+from router.flow.assign.presence import Declared, Presences
+from router.metrics import Metrics
+from tests.making.assignment import a_policy
+
+
+class FakePresence:
+    """Remembers whom it was asked to renew; `fails` with what is put there."""
+
+    def __init__(self) -> None:
+        self.renewed: list[list[AgentId]] = []
+        self.fails: Exception | None = None
+
+    async def renew(self, agent_ids: Collection[AgentId]) -> None:
+        self.renewed.append(list(agent_ids))
+        if self.fails:
+            raise self.fails
+
+    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declared:
+        raise AssertionError("what cannot be declared must not reach the store")
+
+
+class Welcoming:
+    """Lets every agent ask for the next ticket."""
+
+    async def check_may_be_given(self, agent: Agent) -> None:
+        pass
+
+
+def people() -> dict[str, Any]:
+    """What `server.build` is given where nobody manages agents."""
+    presences = Presences(FakePresence(), a_policy(), Metrics(CollectorRegistry()))
+    return {"agents": None, "audit": None, "myself": Welcoming(), "presences": presences}
