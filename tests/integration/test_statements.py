@@ -144,7 +144,7 @@ async def test_intake_reads_few_rows_with_plans_made_while_the_tables_were_empty
 @pytest.mark.parametrize(
     ("file", "name", "arguments", "role"),
     [
-        ("operations", "measure_queues", (), "none"),
+        ("run/operations", "measure_queues", (), "none"),
         ("see/reading", "queues", (None,), "none"),
         ("see/reading", "queues", (None,), "frontdesk_agent"),
     ],
