@@ -1,1 +1,0 @@
-"""Sending replies out."""
