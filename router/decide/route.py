@@ -1,6 +1,6 @@
 """Route: which queue a ticket waits in, with which skills and target. The first route that holds decides."""
 
-from router.domain.triage import Considered, Facts, Routing
+from router.domain.triage import Facts, Routing
 from router.policy.model import Policy
 
 
@@ -15,13 +15,3 @@ def route(facts: Facts, policy: Policy) -> Routing:
         target=matched.target,
         policy_version=policy.version,
     )
-
-
-def explain_routes(facts: Facts, policy: Policy) -> tuple[Considered, ...]:
-    """The routes in the order asked, up to the one that matched; each other with the first condition that failed."""
-    considered = []
-    for candidate in policy.routes:
-        considered.append(Considered(route=candidate.name, why_not=candidate.when.why_not(facts)))
-        if considered[-1].why_not is None:
-            break
-    return tuple(considered)

@@ -92,11 +92,3 @@ class Facts(NamedTuple):
     words: Words = Words(" ")
     attributes: Mapping[str, str] = MappingProxyType({})
     has_attachments: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Considered:
-    """One route that was asked: `why_not` is None for the one that matched."""
-
-    route: str
-    why_not: str | None

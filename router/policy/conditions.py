@@ -1,4 +1,4 @@
-"""The conditions of a route, compiled: do they hold for a message, and if not, which failed first and why."""
+"""The conditions of a route, compiled: whether they hold for a message, and which conditions cover which others."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,10 +20,6 @@ class When:
                 return False
         return True
 
-    def why_not(self, facts: Facts) -> str | None:
-        """What keeps it from holding, as `channel is email, not chat`; None if it holds."""
-        return next((c.why_not(facts) for c in self.conditions if not c.holds(facts)), None)
-
     def covers(self, other: "When") -> bool:
         """True if this certainly holds wherever `other` holds, judged by the conditions as written."""
         narrower = {condition.key: condition.wanted for condition in other.conditions}
@@ -41,31 +37,17 @@ class Condition:
     key: str
     wanted: frozenset[str]
     holds: Callable[[Facts], bool]
-    found: Callable[[Facts], str]
-
-    def why_not(self, facts: Facts) -> str:
-        return f"{self.key} {self.found(facts)}, not {' or '.join(sorted(self.wanted))}"
 
 
 def one_of(key: str, values: Iterable[str]) -> Condition:
     """Holds if the fact named `key` is one of the values."""
     wanted = frozenset(map(str, values))
-    return Condition(
-        key,
-        wanted,
-        lambda facts: getattr(facts, key) in wanted,
-        lambda facts: f"is {getattr(facts, key) or 'unknown'}",
-    )
+    return Condition(key, wanted, lambda facts: getattr(facts, key) in wanted)
 
 
 def is_so(key: str, fact: str, value: bool) -> Condition:
     """Holds if the fact of that name is as `value` says."""
-    return Condition(
-        key,
-        frozenset({_yes_no(value)}),
-        lambda facts: getattr(facts, fact) is value,
-        lambda facts: f"is {_yes_no(getattr(facts, fact))}",
-    )
+    return Condition(key, frozenset({"true" if value else "false"}), lambda facts: getattr(facts, fact) is value)
 
 
 def like(key: str, read: Callable[[Facts], str | None], patterns: Iterable[str]) -> Condition:
@@ -76,18 +58,13 @@ def like(key: str, read: Callable[[Facts], str | None], patterns: Iterable[str])
         value = read(facts)
         return value is not None and globs.match(value)
 
-    return Condition(key, frozenset(globs.patterns), holds, lambda facts: f"is {read(facts) or 'missing'}")
+    return Condition(key, frozenset(globs.patterns), holds)
 
 
 def says(phrases: Iterable[str]) -> Condition:
     """Holds if subject or text say one of the phrases."""
     words = WordList.of(phrases)
-    return Condition(
-        "words",
-        frozenset(words.phrases),
-        lambda facts: words.first_in(facts.words) is not None,
-        lambda _: "are others",
-    )
+    return Condition("words", frozenset(words.phrases), lambda facts: words.first_in(facts.words) is not None)
 
 
 def attributes(wanted: Mapping[str, Iterable[str]]) -> tuple[Condition, ...]:
@@ -97,7 +74,3 @@ def attributes(wanted: Mapping[str, Iterable[str]]) -> tuple[Condition, ...]:
 
 def _attribute(name: str) -> Callable[[Facts], str | None]:
     return lambda facts: facts.attributes.get(name)
-
-
-def _yes_no(value: bool) -> str:
-    return "true" if value else "false"
