@@ -115,5 +115,5 @@ def _table(*columns: str) -> Table:
 
 
 def _specialties(figures: Figures) -> str:
-    loops = figures.received("attached") + figures.received("held")
+    loops = figures.received("attached") + figures.received("set_aside")
     return f"joined across channels {figures.received('joined')}   mail loops ended {loops}"

@@ -30,7 +30,7 @@ def _totals(figures: Figures, published: int, refused: Iterable[Kept]) -> Iterat
     yield _counted(figures.taken_in, f"messages in, of {published} published")
     for outcome, meaning in _BECAME:
         yield _counted(figures.received(outcome), meaning, indent=2)
-    loops = figures.received("attached") + figures.received("held")
+    loops = figures.received("attached") + figures.received("set_aside")
     yield _counted(loops, "mail loops ended: auto-replies and bounces", indent=2)
     yield _counted(figures.unprocessable, "unprocessable, kept for the operator", indent=2)
     for kept in refused:

@@ -20,15 +20,15 @@ NO_TICKET = {
     "attachment_emails--attachment_pdf_non_ascii": ANOTHER_UNDER_ITS_ID,
     "attachment_emails--attachment_pdf_non_ascii_lf": ANOTHER_UNDER_ITS_ID,
     "attachment_emails--attachment_with_unquoted_name": ANOTHER_UNDER_ITS_ID,
-    "error_emails--bad_date_header": "held: mailing_list",  # Precedence: junk
+    "error_emails--bad_date_header": "set_aside: mailing_list",  # Precedence: junk
     "error_emails--bad_encoded_subject": "malformed: from: is missing or holds no address: a mail needs one sender",
-    "error_emails--empty_in_reply_to": "held: mailing_list",  # List-Id
+    "error_emails--empty_in_reply_to": "set_aside: mailing_list",  # List-Id
     "mime_emails--raw_email7": ANOTHER_UNDER_ITS_ID,
-    "multipart_report_emails--multi_address_bounce1": "held: bounce",
-    "multipart_report_emails--multi_address_bounce2": "held: bounce",
-    "multipart_report_emails--multipart_report_multiple_status": "held: bounce",
-    "multipart_report_emails--report_422": "held: bounce",
-    "multipart_report_emails--report_530": "held: bounce",
+    "multipart_report_emails--multi_address_bounce1": "set_aside: bounce",
+    "multipart_report_emails--multi_address_bounce2": "set_aside: bounce",
+    "multipart_report_emails--multipart_report_multiple_status": "set_aside: bounce",
+    "multipart_report_emails--report_422": "set_aside: bounce",
+    "multipart_report_emails--report_530": "set_aside: bounce",
     "plain_emails--raw_email8": ANOTHER_UNDER_ITS_ID,
     "plain_emails--raw_email_quoted_with_0d0a": ANOTHER_UNDER_ITS_ID,
 }

@@ -331,4 +331,4 @@ async def test_set_aside_messages_leave_a_receipt_without_a_ticket(store: Intake
     message = a_message(a_phone(), channel=Channel.SMS, automatic="auto_reply")
     await take(store, message)
     [receipt] = (await look(store, keys=frozenset({message.key}))).received
-    assert (receipt.outcome, receipt.ticket_id) == (Outcome.HELD, None)
+    assert (receipt.outcome, receipt.ticket_id) == (Outcome.SET_ASIDE, None)

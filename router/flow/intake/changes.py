@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     CONTINUED = "continued"
     JOINED = "joined"
     ATTACHED = "attached"
-    HELD = "held"
+    SET_ASIDE = "set_aside"
     BLOCKED = "blocked"
     DUPLICATE = "duplicate"
     CONFLICT = "key_conflict"

@@ -55,7 +55,7 @@ def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
     found = world.candidates(message, arrival.tokened, identity.customer_id)
     thread = find_thread(message, identity.customer_id, found, policy.threading, world.now)
     if message.automatic or _is_ours(message, policy):
-        return _set_aside(arrival, thread, Outcome.HELD, policy, world)
+        return _set_aside(arrival, thread, Outcome.SET_ASIDE, policy, world)
     known = world.customer(identity.customer_id) if identity.customer_id else None
     if policy.blocks(message.sender.value) or (known and known.is_blocked):
         return _set_aside(arrival, Thread(), Outcome.BLOCKED, policy, world)

@@ -54,8 +54,8 @@ def test_an_answer_continues_its_ticket_which_keeps_its_place():
 @pytest.mark.parametrize(
     ("sender", "channel", "account", "outcome"),
     [
-        (an_email("s@acme.example"), Channel.EMAIL, "s@acme.example", Outcome.HELD),
-        (a_phone("+4930555000"), Channel.SMS, "+4930555000", Outcome.HELD),
+        (an_email("s@acme.example"), Channel.EMAIL, "s@acme.example", Outcome.SET_ASIDE),
+        (a_phone("+4930555000"), Channel.SMS, "+4930555000", Outcome.SET_ASIDE),
         (a_user("acme"), Channel.CHAT, "acme", Outcome.QUEUED),
     ],
 )
@@ -127,7 +127,7 @@ def test_our_token_leads_nobody_to_a_conversation_whose_customer_was_erased():
     tokens = (make_token(SECRET, conversation.id, 1),)
     assert outcomes(a_message(an_email("bob@example.com"), tokens=tokens), store=store) == [Outcome.QUEUED]
     bounce = a_message(an_email("mailer-daemon@mail.example"), tokens=tokens, automatic=Automatic.BOUNCE)
-    assert outcomes(bounce, store=store) == [Outcome.HELD]
+    assert outcomes(bounce, store=store) == [Outcome.SET_ASIDE]
 
 
 def test_an_answer_to_a_resolved_ticket_reopens_it_for_a_new_wait():
@@ -269,7 +269,7 @@ def test_another_channel_does_not_join_a_ticket_of_another_team():
 @pytest.mark.parametrize("automatic", Automatic)
 def test_what_no_person_wrote_never_opens_a_ticket(automatic: Automatic):
     store = take_in([a_message(automatic=automatic)])
-    assert [received.outcome for received in store.received.values()] == [Outcome.HELD]
+    assert [received.outcome for received in store.received.values()] == [Outcome.SET_ASIDE]
     assert (store.tickets, store.customers, store.conversations) == ({}, {}, {})
     assert len(store.messages) == 1
 
@@ -295,7 +295,7 @@ def test_a_reaction_stands_in_the_conversation_and_reopens_nothing():
 
 def test_our_own_address_never_opens_a_ticket():
     store = take_in([MAIL, a_message(an_email("support@acme.example"))])
-    assert [received.outcome for received in store.received.values()] == [Outcome.QUEUED, Outcome.HELD]
+    assert [received.outcome for received in store.received.values()] == [Outcome.QUEUED, Outcome.SET_ASIDE]
 
 
 def test_blocked_senders_are_kept_without_a_ticket():
