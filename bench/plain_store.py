@@ -215,7 +215,7 @@ class PlainTransaction(PostgresIntakeTransaction):
             )  # fmt: skip
         for reference in changes.references:
             await write(PUT_REFERENCE, *reference)
-        for e in changes.events:
+        for e in changes.history:
             await write(PUT_EVENT, e.ticket_id, now, e.kind, e.state, json.dumps(e.data))
         for r in changes.received:
             key = r.key

@@ -11,8 +11,9 @@ from channels.message import Channel, MessageKey
 from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import Customer, CustomerId, KnownHandle
 from router.domain.errors import BusUnavailable, Raced
+from router.domain.history import HistoryLine
 from router.domain.ticket import Ticket, TicketId
-from router.flow.intake.changes import Changes, Event, Received, StoredMessage, Unprocessable, once
+from router.flow.intake.changes import Changes, Received, StoredMessage, Unprocessable, once
 from router.flow.intake.receive import Wanted
 from router.flow.intake.world import Snapshot
 from router.flow.run.bus import Publication
@@ -60,7 +61,7 @@ class MemoryIntake:
     tickets: dict[TicketId, Ticket] = field(default_factory=dict)
     messages: list[StoredMessage] = field(default_factory=list)
     references: dict[tuple[str, str], ConversationId] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
+    events: list[HistoryLine] = field(default_factory=list)
     received: dict[MessageKey, Received] = field(default_factory=dict)
     unprocessable: list[Unprocessable] = field(default_factory=list)
     begun: Counter[bytes] = field(default_factory=Counter)
@@ -168,7 +169,7 @@ class MemoryTransaction:
         store.messages += changes.messages
         for account, message_id, conversation_id in changes.references:
             store.references.setdefault((account, message_id), conversation_id)
-        store.events += changes.events
+        store.events += changes.history
         store.received |= {received.key: received for received in changes.received}
         store.unprocessable += changes.unprocessable
 

@@ -3,7 +3,7 @@
 What is made for each message, here and in `decide`, is a plain tuple: a frozen class takes more than twice the time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,8 @@ from typing import NamedTuple
 from channels.message import Handle, InboundMessage, MessageKey
 from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import Customer, CustomerId
-from router.domain.ticket import Ticket, TicketId, TicketState
+from router.domain.history import HistoryLine
+from router.domain.ticket import Ticket, TicketId
 from router.flow.run.bus import Delivery
 
 
@@ -58,15 +59,6 @@ class StoredMessage(NamedTuple):
     ticket_id: TicketId | None
 
 
-class Event(NamedTuple):
-    """One line of a ticket's history."""
-
-    ticket_id: TicketId
-    kind: str
-    state: TicketState
-    data: Mapping[str, object]
-
-
 class RefusedMessage(NamedTuple):
     """A message that cannot be processed, so far as its key can be read, and why."""
 
@@ -109,6 +101,6 @@ class Changes:
     tickets: dict[TicketId, Ticket] = field(default_factory=dict)
     messages: list[StoredMessage] = field(default_factory=list)
     references: list[tuple[str, str, ConversationId]] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    history: list[HistoryLine] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     unprocessable: list[Unprocessable] = field(default_factory=list)

@@ -15,6 +15,8 @@ from typing import NamedTuple, Protocol
 from channels.message import Channel, InboundMessage, MessageKey
 from router.decide.thread import ticket_number
 from router.domain.conversation import ConversationId
+from router.domain.history import HistoryKind
+from router.domain.ticket import TicketState
 from router.flow.intake.batch import Attempts, Batch
 from router.flow.intake.changes import Changes, Outcome, Unprocessable
 from router.flow.intake.parcels import Parcel, Reader, Reading, parcel
@@ -162,14 +164,14 @@ class Receiver:
         for arrival in arrivals:
             if arrival.delivery.published_at:
                 metrics.ingest_lag.observe(max(0.0, (world.now - arrival.delivery.published_at).total_seconds()))
-        for event in world.changes.events:
-            ticket = world.changes.tickets[event.ticket_id]
+        for line in world.changes.history:
+            ticket = world.changes.tickets[line.ticket_id]
             place = ticket.routing.queue, ticket.channel
-            if event.kind == "queue":
-                metrics.queued.labels(*place, event.data["reason"]).inc()
-            elif event.kind == "abandon":
+            if line.kind is HistoryKind.QUEUE:
+                metrics.queued.labels(*place, line.data["reason"]).inc()
+            elif line.kind is HistoryKind.ABANDON:
                 metrics.abandoned.labels(*place).inc()
-                if event.data["was"] == "offered":
+                if line.data["was"] == TicketState.OFFERED:
                     metrics.offers.labels(ticket.routing.queue, "withdrawn").inc()
 
 

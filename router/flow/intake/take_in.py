@@ -12,6 +12,7 @@ from router.decide.thread import FollowUp, Thread, find_thread, follow_up, is_ab
 from router.decide.transfer import relaxed_after
 from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
+from router.domain.history import HistoryKind, HistoryReason
 from router.domain.mail_token import read_token
 from router.domain.ticket import Ticket, TicketState
 from router.domain.triage import Facts, Gist, Query, Routing, Triage
@@ -124,7 +125,7 @@ def _set_aside(arrival: Arrival, thread: Thread, otherwise: Outcome, policy: Pol
         if is_abandoned(arrival.message, ticket, policy):
             _abandon(ticket, conversation.customer_id, because, world)
         else:
-            world.put_ticket(ticket, "receive", because)
+            world.put_ticket(ticket, HistoryKind.RECEIVE, because)
     return _received(arrival, outcome, ticket, message_id, world)
 
 
@@ -132,8 +133,8 @@ def _abandon(ticket: Ticket, customer_id: CustomerId, because: Mapping[str, obje
     """End a ticket that nobody waits for any more; the customer's digest says so. An offer of it ends with it."""
     world.put_customer(world.customer(customer_id).with_outcome(ticket.id, ContactOutcome.ABANDONED))
     ended = ticket._replace(state=TicketState.ABANDONED, assigned_to=None)
-    data = {"reason": "left", "queue": ticket.routing.queue, "was": ticket.state.value, **because}
-    world.put_ticket(ended, "abandon", data)
+    data = {"reason": HistoryReason.LEFT, "queue": ticket.routing.queue, "was": ticket.state.value, **because}
+    world.put_ticket(ended, HistoryKind.ABANDON, data)
 
 
 def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy, world: World) -> Outcome:
@@ -142,14 +143,14 @@ def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy,
     match ticket.state:
         case TicketState.SNOOZED:
             woken = heard._replace(**_wait(ticket.routing, ticket.preferred_agent_id, policy, world))
-            matter.because["reason"] = "woken"
-            return _record(matter, woken, "queue", outcome, world)
+            matter.because["reason"] = HistoryReason.WOKEN
+            return _record(matter, woken, HistoryKind.QUEUE, outcome, world)
         case TicketState.WRAP_UP:  # whoever has just ended the contact still has it
             owner = world.customer(matter.conversation.customer_id)
             world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.OPEN))
-            return _record(matter, heard._replace(state=TicketState.ASSIGNED), "receive", outcome, world)
+            return _record(matter, heard._replace(state=TicketState.ASSIGNED), HistoryKind.RECEIVE, outcome, world)
         case _:
-            return _record(matter, heard, "receive", outcome, world)
+            return _record(matter, heard, HistoryKind.RECEIVE, outcome, world)
 
 
 def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Outcome:
@@ -160,8 +161,8 @@ def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Ou
     reopened = heard._replace(reopened_count=ticket.reopened_count + 1, resolved_at=None, **wait)
     world.put_customer(owner._replace(reopened_count=owner.reopened_count + 1))
     world.add_contact(owner.id, matter.arrival.message.channel, reopened)
-    matter.because["reason"] = "reopened"
-    return _record(matter, reopened, "queue", Outcome.REOPENED, world)
+    matter.because["reason"] = HistoryReason.REOPENED
+    return _record(matter, reopened, HistoryKind.QUEUE, Outcome.REOPENED, world)
 
 
 def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
@@ -173,22 +174,22 @@ def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
     joined = joins(matter.arrival.message, routing, open_tickets, policy.threading.join_channels_within, world.now)
     if joined:
         world.add_contact(owner_id, matter.arrival.message.channel, joined)
-        matter.because.update(reason="joined", route=routing.route)
+        matter.because.update(reason=HistoryReason.JOINED, route=routing.route)
         return _continue(matter, joined, Outcome.JOINED, policy, world)
     ticket = _new_ticket(matter, triage, routing, policy, world)
     world.add_contact(owner_id, matter.arrival.message.channel, ticket)
     matter.because.update(
-        reason="new",
+        reason=HistoryReason.NEW,
         complexity=triage.complexity.value,
         probability=round(triage.probability, 3),
         route=routing.route,
         queue=routing.queue,
         policy_version=routing.policy_version,
     )
-    return _record(matter, ticket, "queue", Outcome.QUEUED, world)
+    return _record(matter, ticket, HistoryKind.QUEUE, Outcome.QUEUED, world)
 
 
-def _record(matter: _Matter, ticket: Ticket, kind: str, outcome: Outcome, world: World) -> Outcome:
+def _record(matter: _Matter, ticket: Ticket, kind: HistoryKind, outcome: Outcome, world: World) -> Outcome:
     arrival = matter.arrival
     message_id = world.put_message(arrival.message, arrival.delivery, matter.customer.id, matter.conversation, ticket)
     world.put_ticket(ticket, kind, {**matter.because, "message": message_id})

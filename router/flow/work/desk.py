@@ -16,6 +16,7 @@ from channels.message import OutboundMessage
 from router.domain.actor import Actor
 from router.domain.customer import ContactOutcome, Customer
 from router.domain.errors import Conflict, Invalid, Refused
+from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import OPEN_STATES, TicketId, TicketNow, TicketState
 from router.flow.assign.hold import ASSIGNED, WRAPPING_UP, Hold, check_read, checked
 from router.flow.work.compose import Addressed, MailIdentity, compose
@@ -117,10 +118,10 @@ class Desk:
             wait = await new_wait(to, held, self._policy(), work)
             if to.note:
                 await work.note(held, hold.actor, to.note)
-            await work.begin_wait(held, wait, hold.actor, reason="transferred", was=held.place.as_data())
+            await work.begin_wait(held, wait, hold.actor, reason=HistoryReason.TRANSFERRED, was=held.place.as_data())
         queue = wait.requirement.queue
         self._metrics.queued.labels(queue, held.channel, "transferred").inc()
-        _log("ticket queued", hold, reason="transferred", queue=queue)
+        _log("ticket queued", hold, reason=HistoryReason.TRANSFERRED, queue=queue)
 
     async def snooze(self, hold: Hold, *, until: datetime | None = None, read_up_to: int | None = None) -> None:
         """Put the ticket aside until then, or until the customer writes; it counts against nobody's capacity meanwhile.
@@ -161,7 +162,7 @@ class Desk:
         async with self._store.work() as work:
             await work.lock_agents([hold.agent.id])
             held = await _held(work, hold, in_states=WRAPPING_UP)
-            await work.end(held, TicketState.RESOLVED, hold.actor, reason="finished")
+            await work.end(held, TicketState.RESOLVED, hold.actor, reason=HistoryReason.FINISHED)
         _log("ticket finished", hold, queue=held.queue)
 
     async def abandon(self, hold: Hold, *, read_up_to: int | None = None) -> None:
@@ -176,8 +177,8 @@ class Desk:
             if queue is None or not queue.abandon:
                 raise Refused(f"Tickets of queue {held.queue} are not abandoned when a customer leaves: resolve it.")
             await work.remember(customer.with_outcome(held.id, ContactOutcome.ABANDONED))
-            why = {"reason": "by_hand", "policy_version": policy.version}
-            await work.end(held, TicketState.ABANDONED, hold.actor, kind="abandon", **why)
+            why = {"reason": HistoryReason.BY_HAND, "policy_version": policy.version}
+            await work.end(held, TicketState.ABANDONED, hold.actor, kind=HistoryKind.ABANDON, **why)
         self._metrics.abandoned.labels(held.queue, held.channel).inc()
         _log("ticket abandoned", hold, queue=held.queue)
 
@@ -197,7 +198,7 @@ class Desk:
             await work.remember(customer.with_merged(held.id, into))
             await work.merge(held, target, hold.actor)
             if is_woken:
-                await work.begin_wait(target, woken(target, self._policy()), hold.actor, reason="woken")
+                await work.begin_wait(target, woken(target, self._policy()), hold.actor, reason=HistoryReason.WOKEN)
         self._metrics.resolved.labels(held.queue, held.channel).inc()
         if is_woken:
             self._metrics.queued.labels(target.queue, target.channel, "woken").inc()

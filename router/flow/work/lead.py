@@ -15,6 +15,7 @@ from router.decide.eligibility import Standing
 from router.domain.actor import Actor, Teams, Viewer
 from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
 from router.domain.errors import Conflict
+from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import TicketId, TicketNow, TicketState
 from router.domain.wait import Place
 from router.flow.assign.presence import Withdrawn, report_withdrawn
@@ -127,8 +128,8 @@ class Lead:
             wait = await new_wait(to, ticket, self._policy(), work)
             if to.note:
                 await work.note(ticket, by, to.note)
-            why = {"reason": "reassigned", "holder": ticket.assigned_to, "was": ticket.place.as_data()}
-            await work.begin_wait(ticket, wait, by, kind="reassign", **why)
+            why = {"reason": HistoryReason.REASSIGNED, "holder": ticket.assigned_to, "was": ticket.place.as_data()}
+            await work.begin_wait(ticket, wait, by, kind=HistoryKind.REASSIGN, **why)
         queue = wait.requirement.queue
         self._count_offer(ticket.queue, ticket.state)
         self._metrics.queued.labels(queue, ticket.channel, "reassigned").inc()

@@ -11,6 +11,7 @@ from typing import Protocol
 from router.domain.actor import Actor, Teams
 from router.domain.agent import Agent
 from router.domain.customer import AgentId, Customer, CustomerId
+from router.domain.history import HistoryKind
 from router.domain.ticket import TicketId, TicketNow, TicketState
 from router.domain.wait import Requirement
 
@@ -52,11 +53,17 @@ class Moves(Directory, Protocol):
     async def note(self, ticket: TicketNow, by: Actor, text: str) -> int: ...
 
     async def begin_wait(
-        self, ticket: TicketNow, wait: NewWait, by: Actor, *, kind: str = "queue", **why: object
+        self, ticket: TicketNow, wait: NewWait, by: Actor, *, kind: HistoryKind = HistoryKind.QUEUE, **why: object
     ) -> None: ...
 
     async def end(
-        self, ticket: TicketNow, state: TicketState, by: Actor, *, kind: str = "resolve", **why: object
+        self,
+        ticket: TicketNow,
+        state: TicketState,
+        by: Actor,
+        *,
+        kind: HistoryKind = HistoryKind.RESOLVE,
+        **why: object,
     ) -> None: ...
 
     async def remember(self, *customers: Customer) -> None:

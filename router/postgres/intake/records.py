@@ -12,9 +12,10 @@ from channels.formats import CANONICAL
 from channels.message import Handle
 from router.domain.conversation import Conversation
 from router.domain.customer import Contact, Customer
+from router.domain.history import HistoryKind, HistoryLine
 from router.domain.ticket import Ticket
 from router.domain.wait import Requirement
-from router.flow.intake.changes import Changes, Event, NewHandle, Received, StoredMessage
+from router.flow.intake.changes import Changes, NewHandle, Received, StoredMessage
 from router.postgres.rows import requirement
 
 Row = dict[str, Any]
@@ -32,9 +33,9 @@ def arguments(changes: Changes, group_ids: Mapping[Requirement, int]) -> Iterato
     yield _json(row for row, _ in payloads)
     yield [body for _, body in payloads]
     yield _json(_reference(*reference) for reference in changes.references)
-    yield _json(map(_event, changes.events))
+    yield _json(map(_history_line, changes.history))
     yield _json(map(_received, changes.received))
-    yield any(event.kind == "queue" for event in changes.events)
+    yield any(line.kind is HistoryKind.QUEUE for line in changes.history)
 
 
 def _json(rows: Iterable[Row]) -> str:
@@ -164,8 +165,8 @@ def _reference(account: str, message_id: str, conversation_id: int) -> Row:
     return {"account": account, "message_id": message_id, "conversation_id": conversation_id}
 
 
-def _event(event: Event) -> Row:
-    return {"ticket_id": event.ticket_id, "kind": event.kind, "state": event.state, "data": event.data}
+def _history_line(line: HistoryLine) -> Row:
+    return {"ticket_id": line.ticket_id, "kind": line.kind, "state": line.state, "data": line.data}
 
 
 def _received(received: Received) -> Row:

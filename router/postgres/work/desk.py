@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from channels.message import Channel, OutboundMessage
 from router.domain.actor import Actor
+from router.domain.history import HistoryKind
 from router.domain.ticket import TicketNow, TicketState
 from router.flow.assign.hold import Hold
 from router.flow.work.compose import Addressed
@@ -59,7 +60,7 @@ class PostgresWork(PostgresMoves):
         await self._insert_reply(hold, ticket, answer)
         await self._put_in_outbox(answer)
         ids = {"message_id": answer.message_id, "conversation_id": answer.conversation_id}
-        await self.event(ticket, "reply", TicketState.ASSIGNED, hold.actor, **ids)
+        await self.event(ticket, HistoryKind.REPLY, TicketState.ASSIGNED, hold.actor, **ids)
         return Replied(
             **ids,
             customer_wrote_since_read=answered["wrote_since"],
@@ -70,12 +71,12 @@ class PostgresWork(PostgresMoves):
         """Put the ticket aside; the event remembers who had it, whom it wishes for when it wakes."""
         await self._guarded(SQL["snooze_ticket"], *guard(ticket), until)
         data = {"queue": ticket.queue, "agent": ticket.assigned_to, "until": until and until.isoformat()}
-        await self.event(ticket, "snooze", TicketState.SNOOZED, by, **data, lease_epoch=ticket.epoch)
+        await self.event(ticket, HistoryKind.SNOOZE, TicketState.SNOOZED, by, **data, lease_epoch=ticket.epoch)
 
     async def wrap_up(self, ticket: TicketNow, by: Actor, lasts: timedelta, **why: object) -> None:
         await self._guarded(SQL["wrap_up_ticket"], *guard(ticket), lasts)
         data = {"queue": ticket.queue, "lasts_s": lasts.total_seconds()}
-        await self.event(ticket, "wrap_up", TicketState.WRAP_UP, by, **data, **why)
+        await self.event(ticket, HistoryKind.WRAP_UP, TicketState.WRAP_UP, by, **data, **why)
 
     async def lock_conversations(self, ticket: TicketNow) -> None:
         await self._connection.execute(SQL["lock_conversations"], ticket.id)
@@ -84,8 +85,8 @@ class PostgresWork(PostgresMoves):
         """Move all that was written, and end the ticket that it leaves; both tickets are locked."""
         for statement in ("move_conversations", "move_messages", "hear_of_merged", "point_to_merged"):
             await self._connection.execute(SQL[statement], ticket.id, into.id)
-        await self.end(ticket, TicketState.RESOLVED, by, kind="merge", into=into.id)
-        await self.event(into, "merge", into.state, by, merged=ticket.id, queue=ticket.queue)
+        await self.end(ticket, TicketState.RESOLVED, by, kind=HistoryKind.MERGE, into=into.id)
+        await self.event(into, HistoryKind.MERGE, into.state, by, merged=ticket.id, queue=ticket.queue)
 
     async def _insert_reply(self, hold: Hold, ticket: TicketNow, answer: OutboundMessage) -> None:
         await self._connection.execute(

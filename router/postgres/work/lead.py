@@ -10,6 +10,7 @@ import asyncpg
 from router.decide.eligibility import Standing
 from router.domain.actor import Actor, Teams, Viewer
 from router.domain.customer import AgentId, Customer, CustomerId
+from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import TicketId, TicketNow, TicketState
 from router.flow.assign.presence import Withdrawn
 from router.flow.see.why import Stuck
@@ -94,8 +95,8 @@ class PostgresLeadWork(PostgresMoves):
             was.relaxed, was.relax_at,
         )  # fmt: skip
         back = {"from": ticket.queue, "queue": to.queue, "team": to.team, "holder": ticket.assigned_to}
-        undone = {"reason": "undone", "undone": misroute.event_id}
-        await self.event(ticket, "reassign", TicketState.QUEUED, by, **back, **undone)
+        undone = {"reason": HistoryReason.UNDONE, "undone": misroute.event_id}
+        await self.event(ticket, HistoryKind.REASSIGN, TicketState.QUEUED, by, **back, **undone)
         await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
 
     async def customers_waiting(self, closable: Closable, teams: Teams, *, limit: int) -> list[CustomerId]:

@@ -5,6 +5,7 @@ import json
 from router.domain.actor import Actor
 from router.domain.agent import Agent
 from router.domain.customer import Customer, CustomerId
+from router.domain.history import HistoryKind
 from router.domain.ticket import TicketNow, TicketState
 from router.domain.wait import Requirement
 from router.flow.work.moves import NewWait
@@ -41,11 +42,11 @@ class PostgresMoves(TicketRows):
         message_id: int = await self._connection.fetchval(
             SQL["insert_note"], ticket.id, ticket.customer_id, ticket.channel, by.signature, agent_id, text
         )
-        await self.event(ticket, "note", ticket.state, by, message_id=message_id)
+        await self.event(ticket, HistoryKind.NOTE, ticket.state, by, message_id=message_id)
         return message_id
 
     async def begin_wait(
-        self, ticket: TicketNow, wait: NewWait, by: Actor, *, kind: str = "queue", **why: object
+        self, ticket: TicketNow, wait: NewWait, by: Actor, *, kind: HistoryKind = HistoryKind.QUEUE, **why: object
     ) -> None:
         """Queue the ticket anew; the lock on the groups comes after that on the ticket, as everywhere."""
         await self.lock_tickets([ticket.id], None)
@@ -61,7 +62,13 @@ class PostgresMoves(TicketRows):
         await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
 
     async def end(
-        self, ticket: TicketNow, state: TicketState, by: Actor, *, kind: str = "resolve", **why: object
+        self,
+        ticket: TicketNow,
+        state: TicketState,
+        by: Actor,
+        *,
+        kind: HistoryKind = HistoryKind.RESOLVE,
+        **why: object,
     ) -> None:
         await self._guarded(SQL["end_ticket"], *guard(ticket), state)
         await self.event(ticket, kind, state, by, queue=ticket.queue, **why)
@@ -73,6 +80,6 @@ class PostgresMoves(TicketRows):
         ]
         await self._connection.executemany(SQL["update_customer"], digests)
 
-    async def event(self, ticket: TicketNow, kind: str, state: TicketState, by: Actor, **data: object) -> None:
+    async def event(self, ticket: TicketNow, kind: HistoryKind, state: TicketState, by: Actor, **data: object) -> None:
         """Append a line to the ticket's history."""
         await self._connection.execute(SQL["insert_event"], ticket.id, kind, state, str(by), json.dumps(data))

@@ -1,0 +1,96 @@
+"""The words of a ticket's history: what each line can say happened, and why. docs/api.md lists the data of each."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from router.domain.ticket import TicketId, TicketState
+
+
+class HistoryKind(StrEnum):
+    """What happened to a ticket."""
+
+    RECEIVE = "receive"
+    """A message came in for a ticket that is open already, or one that nobody has to answer."""
+    QUEUE = "queue"
+    """A wait began."""
+    REASSIGN = "reassign"
+    """A lead moved the ticket, whoever held it."""
+    RELAX = "relax"
+    """The ticket waits on, and more agents can get it."""
+    OFFER = "offer"
+    """A push queue offered the ticket to an agent."""
+    ACCEPT = "accept"
+    """The ticket became an agent's."""
+    DECLINE = "decline"
+    """The agent said no to an offer."""
+    EXPIRE = "expire"
+    """The agent did not answer an offer in time."""
+    RELEASE = "release"
+    """The ticket was taken from its agent and waits at the place it had."""
+    REPLY = "reply"
+    """The agent answered the customer."""
+    NOTE = "note"
+    """An agent or a lead wrote something that only agents read."""
+    SNOOZE = "snooze"
+    """The agent put the ticket aside."""
+    WRAP_UP = "wrap_up"
+    """The agent ended the contact, and has work left to do after it."""
+    RESOLVE = "resolve"
+    """The work on the ticket ended."""
+    MERGE = "merge"
+    """Two tickets became one; each of them has this line."""
+    ABANDON = "abandon"
+    """The customer left before the ticket was resolved."""
+
+
+class HistoryReason(StrEnum):
+    """Why it happened, where one kind has several causes."""
+
+    NEW = "new"
+    """A message began the ticket."""
+    REOPENED = "reopened"
+    """The customer wrote again after the ticket had ended."""
+    JOINED = "joined"
+    """The message came on another channel, and its route leads to the ticket's team."""
+    TRANSFERRED = "transferred"
+    """The agent who held the ticket moved it."""
+    REASSIGNED = "reassigned"
+    """A lead moved it."""
+    UNDONE = "undone"
+    """A lead took back the last move or relaxation."""
+    WOKEN = "woken"
+    """Its snooze ended: the time came, the customer wrote, or another ticket was merged into it."""
+    PICKED = "picked"
+    """The agent chose it from the queue."""
+    STEP = "step"
+    """A relaxation step of its route came due."""
+    WISH_OVER = "wish_over"
+    """It no longer waits for one agent: the time for that is over, or the agent cannot take it now."""
+    NOT_AVAILABLE = "not_available"
+    """The agent who had the offer cannot take it any more."""
+    AGENT_LOST = "agent_lost"
+    """The agent gave no sign of life for the grace time."""
+    REQUEUED = "requeued"
+    """A lead emptied the agent's hands."""
+    FINISHED = "finished"
+    """The agent ended the wrap-up."""
+    WRAP_UP_OVER = "wrap_up_over"
+    """The wrap-up lasted as long as it may."""
+    CLOSED = "closed"
+    """A lead closed what waited in the queue."""
+    ERASED = "erased"
+    """An admin erased the customer."""
+    LEFT = "left"
+    """The channel said that the customer has gone."""
+    BY_HAND = "by_hand"
+    """The agent said that the customer has gone."""
+
+
+class HistoryLine(NamedTuple):
+    """One line of a ticket's history; a tuple, because intake makes one for every message."""
+
+    ticket_id: TicketId
+    kind: HistoryKind
+    state: TicketState
+    data: Mapping[str, object]
