@@ -1,6 +1,6 @@
-"""Cross-checks of assignment: whether agents can carry what comes, and what the steps of a long wait may change.
+"""Cross-checks of assignment: whether agents can carry the tickets, and what the steps of a long wait may change.
 
-Leaves the routes themselves to `checks`.
+`checks` covers the routes themselves.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from router.policy.model import Policy, RelaxStep, Route, Team
 
 
 def assignment_problems_of(policy: Policy) -> Iterator[str]:
-    """Everything wrong with assignment as a whole, each a sentence that starts with the place in the file."""
+    """Yield everything wrong with assignment as a whole; each sentence starts with the place in the file."""
     yield from _too_heavy(policy)
     yield from _wrong_overflow(policy)
     for where, route, carried in carried_by_routes(policy):
@@ -27,8 +27,8 @@ def _too_heavy(policy: Policy) -> Iterator[str]:
     for channel, weight in capacity.weights.items():
         if weight > capacity.limit:
             yield (
-                f"assignment.capacity.weights.{channel}: {weight} is above the limit of {capacity.limit}, so that"
-                " nobody could be given such a ticket; lower the weight or raise the limit"
+                f"assignment.capacity.weights.{channel}: {weight} is above the limit of {capacity.limit}, so no agent"
+                " could get such a ticket; lower the weight or raise the limit"
             )
 
 
@@ -48,18 +48,18 @@ def _steps(where: str, route: Route) -> Iterator[tuple[str, RelaxStep]]:
 def _out_of_order(where: str, route: Route) -> Iterator[str]:
     for (_, earlier), (place, step) in pairwise(_steps(where, route)):
         if step.after <= earlier.after:
-            yield f"{place}.after: is not later than that of the step above it; put the steps in the order of time"
+            yield f"{place}.after: is not later than the step above it; put the steps in order of time"
 
 
 def _wrong_skills(where: str, route: Route) -> Iterator[str]:
     left = route.skills
     for place, step in _steps(where, route):
-        asked = f"the ticket asks for {', '.join(left) or 'none'} by then"
+        asked = f"at this step the ticket asks for {', '.join(left) or 'no skills'}"
         if step.drop_skills is None and not left:
-            yield f"{place}.drop_skills: there is nothing to drop, {asked}; remove it"
+            yield f"{place}.drop_skills: nothing is left to drop, {asked}; remove it"
         for skill in step.drop_skills or ():
             if skill not in left:
-                yield f"{place}.drop_skills: '{skill}' cannot be dropped, {asked}; write the skill as it is there"
+                yield f"{place}.drop_skills: cannot drop '{skill}', {asked}; write the skill exactly as the route does"
         left = step.keep(left)
 
 
@@ -68,7 +68,7 @@ def _idle_targets(where: str, route: Route) -> Iterator[str]:
     for place, step in _steps(where, route):
         if step.target and step.after + step.target >= due:
             yield (
-                f"{place}.target: brings nothing forward, the ticket is due before that anyway;"
+                f"{place}.target: does not bring the due time forward, the ticket is already due before that;"
                 " shorten the target or remove it"
             )
         elif step.target:
@@ -81,7 +81,7 @@ def _wrong_queues(where: str, route: Route, carried: frozenset[Complexity], poli
         if step.queue is None:
             continue
         if step.queue == waits_in:
-            yield f"{place}.queue: the ticket waits in '{step.queue}' already; name another queue or remove it"
+            yield f"{place}.queue: the ticket already waits in '{step.queue}'; name another queue or remove it"
         elif step.queue not in policy.queues:
             yield f"{place}.queue: unknown queue '{step.queue}'; {known('queues', policy.queues)}"
         elif (team := team_of(waits_in, policy)) and (other := team_of(step.queue, policy)) and team != other:
@@ -92,7 +92,7 @@ def _wrong_queues(where: str, route: Route, carried: frozenset[Complexity], poli
 def _mixed(team: Team, other: Team, carried: frozenset[Complexity]) -> Iterator[str]:
     if other.name not in team.overflow_to:
         yield (
-            f"belongs to team '{other.name}', to which '{team.name}' may not overflow;"
+            f"belongs to team '{other.name}', and '{team.name}' may not overflow to it;"
             f" add it to teams.{team.name}.overflow_to or name a queue of '{team.name}'"
         )
     if wrong := carried - other.takes:

@@ -1,4 +1,4 @@
-"""From the sections of a valid file to the model that decisions ask. Whether names exist is left to `checks`."""
+"""Builds the model that decisions ask from the sections of a valid file. `checks` looks up whether names exist."""
 
 from collections.abc import Iterator
 from datetime import timedelta

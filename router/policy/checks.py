@@ -1,4 +1,4 @@
-"""Cross-checks: what no single field can say, such as names that must exist and teams that must stay apart."""
+"""Cross-checks that need more than one field, such as names that must exist and teams that must stay apart."""
 
 from collections.abc import Collection, Iterator
 
@@ -8,7 +8,7 @@ from router.policy.model import Policy, Route, Team, Trait
 
 
 def problems_of(policy: Policy) -> Iterator[str]:
-    """Everything wrong with the policy as a whole, each a sentence that starts with the place in the file."""
+    """Yield everything wrong with the policy as a whole; each sentence starts with the place in the file."""
     yield from _unknown_teams(policy)
     yield from _idle_teams(policy)
     yield from _duplicate_routes(policy)
@@ -28,7 +28,7 @@ def known(what: str, names: Collection[str]) -> str:
 
 
 def carried_by_routes(policy: Policy) -> Iterator[tuple[str, Route, frozenset[Complexity]]]:
-    """Each route with its place in the file and the complexities that may get to it."""
+    """Yield each route with its place in the file and the complexities that can reach it."""
     left = frozenset(Complexity)
     for index, route in enumerate(policy.routes):
         carried = _carries(route.when, left)
@@ -54,7 +54,7 @@ def _duplicate_routes(policy: Policy) -> Iterator[str]:
     seen: set[str] = set()
     for index, route in enumerate(policy.routes):
         if route.name in seen:
-            yield f"{place(index, route)}: another route has this name"
+            yield f"{place(index, route)}: another route already has this name; choose another"
         seen.add(route.name)
 
 
@@ -85,14 +85,14 @@ def _unreachable_routes(policy: Policy) -> Iterator[str]:
     for index, route in enumerate(policy.routes):
         earlier = next((other for other in policy.routes[:index] if other.when.covers(route.when)), None)
         if earlier:
-            yield f"{place(index, route)}: is never reached; '{earlier.name}' before it takes all that it could"
+            yield f"{place(index, route)}: is never reached, '{earlier.name}' above it already takes all its tickets"
 
 
 def _no_answer(policy: Policy) -> Iterator[str]:
     last = policy.routes[-1]
     if last.when.conditions:
         where = place(len(policy.routes) - 1, last)
-        yield f"{where}: the last route must have no conditions, so that there is always an answer"
+        yield f"{where}: the last route must have no conditions, so that every ticket finds a route"
 
 
 def _mixed_teams(policy: Policy) -> Iterator[str]:
@@ -103,14 +103,15 @@ def _mixed_teams(policy: Policy) -> Iterator[str]:
 
 def _mixed(route: Route, team: Team, wrong: Complexity) -> str:
     takes = min(team.takes)
-    remedy = f"add 'complexity: {takes}'" if route.when.conditions else f"let a route before it take everything {wrong}"
+    remedy = f"add 'complexity: {takes}'" if route.when.conditions else f"add a route above it for every {wrong} ticket"
     return (
-        f"can bring {wrong} tickets to team '{team.name}', which takes only {takes} ones; {remedy}, or let it take any"
+        f"can bring {wrong} tickets to team '{team.name}', which takes only {takes} ones;"
+        f" {remedy}, or let the team take any"
     )
 
 
 def team_of(queue_name: str, policy: Policy) -> Team | None:
-    """The team of a queue, if the file has both."""
+    """Return the team of a queue, if the file has both."""
     queue = policy.queues.get(queue_name)
     return policy.teams.get(queue.team) if queue else None
 

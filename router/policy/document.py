@@ -1,4 +1,4 @@
-"""From YAML to plain values, without YAML's surprises. What the values should be is left to `schema`."""
+"""Reads YAML into plain values, without YAML's surprises. `schema` says what the values should be."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -9,11 +9,11 @@ MAX_BYTES = 256 * 1024
 
 
 class Unreadable(ValueError):
-    """The text is not a document; the message is one sentence, with line and column where known."""
+    """The text is not a document; the message is one sentence, with line and column if known."""
 
 
 def read_document(text: str) -> object:
-    """The document as mappings, lists and text; numbers and true or false stay text for the schema to read.
+    """Read the document into mappings, lists and text; numbers, true and false stay text, and the schema reads them.
 
     Refuses duplicate keys, aliases (a few lines of them can expand without end) and more than 256 KiB.
     """
@@ -28,12 +28,12 @@ def read_document(text: str) -> object:
 
 
 class _Loader(yaml.BaseLoader):
-    """Only text, lists and mappings: `no` is Norwegian, not false, and +15550100 is a number to call, not to add."""
+    """Loads only text, lists and mappings: `no` is Norwegian, not false, and +15550100 is a phone number."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise _problem("aliases are not allowed here", mark)
+            raise _problem("aliases are not allowed; write the value out", mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
@@ -42,7 +42,7 @@ class _Loader(yaml.BaseLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise _problem("a key must be text", key.start_mark)
             if key.value in seen:
-                raise _problem(f"'{key.value}' is there twice", key.start_mark)
+                raise _problem(f"the key '{key.value}' appears twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 

@@ -1,4 +1,4 @@
-"""The kinds of values in a policy file, each with the sentence for a value that is not of the kind."""
+"""The kinds of values in a policy file, each with the error sentence for a wrong value."""
 
 import re
 from collections.abc import Sized
@@ -44,7 +44,7 @@ def _skill(text: str) -> str:
 
 def _phrase(text: str) -> str:
     if not words_of(text).strip():
-        raise ValueError(f"'{text}' holds no word")
+        raise ValueError(f"'{text}' contains no word")
     return text
 
 

@@ -1,4 +1,4 @@
-"""What a policy file compiles to: frozen, checked, ready to be asked. Reading the file is left to `parse`."""
+"""The compiled policy: frozen, checked and ready for decisions. `parse` reads it from a file."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from router.policy.words import Globs, Lexicon
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One policy, whole. `version` is the first 12 hex digits of the file's SHA-256."""
+    """One whole policy. `version` is the first 12 hex digits of the file's SHA-256."""
 
     version: str
     teams: Mapping[str, "Team"]
@@ -28,19 +28,19 @@ class Policy:
     tiers: tuple[tuple[str, Globs], ...]
 
     def route_named(self, name: str) -> "Route | None":
-        """The route of that name, unless this policy has none: a ticket remembers that of an earlier one."""
+        """Return the route of that name, or None: a ticket may name a route of an earlier policy."""
         return next((route for route in self.routes if route.name == name), None)
 
     def blocks(self, address: str) -> bool:
-        """True if messages from this handle value are not to become tickets."""
+        """Whether messages from this handle value never become tickets."""
         return self.blocked.match(address)
 
     def is_own(self, address: str) -> bool:
-        """True if the address is one of our own mailboxes, so that a mail from it is our own notification."""
+        """Whether the address is one of our own mailboxes; mail from it is our own notification."""
         return self.own_addresses.match(address)
 
     def tier_of(self, addresses: Iterable[str], stored: str | None = None) -> str | None:
-        """The customer's tier: what the store says, else the first tier in the file that matches one of the handles."""
+        """Return the customer's tier: the stored one, or else the file's first tier that matches one of the handles."""
         if stored is not None:
             return stored
         values = tuple(addresses)
@@ -49,9 +49,9 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """People who answer together; `takes` says which complexities may ever reach them.
+    """People who answer together; only tickets of the complexities in `takes` may reach them.
 
-    `overflow_to` are the teams to which tickets of this one may go, by relaxation or by hand.
+    `overflow_to` names the teams that this team's tickets may move to, by relaxation or by hand.
     """
 
     name: str
@@ -61,14 +61,14 @@ class Team:
 
 
 class QueueMode(StrEnum):
-    """Who moves first: agents ask a `pull` queue for the next ticket, a `push` queue offers its tickets to agents."""
+    """Who moves first: agents ask a `pull` queue for the next ticket; a `push` queue offers its tickets to agents."""
 
     PULL = "pull"
     PUSH = "push"
 
 
 class OfferTo(StrEnum):
-    """Which of the eligible agents a push queue asks first."""
+    """Which eligible agent a push queue asks first."""
 
     LONGEST_IDLE = "longest-idle"
     LEAST_LOADED = "least-loaded"
@@ -76,7 +76,7 @@ class OfferTo(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferRule:
-    """Who is offered a ticket of a push queue, and how long an offer `lasts` before it expires."""
+    """Which agent a push queue offers a ticket to, and how long the offer `lasts` before it expires."""
 
     to: OfferTo
     lasts: timedelta
@@ -84,10 +84,10 @@ class OfferRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """Where tickets wait for one team. `sticky_for` is how long one waits for the last agent; zero is off.
+    """Where tickets wait for one team. `sticky_for` is how long a ticket waits for the last agent; zero is off.
 
-    `offer` is read in push queues, `cherry_pick` (agents may choose a ticket) in pull queues. `wrap_up` limits the work
-    after the contact; zero is none. `abandon` says whether a customer who leaves ends the ticket.
+    `offer` applies to push queues and `cherry_pick` (agents may choose a ticket) to pull queues. `wrap_up` limits the
+    work after the contact; zero means none. With `abandon`, a ticket ends when its customer leaves.
     """
 
     name: str
@@ -103,7 +103,7 @@ class Queue:
 
 
 class ReopenRule(StrEnum):
-    """What a follow-up on a resolved ticket does."""
+    """What a follow-up to a resolved ticket does."""
 
     REOPEN = "reopen"
     NEW = "new"
@@ -112,13 +112,13 @@ class ReopenRule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopen:
-    """The three-way rule of a queue; `within` counts from the resolution and belongs to the rule of that name."""
+    """A queue's rule for follow-ups; `within` counts from the resolution and applies only to the rule `within`."""
 
     rule: ReopenRule
     within: timedelta = timedelta(0)
 
     def allows(self, since_resolved: timedelta) -> bool:
-        """True if a follow-up so long after the resolution reopens the ticket; else it opens a new one."""
+        """Whether a follow-up this long after the resolution reopens the ticket; if not, it opens a new one."""
         match self.rule:
             case ReopenRule.REOPEN:
                 return True
@@ -132,8 +132,8 @@ class Reopen:
 class Route:
     """A rule: tickets for which `when` holds wait in `queue` for an agent with all `skills`, until `target`.
 
-    A skill is `name`, `name:level` (of that level, 1 to 5, or above) or `language:xx`. `relax` are the steps of a long
-    wait, the earliest first.
+    A skill is `name`, `name:level` (that level, 1 to 5, or above) or `language:xx`. `relax` holds the steps of a long
+    wait, earliest first.
     """
 
     name: str
@@ -148,8 +148,8 @@ class Route:
 class RelaxStep:
     """What changes for a ticket that has waited for `after`.
 
-    `drop_skills` are no longer asked for; None is all of them. `queue` is where it waits from then on. `target` is the
-    time to answer from the moment of the step, which only ever brings the due time forward.
+    It no longer asks for `drop_skills`; None means all of them. It waits in `queue` from then on. `target` is the time
+    to answer, counted from the step; it can only bring the due time forward.
     """
 
     after: timedelta
@@ -158,18 +158,18 @@ class RelaxStep:
     target: timedelta | None = None
 
     def keep(self, skills: Iterable[str]) -> tuple[str, ...]:
-        """The skills that are still asked for after this step."""
+        """Return the skills that the ticket still asks for after this step."""
         dropped = self.drop_skills
         return () if dropped is None else tuple(skill for skill in skills if skill not in dropped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignmentRules:
-    """What holds for all agents when tickets are given out.
+    """The rules that apply to all agents when tickets are handed out.
 
-    `grace` is how long an agent's lease outlives the last sign of life. `reasons` are those that agents may give, by
-    status. `capacity` is that of agents who have none of their own. An agent who misses `away_after_missed` offers in a
-    row is set away; 0 is never.
+    An agent's lease ends `grace` after the last sign of life. `reasons` lists, by status, the reasons that agents may
+    give. `capacity` applies to agents without their own. An agent who misses `away_after_missed` offers in a row is set
+    away; 0 means never.
     """
 
     grace: timedelta
@@ -182,8 +182,8 @@ class AssignmentRules:
 class Threading:
     """How long conversations keep taking messages.
 
-    `window` is the silence after which a conversation of a channel is over; a mail's thread has none.
-    `join_channels_within` is how recent an open ticket must be to be continued on another channel; zero is never.
+    `window` is, by channel, the silence that ends a conversation; mail threads have no window. A message on another
+    channel continues an open ticket that has been silent for at most `join_channels_within`; zero means never.
     """
 
     window: Mapping[Channel, timedelta]
@@ -192,10 +192,10 @@ class Threading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriagePolicy:
-    """The signals that classify weighs, in log-odds of `complex`, and what their sum has to reach.
+    """The signals that classify weighs, in log-odds of `complex`, and the threshold for their sum.
 
-    `languages` are those to recognise (ISO 639); empty means all that are known. `lexicon` finds the words of all
-    `words` at once, in their order.
+    `languages` lists the languages to recognise (ISO 639); empty means all known ones. `lexicon` finds the phrases of
+    all `words` in one pass, in the same order.
     """
 
     bias: float
@@ -209,7 +209,7 @@ class TriagePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordSignal:
-    """Holds if the message says one of the words."""
+    """Holds if the message contains one of the words."""
 
     name: str
     weight: float
@@ -232,7 +232,7 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureSignal:
-    """Holds if the count is `at_least` so much."""
+    """Holds if the count is `at_least` this number."""
 
     name: str
     weight: float
@@ -241,7 +241,7 @@ class MeasureSignal:
 
 
 class Trait(StrEnum):
-    """What a query can be one of."""
+    """A property of a query with a fixed set of values."""
 
     CHANNEL = "channel"
     TIER = "tier"
@@ -249,7 +249,7 @@ class Trait(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraitSignal:
-    """Holds if the query's trait is one of the values."""
+    """Holds if the query's trait has one of the values."""
 
     name: str
     weight: float

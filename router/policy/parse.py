@@ -1,4 +1,4 @@
-"""From the text of a policy file to a `Policy`, or to sentences that say what is wrong with it. Reads no files."""
+"""Turns the text of a policy file into a `Policy`, or into sentences that say what is wrong. Reads no files."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -16,7 +16,7 @@ from router.policy.wording import sentence
 
 
 class PolicyError(Misconfigured):
-    """The policy file cannot be used; `problems` are sentences about it, each starting with the place in the file."""
+    """The policy file cannot be used; each sentence in `problems` starts with the place in the file."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -24,7 +24,7 @@ class PolicyError(Misconfigured):
 
 
 def parse_policy(text: str) -> Policy:
-    """The policy that the text of a file describes. Raises `PolicyError` with the faults in it."""
+    """Return the policy that the text describes. Raises `PolicyError` with every fault found."""
     policy = build_policy(_read(text), version=sha256(text.encode()).hexdigest()[:12])
     if problems := (*problems_of(policy), *assignment_problems_of(policy)):
         raise PolicyError(problems)

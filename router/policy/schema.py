@@ -1,4 +1,4 @@
-"""The shape of the policy file: every field with its description. What the fields mean together is left to `checks`."""
+"""The shape of the policy file: every field with its description. `checks` covers what the fields mean together."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -33,7 +33,7 @@ from router.policy.model import Measure, OfferTo, QueueMode
 
 
 class Section(BaseModel):
-    """A mapping of the file; keys that it does not know are refused with those that it does."""
+    """A mapping in the file; an unknown key is refused with a list of the known ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +48,7 @@ class Section(BaseModel):
 
     @classmethod
     def known_keys(cls) -> tuple[str, ...]:
-        """The keys as the file writes them."""
+        """Return the keys as they appear in the file."""
         return tuple(field.alias or name for name, field in cls.model_fields.items())
 
 
@@ -56,12 +56,12 @@ class TeamSection(Section):
     """A team: people who answer together and see each other's tickets."""
 
     takes: Literal["simple", "complex", "any"] = Field(
-        description="The complexity this team may be given. The routes are checked against it."
+        description="The complexity of the tickets this team may get. The routes are checked against it."
     )
     overflow_to: Names = Field(
         (),
-        description="Other teams to which its tickets may go: by the `relax` steps of routes, if they take what could"
-        " come; by hand, whatever they take.",
+        description="Other teams that this team's tickets may move to: by the `relax` steps of routes, if the other"
+        " team takes every complexity that the route can carry; by hand, whatever it takes.",
     )
     description: str = Field("", description="For people; shown beside the name.")
 
@@ -71,8 +71,8 @@ class OfferSection(Section):
 
     to: OfferTo = Field(
         OfferTo.LONGEST_IDLE,
-        description="Which eligible agent is asked first: `longest-idle`, to whom nothing was given for the longest,"
-        " or `least-loaded`, who has the smallest share of the limit taken.",
+        description="Which eligible agent gets the first offer: `longest-idle`, the one who has gone longest without a"
+        " new ticket, or `least-loaded`, the one with the smallest share of the limit in use.",
     )
     lasts: Target = Field(
         timedelta(seconds=20), alias="for", description="How long the agent has to accept before the offer expires."
@@ -85,17 +85,17 @@ class QueueSection(Section):
     team: Name = Field(description="The team that works on this queue.")
     reopen: ReopenRule = Field(
         "always",
-        description="What a follow-up on a resolved ticket does: `always` reopens it, `never` opens a new one,"
-        " a duration such as `14d` reopens it within that time of the resolution and opens a new one after it.",
+        description="What a follow-up to a resolved ticket does: `always` reopens it, `never` opens a new one,"
+        " and a duration such as `14d` reopens it within that time of the resolution and opens a new one after it.",
     )
     sticky_for: Duration = Field(
         timedelta(0),
-        description="For how long a returning customer's ticket waits for the agent of the last contact before it"
-        " goes to everyone; not at all if that agent is absent. 0 is off.",
+        description="How long a returning customer's ticket waits for the agent of the last contact before it goes to"
+        " everyone; it does not wait if that agent is absent. 0 is off.",
     )
     mode: QueueMode = Field(
         QueueMode.PULL,
-        description="`pull`: agents ask for the next ticket; `push`: tickets are offered to agents, who accept or"
+        description="`pull`: agents ask for the next ticket; `push`: the queue offers tickets to agents, who accept or"
         " decline.",
     )
     offer: OfferSection | None = Field(None, description="How tickets are offered; only with `mode: push`.")
@@ -104,8 +104,8 @@ class QueueSection(Section):
     )
     wrap_up: Duration = Field(
         timedelta(0),
-        description="How long an agent may work after the contact before the ticket resolves by itself; it takes"
-        " capacity as long. 0: no wrap-up.",
+        description="How long an agent may work after the contact before the ticket resolves by itself. Until then it"
+        " takes capacity. 0: no wrap-up.",
     )
     abandon: bool = Field(
         False,
@@ -123,19 +123,19 @@ class QueueSection(Section):
 
 
 class RelaxSection(Section):
-    """A step of a long wait; at least one of `drop_skills`, `queue`, `target`."""
+    """A step of a long wait; it needs at least one of `drop_skills`, `queue`, `target`."""
 
-    after: Target = Field(description="How long the ticket has waited by then; each step later than the one before it.")
+    after: Target = Field(description="How long the ticket has waited when the step happens; each step is later.")
     drop_skills: DroppedSkills = Field(
-        (), description="Skills that are no longer asked for: a list of the route's, or `true` for all of them."
+        (), description="Skills that the ticket no longer asks for: some of the route's, or `true` for all of them."
     )
     queue: Name | None = Field(
         None,
-        description="Where the ticket waits from then on; a queue of another team only if the `overflow_to` of the"
-        " team where it waits by then names that team.",
+        description="Where the ticket waits from then on. A queue of another team is allowed only if the team where"
+        " the ticket waits before the step lists that team in `overflow_to`.",
     )
     target: Target | None = Field(
-        None, description="Time to answer, counted from this step; it brings the due time forward, never back."
+        None, description="Time to answer, counted from this step; it can only bring the due time forward."
     )
 
     @model_validator(mode="after")
@@ -146,51 +146,51 @@ class RelaxSection(Section):
 
 
 class WhenSection(Section):
-    """The conditions of a route: all keys must hold; a list holds if any of its values does."""
+    """The conditions of a route: all keys must hold; a list holds if any of its values holds."""
 
-    complexity: AnyComplexity | None = Field(None, description="`simple` or `complex`, as triage found.")
+    complexity: AnyComplexity | None = Field(None, description="`simple` or `complex`, as triage decided.")
     channel: AnyChannel | None = Field(None, description="`email`, `chat`, `sms` or `social`.")
     provider: AnyGlob | None = Field(None, description="Who carries the channel, such as `twilio`.")
-    account: AnyGlob | None = Field(None, description="Our side of the channel: a mailbox, a number, a page. Pattern.")
+    account: AnyGlob | None = Field(None, description="Our side of the channel: a mailbox, number or page. A pattern.")
     language: AnyLanguage | None = Field(None, description="The language the customer writes in, by ISO 639 code.")
     tier: AnyName | None = Field(None, description="The customer's tier; each must be declared under `tiers`.")
-    returning: bool | None = Field(None, description="`true`: has written before; `false`: writes for the first time.")
-    has_attachments: bool | None = Field(None, description="`true`: at least one file came with it.")
+    returning: bool | None = Field(None, description="`true`: the customer has written before; `false`: has not.")
+    has_attachments: bool | None = Field(None, description="`true`: at least one file is attached.")
     attributes: dict[str, AnyGlob] | None = Field(
-        None, description="The integration's own attributes by name, each with a pattern; all must be there and match."
+        None, description="The integration's own attributes by name, each with a pattern; all must exist and match."
     )
-    words: AnyPhrase | None = Field(None, description="Subject or text say one of these words or phrases.")
+    words: AnyPhrase | None = Field(None, description="The subject or text contains one of these words or phrases.")
 
 
 class RouteSection(Section):
-    """A route: which tickets go to which queue. Asked in order; the first that holds decides."""
+    """A route: which tickets go to which queue. Routes are tried in order; the first that holds decides."""
 
     name: Name = Field(description="Its name, in explanations and metrics.")
     when: WhenSection = Field(
-        WhenSection(), description="Conditions; none at all always holds, as the last route must."
+        WhenSection(), description="Conditions. Without any, the route always holds; the last route must have none."
     )
     queue: Name = Field(description="Where the ticket waits.")
     skills: SkillList = Field(
         (),
-        description="What an agent needs to be given the ticket; all of them. Each is `name` (of any level),"
-        " `name:level` (of that level, 1 to 5, or above) or `language:xx`.",
+        description="The skills that an agent needs to get the ticket; all of them. Each is `name` (any level),"
+        " `name:level` (that level, 1 to 5, or above) or `language:xx`.",
     )
     target: Target = Field(
-        description="Time to answer. The earliest due is given out first: a shorter target is priority."
+        description="Time to answer. The ticket due first goes out first, so a shorter target means higher priority."
     )
-    relax: tuple[RelaxSection, ...] = Field((), description="What changes for a ticket that waits long, step by step.")
+    relax: tuple[RelaxSection, ...] = Field((), description="What changes, step by step, for a ticket that waits long.")
 
 
 class SignalSection(Section):
     """A signal of triage: exactly one of `words`, `measure`, `channel`, `tier`, and what it adds if it holds."""
 
     weight: Weight = Field(
-        description="What it adds to the score, in log-odds of complex, -10 to 10; below 0 is simple."
+        description="What it adds to the score, in log-odds of complex, -10 to 10; below 0 points to simple."
     )
-    words: AnyPhrase | None = Field(None, description="Holds if subject or text say one of these.")
+    words: AnyPhrase | None = Field(None, description="Holds if the subject or text contains one of these.")
     is_topic: bool = Field(True, description="Whether the `words` name a topic, for the measure `topics`.")
-    measure: Measure | None = Field(None, description="Something that is counted; holds from `at_least` on.")
-    at_least: int | None = Field(None, ge=1, description="The count from which a `measure` holds; 1 unless given.")
+    measure: Measure | None = Field(None, description="A count; the signal holds if it is `at_least` or more.")
+    at_least: int | None = Field(None, ge=1, description="The least count for which a `measure` holds; 1 if not set.")
     channel: AnyChannel | None = Field(None, description="Holds on these channels.")
     tier: AnyName | None = Field(None, description="Holds for customers of these tiers; each declared under `tiers`.")
 
@@ -207,16 +207,16 @@ class SignalSection(Section):
 class TriageSection(Section):
     """How a query is judged simple or complex: probability = 1 / (1 + e^-(bias + weights of the signals that hold))."""
 
-    bias: Weight = Field(description="The score of a query without any signal; below 0 such a query is simple.")
-    threshold: float = Field(0.5, gt=0, lt=1, description="The probability from which a query is complex.")
+    bias: Weight = Field(description="The score of a query without any signal; below 0 points to simple.")
+    threshold: float = Field(0.5, gt=0, lt=1, description="A query with this probability or more is complex.")
     languages: Languages = Field(
-        (), description="The languages to recognise, by ISO 639 code; a text in another one has none. Empty: all."
+        (), description="The languages to recognise, by ISO 639 code. Any other language counts as none. Empty: all."
     )
     signals: dict[Name, SignalSection] = Field(default_factory=dict, description="The signals, by name.")
 
 
 class WindowSection(Section):
-    """After how much silence a conversation is over. Mail has no window: its threads are told by references."""
+    """How much silence ends a conversation. Mail has no window: references mark its threads."""
 
     chat: Target = Field(timedelta(hours=24), description="For chat.")
     sms: Target = Field(timedelta(hours=72), description="For text messages.")
@@ -229,49 +229,50 @@ class ThreadingSection(Section):
     window: WindowSection = Field(WindowSection(), description="The silence that ends a conversation, by channel.")
     join_channels_within: Duration = Field(
         timedelta(0),
-        description="A customer who writes on another channel continues an open ticket of the same team that is not"
-        " silent for longer than this; 0 is never.",
+        description="A customer who writes on another channel continues an open ticket of the same team, unless it has"
+        " been silent for longer than this; 0 means never.",
     )
 
 
 class SendersSection(Section):
-    """Senders who are treated specially."""
+    """Senders with special treatment."""
 
     blocked: Globs = Field((), description="Patterns of addresses whose messages never become tickets.")
 
 
 class CapacitySection(Section):
-    """How much work an agent carries at once, unless the agent's own numbers say otherwise."""
+    """How much work an agent carries at once, unless the agent has numbers of their own."""
 
-    limit: Share = Field(10, description="What the tickets that an agent holds may weigh together.")
+    limit: Share = Field(10, description="The total weight of the tickets that an agent may hold.")
     weights: dict[Channel, Share] = Field(
-        default_factory=dict, description="What a ticket of a channel weighs; 1 where nothing is said."
+        default_factory=dict, description="What a ticket of a channel weighs; 1 if not set."
     )
     most: dict[Channel, Number] = Field(
         default_factory=dict,
-        description="How many tickets of a channel at most; as many as the limit allows where nothing is said.",
+        description="The most tickets of a channel that an agent may hold; if not set, only the limit counts.",
     )
     interruptible: Channels = Field(
         (),
-        description="Channels whose tickets do not count when one of another channel comes: the agent interrupts them.",
+        description="Channels whose tickets do not count when a ticket of another channel comes: the agent interrupts"
+        " them.",
     )
 
 
 class AssignmentSection(Section):
-    """What holds for all agents."""
+    """Rules for all agents."""
 
     grace: Target = Field(
         timedelta(seconds=90),
-        description="How long after the last sign of life an agent counts as there; then their tickets go back to"
-        " their places.",
+        description="How long an agent counts as present after the last sign of life. Then their tickets go back to"
+        " their places in the queue.",
     )
     reasons: dict[Status, Names] = Field(
         default_factory=dict,
-        description="The reasons that agents may give, by status: `available`, `busy`, `away`, `wrap_up`, `offline`.",
+        description="The reasons that agents may give, by status: `available`, `busy`, `away`, `wrap_up` or `offline`.",
     )
     capacity: CapacitySection = Field(CapacitySection(), description="How much work an agent carries at once.")
     away_after_missed: Number = Field(
-        2, description="So many offers in a row that expire unanswered set the agent away; 0 is never."
+        2, description="After this many offers in a row expire unanswered, the agent is set away; 0 means never."
     )
 
 
@@ -282,15 +283,15 @@ class PolicySection(Section):
     queues: Annotated[dict[Name, QueueSection], NotEmpty] = Field(description="Queues by name.")
     tiers: dict[Name, Globs] = Field(
         default_factory=dict,
-        description="Tiers by name, each with patterns of addresses. What the customer's record says comes first.",
+        description="Tiers by name, each with patterns of addresses. A tier in the customer's record comes first.",
     )
     routes: Annotated[tuple[RouteSection, ...], NotEmpty] = Field(
-        description="Asked in order; the first match decides."
+        description="Tried in order; the first match decides."
     )
     triage: TriageSection = Field(description="How a query is judged simple or complex.")
     threading: ThreadingSection = Field(ThreadingSection(), description="Which messages belong together.")
-    assignment: AssignmentSection = Field(AssignmentSection(), description="What holds for all agents.")
-    senders: SendersSection = Field(SendersSection(), description="Senders who are treated specially.")
+    assignment: AssignmentSection = Field(AssignmentSection(), description="Rules for all agents.")
+    senders: SendersSection = Field(SendersSection(), description="Senders with special treatment.")
     own_addresses: Globs = Field(
-        (), description="Patterns of our own mailboxes: what they send to us is our own notification, never a ticket."
+        (), description="Patterns of our own mailboxes. Mail from them is our own notification, never a ticket."
     )

@@ -1,4 +1,4 @@
-"""What pydantic found, in the operator's words and with the operator's names for places."""
+"""Puts pydantic's findings into the operator's words and names the places in the file."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ _WORDING = {
 
 
 def sentence(problem: ErrorDetails, document: object) -> str:
-    """One sentence about the file: `routes[2] 'vip', target: is missing`."""
+    """Return one sentence about the file: `routes[2] 'vip', target: is missing`."""
     match problem:
         case {"type": "value_error", "ctx": {"error": error}}:
             words = str(error)
@@ -35,7 +35,7 @@ def sentence(problem: ErrorDetails, document: object) -> str:
 
 
 def _place(path: tuple[str | int, ...], document: Any) -> str:
-    """The path as an operator would say it: `routes[2] 'vip', when.tier`."""
+    """Return the path as an operator would say it: `routes[2] 'vip', when.tier`."""
     match path:
         case ("routes", int(index), *rest):
             name = document["routes"][index].get("name") if isinstance(document["routes"][index], dict) else None

@@ -1,4 +1,4 @@
-"""Word lists and address patterns, compiled once. Knows nothing of the routes and signals that use them."""
+"""Word lists and address patterns, compiled once. Knows nothing about the routes and signals that use them."""
 
 import re
 import unicodedata
@@ -11,24 +11,24 @@ import ahocorasick
 
 from router.domain.triage import Words
 
-# A query says what it is about early; what follows in a very long mail is quoted logs and legal footers.
+# A query says early what it is about; the rest of a very long mail is quoted logs and legal footers.
 READ_CHARACTERS = 8_000
 
 _WORD = re.compile(r"\w+")
-# what each ASCII code becomes among words: letters in lower case, and a space for whatever makes no word
+# what each ASCII code becomes: word characters in lower case, everything else a space
 _ASCII_WORDS = bytes(ord(chr(code).lower()) if re.match(r"\w", chr(code)) else 32 for code in range(128)).ljust(256)
 
 
 def as_words(subject: str, text: str) -> Words:
-    """The words of the first 8,000 characters."""
+    """Return the words of the first 8,000 characters."""
     return words_of(f"{subject}\n{text}"[:READ_CHARACTERS])
 
 
 def words_of(text: str) -> Words:
-    """The words of a text: letters, digits and _ make words, and compatibility forms are unified (NFKC)."""
+    """Return the words of a text: letters, digits and _ make words; compatibility forms are unified (NFKC)."""
     if not text.isascii():
         return Words(" ".join(["", *_WORD.findall(unicodedata.normalize("NFKC", text).casefold()), ""]))
-    # The same, five times as fast.
+    # The same result, five times as fast.
     words = f" {text} ".encode().translate(_ASCII_WORDS).decode()
     while "  " in words:
         words = words.replace("  ", " ")
@@ -36,9 +36,9 @@ def words_of(text: str) -> Words:
 
 
 class Lexicon:
-    """Word lists that are looked for together: one pass over a text finds the phrases of all (Aho, Corasick 1975).
+    """Searches for several word lists at once: one pass over a text finds all phrases (Aho, Corasick 1975).
 
-    Phrases are found as whole words; `refund*` also finds what begins with it, `*refund*` what holds it.
+    Phrases match whole words; `refund*` also finds words that begin with it, `*refund*` words that contain it.
     """
 
     def __init__(self, lists: Sequence[Iterable[str]]) -> None:
@@ -51,7 +51,7 @@ class Lexicon:
         self._automaton.make_automaton()
 
     def first_of_each(self, words: Words) -> list[str | None]:
-        """For each list, the text's own words where it says the list's first phrase that it says at all, or None."""
+        """Find each list's first phrase that the text contains; return the text's own words for it, or None."""
         found: list[tuple[int, str] | None] = [None] * self._lists
         for end, entries in self._automaton.iter(words) if len(self._automaton) else ():
             for number, rank, needle in entries:
@@ -63,7 +63,7 @@ class Lexicon:
 
 @dataclass(frozen=True, slots=True)
 class WordList:
-    """Words and phrases of one signal or condition."""
+    """The words and phrases of one signal or condition."""
 
     phrases: tuple[str, ...]
     lexicon: Lexicon
@@ -74,12 +74,12 @@ class WordList:
         return cls(kept, Lexicon([kept]))
 
     def first_in(self, words: Words) -> str | None:
-        """The text's own words where it says the first phrase of the list that it says at all, or None."""
+        """Find the list's first phrase that the text contains; return the text's own words for it, or None."""
         return self.lexicon.first_of_each(words)[0]
 
 
 def _around(needle: str, end: int, words: Words) -> str:
-    """The whole words where the needle ends at this place."""
+    """Return the whole words around a needle that ends at this place."""
     begin = words.rfind(" ", 0, end - len(needle) + 2) + 1
     return words[begin : words.index(" ", end)]
 
@@ -92,7 +92,7 @@ def _needle(phrase: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Globs:
-    """Address patterns in which `*` stands for any characters and `?` for one; case does not matter."""
+    """Address patterns: `*` stands for any characters and `?` for one; case does not matter."""
 
     patterns: tuple[str, ...]
     compiled: re.Pattern[str]
@@ -100,7 +100,7 @@ class Globs:
     @classmethod
     def of(cls, patterns: Iterable[str]) -> Self:
         kept = tuple(patterns)
-        # (?!) matches nothing: an empty list must not match the empty string.
+        # (?!) matches nothing: an empty list must not match an empty string.
         return cls(kept, re.compile("|".join(map(translate, kept)) or "(?!)", re.IGNORECASE))
 
     def match(self, value: str) -> bool:
