@@ -7,7 +7,6 @@ from rich.console import Console
 
 from router.demo.api import Api
 from router.demo.figures import Figures
-from router.domain.history import HistoryReason
 from router.flow.intake.unprocessable import Kept
 
 _BECAME = (
@@ -81,7 +80,7 @@ def _messages(page: Any, events: Any) -> Iterator[str]:
 
 def _evidence(because: Any) -> Iterator[str]:
     yield f"identity: {because['identify']}; thread: {because['thread'].replace('_', ' ')}"
-    if because.get("reason") == HistoryReason.JOINED:
+    if because.get("joined"):
         yield f"joined: a ticket is open, and route {because['route']} leads to its team"
 
 

@@ -34,6 +34,7 @@ queues:
 routes:
   - {name: complex, when: {complexity: complex}, queue: expert, target: 8h}
   - {name: chats, when: {channel: chat}, queue: chats, target: 1m}
+  - {name: vip, when: {tier: vip}, queue: general, target: 10m}
   - {name: returning, when: {returning: true}, queue: general, target: 1h}
   - {name: rest, queue: general, target: 4h, relax: [{after: 1h, target: 1h}]}
 triage:
@@ -42,6 +43,9 @@ triage:
   signals:
     legal: {weight: 2, words: [lawyer]}
     busy: {weight: 2, measure: open_tickets, at_least: 3}
+    known: {weight: 0.1, measure: returning}
+    important: {weight: 0.1, tier: vip}
+tiers: {vip: ["*@vip.example"]}
 threading: {join_channels_within: 4h}
 senders: {blocked: ["spam@*"]}
 own_addresses: ["support@acme.example"]

@@ -1,12 +1,13 @@
 """A message's whole way in: identify, thread, classify, route, queue. Leaves batches and outages to `receive`."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from channels.message import Automatic, HandleKind, InboundMessage
+from channels.message import Automatic, Channel, HandleKind, InboundMessage
 from router.decide.classify import classify
-from router.decide.identify import identify
+from router.decide.identify import Identity, identify
 from router.decide.route import route
 from router.decide.thread import FollowUp, Thread, find_thread, follow_up, is_abandoned, joins
 from router.decide.transfer import relaxed_after
@@ -53,29 +54,34 @@ def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
         return _again(arrival, earlier, world)
 
     identity = identify(message, world.handles)
-    found = world.candidates(message, arrival.tokened, identity.customer_id)
-    thread = find_thread(message, identity.customer_id, found, policy.threading, world.now)
+    candidates = world.candidates(message, arrival.tokened, identity.customer_id)
+    thread = find_thread(message, identity.customer_id, candidates, policy.threading, world.now)
     if message.automatic or _is_ours(message, policy):
-        return _set_aside(arrival, thread, Outcome.SET_ASIDE, policy, world)
+        return _keep(arrival, thread, Outcome.SET_ASIDE, policy, world)
     known = world.customer(identity.customer_id) if identity.customer_id else None
     if policy.blocks(message.sender.value) or (known and known.is_blocked):
-        return _set_aside(arrival, Thread(), Outcome.BLOCKED, policy, world)
+        return _keep(arrival, Thread(), Outcome.BLOCKED, policy, world)
 
-    customer = world.welcome(message, identity)
-    conversation = thread.conversation or world.begin_conversation(message, customer.id)
-    because: dict[str, object] = {"identify": identity.because, "thread": thread.evidence.value}
-    if identity.same_as:
-        because |= {"maybe_same_as": list(identity.same_as)}
-    matter = _Matter(arrival, customer, _tier(message, customer, policy), conversation, because)
+    sender = world.welcome(message, identity)
+    conversation = thread.conversation or world.begin_conversation(message, sender.id)
+    step = _next_step(arrival, sender, conversation, policy, world)
+    message_id = world.put_message(message, arrival.delivery, sender.id, conversation, step.ticket)
+    because = {**_how_it_was_understood(identity, thread), **step.because, "message": message_id}
+    world.put_ticket(step.ticket, step.kind, because)
+    return _received(arrival, step.outcome, step.ticket, message_id, world)
 
-    ticket = world.ticket_of(conversation)
-    match follow_up(ticket, policy, world.now):
-        case FollowUp.CONTINUES if ticket:
-            return _continue(matter, ticket, Outcome.CONTINUED, policy, world)
-        case FollowUp.REOPENS if ticket:
-            return _reopen(matter, ticket, policy, world)
-        case _:
-            return _begin(matter, policy, world)
+
+class _Step(NamedTuple):
+    """What a message does to a ticket: the ticket from now on, with the kind of its next history line and the reasons.
+
+    The line of a message that joins from another channel says `joined` and the `route` that led to the ticket's team,
+    whether its `reason` is that it joined or that it woke the ticket.
+    """
+
+    ticket: Ticket
+    kind: HistoryKind
+    outcome: Outcome
+    because: Mapping[str, object] = MappingProxyType({})
 
 
 def _is_ours(message: InboundMessage, policy: Policy) -> bool:
@@ -86,14 +92,9 @@ def _is_ours(message: InboundMessage, policy: Policy) -> bool:
     return is_account or policy.is_own(sender.value)
 
 
-class _Matter(NamedTuple):
-    """A message that is for a ticket, who wrote it, where it belongs, and why: `because` grows as more is decided."""
-
-    arrival: Arrival
-    customer: Customer
-    tier: str | None
-    conversation: Conversation
-    because: dict[str, object]
+def _how_it_was_understood(identity: Identity, thread: Thread) -> Mapping[str, object]:
+    because: dict[str, object] = {"identify": identity.because, "thread": thread.evidence.value}
+    return {**because, "maybe_same_as": list(identity.same_as)} if identity.same_as else because
 
 
 def _again(arrival: Arrival, earlier: Received, world: World) -> Outcome:
@@ -112,7 +113,7 @@ def _again(arrival: Arrival, earlier: Received, world: World) -> Outcome:
     return Outcome.CONFLICT
 
 
-def _set_aside(arrival: Arrival, thread: Thread, otherwise: Outcome, policy: Policy, world: World) -> Outcome:
+def _keep(arrival: Arrival, thread: Thread, otherwise: Outcome, policy: Policy, world: World) -> Outcome:
     """Keep a message that no agent has to answer: beside what it answers, if that is known."""
     conversation = thread.conversation
     ticket = world.ticket_of(conversation) if conversation else None
@@ -137,63 +138,80 @@ def _abandon(ticket: Ticket, customer_id: CustomerId, because: Mapping[str, obje
     world.put_ticket(ended, HistoryKind.ABANDON, data)
 
 
-def _continue(matter: _Matter, ticket: Ticket, outcome: Outcome, policy: Policy, world: World) -> Outcome:
-    """Add the message to an open ticket, which keeps its place; one that had been put aside waits anew."""
+def _next_step(arrival: Arrival, sender: Customer, conversation: Conversation, policy: Policy, world: World) -> _Step:
+    """Continue or reopen the conversation's ticket, or begin one.
+
+    The ticket is the owner's: the customer of the conversation, whoever writes in it. So triage and route ask about the
+    owner (tier, returning, earlier contacts), and about the sender only what the message says.
+    """
+    owner = world.customer(conversation.customer_id)
+    ticket = world.ticket_of(conversation)
+    match follow_up(ticket, policy, world.now):
+        case FollowUp.CONTINUES if ticket:
+            return _continue(ticket, owner, policy, world)
+        case FollowUp.REOPENS if ticket:
+            return _reopen(ticket, owner, arrival.message.channel, policy, world)
+        case _:
+            tier = policy.tier_of(_addresses_of_owner(arrival.message, sender, conversation), owner.tier)
+            return _begin(arrival, owner, tier, policy, world)
+
+
+def _addresses_of_owner(message: InboundMessage, sender: Customer, conversation: Conversation) -> Iterator[str]:
+    """The sender's own addresses; where somebody else than the owner writes, the address that answers go to."""
+    if sender.id != conversation.customer_id:
+        yield conversation.reply_to.value
+        return
+    yield message.sender.value
+    yield from (handle.value for handle in message.also if handle.verified)
+
+
+def _continue(ticket: Ticket, owner: Customer, policy: Policy, world: World) -> _Step:
+    """Add the message to an open ticket, which keeps its place; a snoozed one begins a new wait."""
     heard = ticket.heard(world.now)
     match ticket.state:
         case TicketState.SNOOZED:
             woken = heard._replace(**_wait(ticket.routing, ticket.preferred_agent_id, policy, world))
-            matter.because["reason"] = HistoryReason.WOKEN
-            return _record(matter, woken, HistoryKind.QUEUE, outcome, world)
+            return _Step(woken, HistoryKind.QUEUE, Outcome.CONTINUED, {"reason": HistoryReason.WOKEN})
         case TicketState.WRAP_UP:  # whoever has just ended the contact still has it
-            owner = world.customer(matter.conversation.customer_id)
             world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.OPEN))
-            return _record(matter, heard._replace(state=TicketState.ASSIGNED), HistoryKind.RECEIVE, outcome, world)
+            return _Step(heard._replace(state=TicketState.ASSIGNED), HistoryKind.RECEIVE, Outcome.CONTINUED)
         case _:
-            return _record(matter, heard, HistoryKind.RECEIVE, outcome, world)
+            return _Step(heard, HistoryKind.RECEIVE, Outcome.CONTINUED)
 
 
-def _reopen(matter: _Matter, ticket: Ticket, policy: Policy, world: World) -> Outcome:
+def _reopen(ticket: Ticket, owner: Customer, channel: Channel, policy: Policy, world: World) -> _Step:
     """Begin a new wait for a ticket that had ended, in its own queue and with its own target."""
-    owner = world.customer(matter.conversation.customer_id)
     wait = _wait(ticket.routing, owner.last_agent_id, policy, world)
     heard = ticket.heard(world.now)
     reopened = heard._replace(reopened_count=ticket.reopened_count + 1, resolved_at=None, **wait)
     world.put_customer(owner._replace(reopened_count=owner.reopened_count + 1))
-    world.add_contact(owner.id, matter.arrival.message.channel, reopened)
-    matter.because["reason"] = HistoryReason.REOPENED
-    return _record(matter, reopened, HistoryKind.QUEUE, Outcome.REOPENED, world)
+    world.add_contact(owner.id, channel, reopened)
+    return _Step(reopened, HistoryKind.QUEUE, Outcome.REOPENED, {"reason": HistoryReason.REOPENED})
 
 
-def _begin(matter: _Matter, policy: Policy, world: World) -> Outcome:
+def _begin(arrival: Arrival, owner: Customer, tier: str | None, policy: Policy, world: World) -> _Step:
     """Classify and route; then join an open ticket that the same team has from another channel, or queue a new one."""
-    owner_id = matter.conversation.customer_id
-    open_tickets = world.open_tickets_of(owner_id)
-    triage = classify(_query(matter, len(open_tickets), world), policy.triage)
-    routing = route(_facts(matter, triage), policy)
-    joined = joins(matter.arrival.message, routing, open_tickets, policy.threading.join_channels_within, world.now)
+    message = arrival.message
+    open_tickets = world.open_tickets_of(owner.id)
+    triage = classify(_query(arrival, owner, tier, len(open_tickets), world.now), policy.triage)
+    routing = route(_facts(arrival, owner, tier, triage), policy)
+    joined = joins(message, routing, open_tickets, policy.threading.join_channels_within, world.now)
     if joined:
-        world.add_contact(owner_id, matter.arrival.message.channel, joined)
-        matter.because.update(reason=HistoryReason.JOINED, route=routing.route)
-        return _continue(matter, joined, Outcome.JOINED, policy, world)
-    ticket = _new_ticket(matter, triage, routing, policy, world)
-    world.add_contact(owner_id, matter.arrival.message.channel, ticket)
-    matter.because.update(
-        reason=HistoryReason.NEW,
-        complexity=triage.complexity.value,
-        probability=round(triage.probability, 3),
-        route=routing.route,
-        queue=routing.queue,
-        policy_version=routing.policy_version,
-    )
-    return _record(matter, ticket, HistoryKind.QUEUE, Outcome.QUEUED, world)
-
-
-def _record(matter: _Matter, ticket: Ticket, kind: HistoryKind, outcome: Outcome, world: World) -> Outcome:
-    arrival = matter.arrival
-    message_id = world.put_message(arrival.message, arrival.delivery, matter.customer.id, matter.conversation, ticket)
-    world.put_ticket(ticket, kind, {**matter.because, "message": message_id})
-    return _received(arrival, outcome, ticket, message_id, world)
+        step = _continue(joined, owner, policy, world)
+        world.add_contact(owner.id, message.channel, joined)
+        because = {"joined": True, "route": routing.route, "reason": HistoryReason.JOINED, **step.because}
+        return step._replace(outcome=Outcome.JOINED, because=because)
+    ticket = _new_ticket(message, owner, triage=triage, routing=routing, policy=policy, world=world)
+    world.add_contact(owner.id, message.channel, ticket)
+    because = {
+        "reason": HistoryReason.NEW,
+        "complexity": triage.complexity.value,
+        "probability": round(triage.probability, 3),
+        "route": routing.route,
+        "queue": routing.queue,
+        "policy_version": routing.policy_version,
+    }
+    return _Step(ticket, HistoryKind.QUEUE, Outcome.QUEUED, because)
 
 
 def _received(arrival: Arrival, outcome: Outcome, ticket: Ticket | None, message_id: int, world: World) -> Outcome:
@@ -209,44 +227,40 @@ def _received(arrival: Arrival, outcome: Outcome, ticket: Ticket | None, message
     return outcome
 
 
-def _query(matter: _Matter, open_tickets: int, world: World) -> Query:
-    message, customer = matter.arrival.message, world.customer(matter.conversation.customer_id)
+def _query(arrival: Arrival, owner: Customer, tier: str | None, open_tickets: int, now: datetime) -> Query:
+    message = arrival.message
     return Query(
         channel=message.channel,
-        gist=matter.arrival.gist,
+        gist=arrival.gist,
         attachments=len(message.attachments),
-        language=matter.arrival.language,
-        contacts_7d=customer.contacts_within(_WEEK, world.now),
-        reopened_count=customer.reopened_count,
+        language=arrival.language,
+        contacts_7d=owner.contacts_within(_WEEK, now),
+        reopened_count=owner.reopened_count,
         open_tickets=open_tickets,
-        tier=matter.tier,
-        is_returning=customer.is_returning,
+        tier=tier,
+        is_returning=owner.is_returning,
     )
 
 
-def _facts(matter: _Matter, triage: Triage) -> Facts:
-    message = matter.arrival.message
+def _facts(arrival: Arrival, owner: Customer, tier: str | None, triage: Triage) -> Facts:
+    message = arrival.message
     return Facts(
         complexity=triage.complexity,
         channel=message.channel,
         provider=message.provider,
         account=message.account,
         language=triage.language,
-        tier=matter.tier,
-        is_returning=matter.customer.is_returning,
-        words=matter.arrival.gist.words,
+        tier=tier,
+        is_returning=owner.is_returning,
+        words=arrival.gist.words,
         attributes=message.attributes,
         has_attachments=bool(message.attachments),
     )
 
 
-def _tier(message: InboundMessage, customer: Customer, policy: Policy) -> str | None:
-    vouched = (handle.value for handle in message.also if handle.verified)
-    return policy.tier_of((message.sender.value, *vouched), customer.tier)
-
-
-def _new_ticket(matter: _Matter, triage: Triage, routing: Routing, policy: Policy, world: World) -> Ticket:
-    message, owner = matter.arrival.message, world.customer(matter.conversation.customer_id)
+def _new_ticket(
+    message: InboundMessage, owner: Customer, *, triage: Triage, routing: Routing, policy: Policy, world: World
+) -> Ticket:
     return Ticket(
         id=world.ids.ticket(),
         customer_id=owner.id,

@@ -17,6 +17,7 @@ from tests.making.messages import a_message, a_phone, a_user, an_email
 
 FIRST = "first@mail.example"
 MAIL = a_message(external_id=FIRST, subject="Parcel")
+SMS = a_message(a_phone(), channel=Channel.SMS, also=(an_email(verified=True),))
 
 
 def outcomes(*messages: InboundMessage, store: MemoryIntake | None = None) -> list[str]:
@@ -117,6 +118,24 @@ def test_our_token_leads_anybody_to_the_conversation_and_a_forged_one_nobody():
     forged = a_message(bob, tokens=(make_token(b"another secret", 1, 1),))
     assert outcomes(MAIL, ours) == [Outcome.QUEUED, Outcome.CONTINUED]
     assert outcomes(MAIL, forged) == [Outcome.QUEUED, Outcome.QUEUED]
+
+
+@pytest.mark.parametrize(
+    ("owner", "colleague", "route"),
+    [
+        ("ada@example.com", "bob@example.com", "returning"),
+        ("ada@vip.example", "bob@example.com", "vip"),
+        ("ada@example.com", "bob@vip.example", "returning"),
+    ],
+)
+def test_whoever_writes_in_a_thread_its_ticket_is_classified_and_routed_for_its_customer(owner, colleague, route):
+    def answered_by(address: str) -> MemoryIntake:
+        store = resolve_all(take_in([a_message(an_email(owner))]), ago=timedelta(hours=2))
+        return take_in([a_message(an_email(address), tokens=(make_token(SECRET, 1, 1),))], store=store)
+
+    mine, theirs = (answered_by(address).tickets[2] for address in (owner, colleague))
+    assert (mine.routing.route, mine.customer_id) == (route, 1)
+    assert (theirs.routing, theirs.triage, theirs.customer_id) == (mine.routing, mine.triage, mine.customer_id)
 
 
 def test_our_token_leads_nobody_to_a_conversation_whose_customer_was_erased():
@@ -225,10 +244,22 @@ def test_a_visitor_who_had_an_answer_may_leave():
     assert ticket.state is TicketState.QUEUED
 
 
-def test_a_ticket_that_wakes_because_another_channel_joins_it_says_that_it_woke():
-    store = changed(take_in([MAIL]), state=TicketState.SNOOZED)
-    take_in([a_message(channel=Channel.SMS)], store=store)
-    assert (store.events[-1].kind, store.events[-1].data["reason"]) == ("queue", "woken")
+@pytest.mark.parametrize(
+    ("state", "kind", "reason"),
+    [
+        (TicketState.QUEUED, "receive", "joined"),
+        (TicketState.WRAP_UP, "receive", "joined"),
+        (TicketState.SNOOZED, "queue", "woken"),
+    ],
+)
+def test_a_message_from_another_channel_says_that_it_joined_also_where_it_wakes_the_ticket(
+    state: TicketState, kind: str, reason: str
+):
+    store = changed(take_in([MAIL]), state=state)
+    take_in([SMS], store=store)
+    event = store.events[-1]
+    assert (event.kind, event.data["reason"]) == (kind, reason)
+    assert (event.data["joined"], event.data["route"]) == (True, "returning")
 
 
 @pytest.mark.parametrize("state", [TicketState.ASSIGNED, TicketState.SNOOZED])
@@ -253,10 +284,9 @@ def test_a_wait_is_relaxed_by_the_first_step_of_its_route():
 
 
 def test_another_channel_joins_the_open_ticket_of_the_same_team():
-    sms = a_message(a_phone(), channel=Channel.SMS, also=(an_email(verified=True),))
-    store = take_in([MAIL, sms])
+    store = take_in([MAIL, SMS])
     [ticket], [customer] = store.tickets.values(), store.customers.values()
-    assert store.received[sms.key].outcome is Outcome.JOINED
+    assert store.received[SMS.key].outcome is Outcome.JOINED
     assert {conversation.ticket_id for conversation in store.conversations.values()} == {ticket.id}
     assert [contact.channel for contact in customer.contacts] == ["email", "sms"]
 
