@@ -39,6 +39,7 @@ from router.postgres.work.desk import PostgresDesk
 from router.postgres.work.lead import PostgresLead
 from router.postgres.work.tokens import Tokens
 from tests.making.builders import a_token
+from tests.making.running import running
 
 SECRET = b"a sample secret"
 POLICY = """
@@ -166,9 +167,5 @@ async def running_api(
             checks=Checks(problems={"database": database.problems}),
             max_in_flight=100,
         )
-        serving = [asyncio.create_task(loop.run()) for loop in (own_claims, streams)]
-        async with TestClient(TestServer(app)) as client:
+        async with running(own_claims.run()), running(streams.run()), TestClient(TestServer(app)) as client:
             yield Api(database, metrics, client, desk, lead, reading)
-        for loop in serving:
-            loop.cancel()
-        await asyncio.wait(serving)

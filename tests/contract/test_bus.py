@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.flow.run.bus import BATCH_BYTES, Consumer, Delivery, Exchange, Publication, Publisher, Take
+from router.flow.run.bus import BATCH_BYTES, Consumer, Delivery, Exchange, Publisher, Take
 from router.metrics import Metrics
 from router.postgres.database import connected
 from router.postgres.hints import Hints
@@ -18,6 +17,8 @@ from router.postgres.run.bus import PostgresConsumer, PostgresPublisher
 from router.rabbit import consumer as rabbit_consumer
 from router.rabbit.consumer import RabbitConsumer
 from router.rabbit.publisher import rabbit_publisher
+from tests.making.publications import a_publication
+from tests.making.running import running
 
 DEADLINE_S = 20
 
@@ -97,29 +98,8 @@ class Taken:
         await self.until(lambda taken: set(bodies) <= set(taken.bodies))
 
 
-@asynccontextmanager
-async def running(coroutine) -> AsyncIterator["asyncio.Task[None]"]:
-    task = asyncio.create_task(coroutine)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait({task}, timeout=DEADLINE_S)
-        assert task.cancelled(), task
-
-
 def consuming(bus: Bus, take: Take, *, batch: int = 200):
     return running(bus.consumer(batch).run(take))
-
-
-def a_publication(body: str | bytes = "hello", **changes: object) -> Publication:
-    defaults = {
-        "exchange": Exchange.INBOUND,
-        "routing_key": "sms.message.v1",
-        "format": "message.v1",
-        "body": body.encode() if isinstance(body, str) else body,
-    }
-    return Publication(**(defaults | changes))
 
 
 def numbered(count: int) -> list[str]:

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.making.claim_world import HOUR, World, claim, heads, matches, take
+from tests.making.claim_world import World, claim, heads, matches, take
+from tests.making.moments import HOUR
 from tests.making.tickets import a_requirement
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from router.domain.agent import Status
 from tests.making.assignment import NO_LIMIT
-from tests.making.claim_world import HOUR, World, claim, claim_and_see, matches, roll, take, unseen
+from tests.making.claim_world import World, claim, claim_and_see, matches, roll, take, unseen
+from tests.making.moments import HOUR
 from tests.making.tickets import a_requirement
 
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from router.domain.agent import Lease
-from tests.making.claim_world import HOUR, World, claim, claim_and_see, heads, matches, take, unseen
+from tests.making.claim_world import World, claim, claim_and_see, heads, matches, take, unseen
+from tests.making.moments import HOUR
 from tests.making.tickets import a_requirement
 
 

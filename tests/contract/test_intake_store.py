@@ -25,7 +25,7 @@ from router.postgres.database import connected
 from router.postgres.intake.receive import PostgresIntake
 from router.postgres.migrate import migrate
 from tests.conftest import MIGRATIONS
-from tests.fakes.memory import MemoryIntake
+from tests.fakes.intake import FakeIntake
 from tests.making.messages import ACCOUNTS, Mailroom, a_message, a_phone, a_user, an_email
 
 ACCOUNT = ACCOUNTS[Channel.EMAIL]
@@ -49,8 +49,8 @@ NOTHING = Wanted(
 
 
 @pytest.fixture
-async def memory() -> MemoryIntake:
-    return MemoryIntake()
+async def memory() -> FakeIntake:
+    return FakeIntake()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from router.flow.run.outbox import OutboxEntry, OutboxStore
 from router.metrics import Metrics
 from router.postgres.database import connected
 from router.postgres.run.outbox import PostgresOutbox
-from tests.fakes.memory import MemoryOutbox
+from tests.fakes.outbox import FakeOutbox
 
 INSERT = """
     insert into outbox (conversation_id, routing_key, format, account, message_id, body)
@@ -30,7 +30,7 @@ class Outbox:
 
 @pytest.fixture
 async def memory() -> Outbox:
-    store, ids = MemoryOutbox(), count(1)
+    store, ids = FakeOutbox(), count(1)
 
     async def put(conversation_id: int, body: bytes) -> None:
         store.entries.append((conversation_id, an_entry(next(ids), body)))

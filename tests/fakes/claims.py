@@ -15,7 +15,7 @@ from router.domain.errors import StoreUnavailable
 from router.domain.ticket import TicketId
 from router.domain.wait import Requirement
 from router.flow.assign.claims import Assignment, Roll
-from tests.making.tickets import NOON
+from tests.making.moments import NOON
 
 WAITED = timedelta(minutes=30)
 

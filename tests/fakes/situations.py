@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from router.domain.agent import Status, TokenId
 from router.domain.capacity import Capacity
@@ -16,8 +15,8 @@ from router.flow.see.situation import Declared, HeldTicket, Load, Situation
 from router.flow.see.stream import Streams
 from router.metrics import Metrics
 from tests.making.intake import POLICY
+from tests.making.moments import NOON
 
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HERE = Declared(status=Status.AVAILABLE, reason=None, since=NOON)
 IDLE = Situation(presence=HERE, capacity=Load(used=0, limit=10), held={})
 

@@ -10,7 +10,8 @@ from router.domain.customer import CustomerId
 from router.metrics import Metrics
 from router.postgres.database import Database, connected
 from tests.clients.api import POLICY, Api, running_api
-from tests.making.builders import ADA, a_customer, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import ADA, a_customer
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from router.postgres.database import Database
 from router.settings import Settings
 from tests.clients import command_line
-from tests.making.builders import a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_ticket
 
 TEAMS = "frontline, specialists, key-accounts"
 

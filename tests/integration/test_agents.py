@@ -18,15 +18,10 @@ from router.postgres import groups
 from router.postgres.database import Database
 from router.postgres.work.agents import PostgresAgents
 from router.postgres.work.tokens import Tokens
-from tests.making.agents import Agents
+from tests.making.agents import agent_named, an_agent
 from tests.making.tickets import a_requirement, queue_ticket
 
 TEAMS = [f"team-{number}" for number in range(8)]
-
-
-@pytest.fixture
-def agents(database: Database) -> Agents:
-    return Agents(database)
 
 
 @pytest.fixture
@@ -71,9 +66,11 @@ async def test_groups_asked_for_at_the_same_time_are_made_once(database: Databas
     assert all(answer.items() <= answers[0].items() for answer in answers)
 
 
-async def test_of_agents_made_at_the_same_time_only_one_has_a_name_whatever_the_capitals(agents: Agents):
+async def test_of_agents_made_at_the_same_time_only_one_has_a_name_whatever_the_capitals(database: Database):
     spellings = ["Ana", "ana", "ANA", "aNA", "anA", "AnA"]
-    made = await asyncio.gather(*(agents.save(name, teams=[], skills=[]) for name in spellings), return_exceptions=True)
+    made = await asyncio.gather(
+        *(an_agent(database, name, teams=[], skills=[]) for name in spellings), return_exceptions=True
+    )
     assert sorted(isinstance(each, Conflict) for each in made) == [False, *[True] * 5]
 
 
@@ -86,50 +83,50 @@ async def test_a_group_whose_transaction_failed_is_made_by_the_next(database: Da
     assert [tuple(row) for row in await database.fetch("test", "select id from skill_group")] == [(group_id,)]
 
 
-async def test_a_new_group_is_open_to_agents_of_its_team_with_all_its_skills(database: Database, agents: Agents):
-    await agents.save("fits", teams=["simple"], skills=["de", "vip", "fr"])
-    await agents.save("lacks a skill", teams=["simple"], skills=["de"])
-    await agents.save("other team", teams=["complex"], skills=["de", "vip"])
+async def test_a_new_group_is_open_to_agents_of_its_team_with_all_its_skills(database: Database):
+    await an_agent(database, "fits", teams=["simple"], skills=["de", "vip", "fr"])
+    await an_agent(database, "lacks a skill", teams=["simple"], skills=["de"])
+    await an_agent(database, "other team", teams=["complex"], skills=["de", "vip"])
     await ensure(database, a_requirement(team="simple", skills=("de", "vip")))
     assert await eligible(database) == {("fits", ("de", "vip"))}
 
 
-async def test_changed_skills_and_teams_change_the_groups(database: Database, agents: Agents):
+async def test_changed_skills_and_teams_change_the_groups(database: Database):
     await ensure(database, a_requirement(skills=("de",)), a_requirement(skills=("fr",)))
-    await agents.save("ada", teams=["simple"], skills=["de"])
+    await an_agent(database, "ada", teams=["simple"], skills=["de"])
     assert await eligible(database) == {("ada", ("de",))}
-    await agents.save("ada", teams=["simple"], skills=["fr"])
+    await an_agent(database, "ada", teams=["simple"], skills=["fr"])
     assert await eligible(database) == {("ada", ("fr",))}
-    await agents.save("ada", teams=["complex"], skills=["fr"])
+    await an_agent(database, "ada", teams=["complex"], skills=["fr"])
     assert await eligible(database) == set()
 
 
-async def test_agents_and_groups_made_at_the_same_time_find_each_other(database: Database, agents: Agents):
+async def test_agents_and_groups_made_at_the_same_time_find_each_other(database: Database):
     await asyncio.gather(
-        *(agents.save(f"agent {n}", teams=["simple"], skills=[]) for n in range(8)),
+        *(an_agent(database, f"agent {n}", teams=["simple"], skills=[]) for n in range(8)),
         *(ensure(database, a_requirement(queue=f"queue{n}")) for n in range(8)),
     )
     [(count,)] = await database.fetch("test", "select count(*) from agent_group")
     assert count == 64
 
 
-async def test_a_team_cannot_be_left_while_its_tickets_are_held(database: Database, agents: Agents):
-    ada = await agents.save("ada", teams=["simple", "complex"], skills=[])
+async def test_a_team_cannot_be_left_while_its_tickets_are_held(database: Database):
+    ada = await an_agent(database, "ada", teams=["simple", "complex"], skills=[])
     ticket_id = await queue_ticket(database, a_requirement(team="simple"))
     await database.execute(
         "test", "update ticket set state = 'assigned', assigned_to = $1 where id = $2", ada.id, ticket_id
     )
     with pytest.raises(Conflict, match="ada still holds tickets"):
-        await agents.save("ada", teams=["complex"], skills=[])
-    assert await agents.named("ada") == ada
-    await agents.save("ada", teams=["simple"], skills=[])
+        await an_agent(database, "ada", teams=["complex"], skills=[])
+    assert await agent_named(database, "ada") == ada
+    await an_agent(database, "ada", teams=["simple"], skills=[])
 
 
-async def test_a_token_names_its_role_and_agent(tokens: Tokens, agents: Agents):
+async def test_a_token_names_its_role_and_agent(tokens: Tokens, database: Database):
     secret = await tokens.create("ada laptop", Role.AGENT, agent_name="ada", teams=["simple"], skills=["de"])
     principal = await tokens.principal_of(secret)
     assert principal is not None
-    assert (principal.role, principal.agent) == (Role.AGENT, await agents.named("ada"))
+    assert (principal.role, principal.agent) == (Role.AGENT, await agent_named(database, "ada"))
 
 
 async def test_an_integration_is_no_person(tokens: Tokens):
@@ -138,18 +135,18 @@ async def test_an_integration_is_no_person(tokens: Tokens):
     assert (principal.role, principal.agent) == (Role.INTEGRATION, None)
 
 
-async def test_a_second_token_leaves_the_agent_as_it_is(tokens: Tokens, agents: Agents):
-    ada = await agents.save("ada", teams=["simple"], skills=["de"])
+async def test_a_second_token_leaves_the_agent_as_it_is(tokens: Tokens, database: Database):
+    ada = await an_agent(database, "ada", teams=["simple"], skills=["de"])
     await tokens.create("ada phone", Role.LEAD, agent_name="ada")
-    assert await agents.named("ada") == ada
+    assert await agent_named(database, "ada") == ada
 
 
 @pytest.mark.parametrize("profile", [{"teams": ["complex"]}, {"skills": ["fr"]}])
-async def test_no_token_takes_away_what_an_agent_has(tokens: Tokens, agents: Agents, profile: dict[str, list[str]]):
-    ada = await agents.save("ada", teams=["simple"], skills=["de"])
+async def test_no_token_takes_away_what_an_agent_has(tokens: Tokens, database: Database, profile: dict[str, list[str]]):
+    ada = await an_agent(database, "ada", teams=["simple"], skills=["de"])
     with pytest.raises(Conflict, match="ada is an agent already"):
         await tokens.create("ada phone", Role.AGENT, agent_name="ada", **profile)
-    assert await agents.named("ada") == ada
+    assert await agent_named(database, "ada") == ada
     assert await tokens.list() == []
 
 
@@ -206,13 +203,13 @@ async def test_a_revoked_token_is_nobody_at_once_here_and_within_two_seconds_els
 
 
 async def test_a_changed_agent_is_known_within_two_seconds_where_the_token_is_remembered(
-    database: Database, agents: Agents
+    database: Database,
 ):
     now = 1000.0
     elsewhere = Tokens(database, clock=lambda: now)
     secret = await elsewhere.create("ada", Role.AGENT, agent_name="ada", teams=["simple"])
     await elsewhere.principal_of(secret)
-    ada = await agents.save("ada", teams=["complex"], skills=["german:2"])
+    ada = await an_agent(database, "ada", teams=["complex"], skills=["german:2"])
     now += 2.0
     principal = await elsewhere.principal_of(secret)
     assert principal is not None
@@ -220,10 +217,10 @@ async def test_a_changed_agent_is_known_within_two_seconds_where_the_token_is_re
     assert ada.skills == {"german", "german:1", "german:2"}
 
 
-async def test_a_requirement_with_a_level_is_for_those_who_reach_it(database: Database, agents: Agents):
+async def test_a_requirement_with_a_level_is_for_those_who_reach_it(database: Database):
     for level in (2, 3, 4):
-        await agents.save(f"level {level}", teams=["simple"], skills=[f"german:{level}", "language:de"])
-    await agents.save("unlevelled", teams=["simple"], skills=["german"])
+        await an_agent(database, f"level {level}", teams=["simple"], skills=[f"german:{level}", "language:de"])
+    await an_agent(database, "unlevelled", teams=["simple"], skills=["german"])
     await ensure(database, a_requirement(skills=("german:3", "language:de")), a_requirement(skills=("german:3",)))
     assert await eligible(database) == {
         *((f"level {level}", skills) for level in (3, 4) for skills in (("german:3", "language:de"), ("german:3",))),
@@ -231,8 +228,8 @@ async def test_a_requirement_with_a_level_is_for_those_who_reach_it(database: Da
     }
 
 
-async def test_a_retired_agent_gets_no_token(database: Database, tokens: Tokens, agents: Agents):
-    await agents.save("ada", teams=["simple"], skills=[])
+async def test_a_retired_agent_gets_no_token(database: Database, tokens: Tokens):
+    await an_agent(database, "ada", teams=["simple"], skills=[])
     await database.execute("test", "update agent set retired_at = now()")
     with pytest.raises(Conflict, match="ada is retired"):
         await tokens.create("ada", Role.AGENT, agent_name="ada")
@@ -269,11 +266,11 @@ async def test_a_token_name_is_one_line(tokens: Tokens, name: str):
         await tokens.create(name, Role.INTEGRATION)
 
 
-async def test_a_token_name_is_used_once(tokens: Tokens, agents: Agents):
+async def test_a_token_name_is_used_once(tokens: Tokens, database: Database):
     await tokens.create("shop", Role.INTEGRATION)
     with pytest.raises(Conflict, match="shop"):
         await tokens.create("shop", Role.AGENT, agent_name="ada")
-    assert await agents.named("ada") is None
+    assert await agent_named(database, "ada") is None
 
 
 @pytest.mark.parametrize(

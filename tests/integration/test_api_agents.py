@@ -10,7 +10,8 @@ from router.domain.agent import Agent, Role
 from router.flow.see.agents import AgentFilter
 from router.postgres.work.agents import PostgresAgents
 from tests.clients.api import Api, Caller
-from tests.making.builders import a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_ticket
 
 TEAMS = "frontline, specialists"
 GRACE_TIME = timedelta(seconds=90)

@@ -9,7 +9,8 @@ from router.domain.agent import Agent, Role
 from router.postgres.audit import PostgresAudit
 from router.postgres.work.tokens import Tokens
 from tests.clients.api import Api, Caller
-from tests.making.builders import a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_ticket
 
 
 @pytest.fixture

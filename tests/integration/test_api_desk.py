@@ -6,7 +6,8 @@ import pytest
 
 from router.domain.agent import Lease, Role
 from tests.clients.api import Api, Caller
-from tests.making.builders import a_conversation, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_conversation, a_ticket
 
 WRITES: list[tuple[str, dict[str, Any]]] = [
     ("reply", {"text": "Hello."}),

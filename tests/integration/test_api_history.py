@@ -4,7 +4,8 @@ import pytest
 
 from router.domain.agent import Role
 from tests.clients.api import running_api
-from tests.making.builders import a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_ticket
 
 
 async def test_history_tells_what_happened_oldest_first(database_url: str):

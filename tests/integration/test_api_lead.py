@@ -6,7 +6,8 @@ import pytest
 
 from router.domain.agent import Role
 from tests.clients.api import Api, Caller
-from tests.making.builders import a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_ticket
 from tests.making.holds import a_hold
 
 BOTH = {"queue": "general", "agent": "Grace"}

@@ -10,7 +10,9 @@ from channels.message import Handle, HandleKind
 from router.domain.agent import Role
 from router.domain.customer import Contact, ContactOutcome
 from tests.clients.api import Api, running_api
-from tests.making.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import ADA, a_conversation, a_customer, a_message, a_ticket
+from tests.making.moments import NOON
 
 
 async def test_next_gives_the_ticket_with_its_lease_and_the_reasons(api: Api):

@@ -7,8 +7,8 @@ from router.flow.assign.offers import Dispatcher
 from router.policy.parse import parse_policy
 from router.postgres.assign.offers import PostgresDispatch
 from tests.clients.api import Api, Caller
+from tests.making.agents import agents_at_work
 from tests.making.builders import a_ticket
-from tests.making.staff import hire
 
 POLICY = """
 teams: {frontline: {takes: any}, other: {takes: any}}
@@ -24,7 +24,7 @@ EXPIRE = "update ticket set state_until = now() - interval '1 second'"
 async def offered(api: Api, agents: int = 1) -> tuple[Caller, str, list[Agent]]:
     """The agent to whom a ticket is offered, the lease of the offer as the agent reads it, and all agents."""
     await a_ticket(api.database, queue="live", channel="chat")
-    hired = await hire(api.database, agents)
+    hired = await agents_at_work(api.database, agents)
     policy = parse_policy(POLICY)
     await Dispatcher(store=PostgresDispatch(api.database), policy=lambda: policy).offer_all()
     caller = await api.agent(hired[0])
@@ -70,7 +70,7 @@ async def test_an_expired_offer_cannot_be_answered(api: Api, answer: str):
 @pytest.mark.parametrize("answer", ["accept", "decline"])
 async def test_only_whom_it_is_offered_to_can_answer(api: Api, answer: str):
     _, lease, [_, colleague] = await offered(api, agents=2)
-    [stranger] = await hire(api.database, 1, team="other")
+    [stranger] = await agents_at_work(api.database, 1, teams=["other"])
     taken = await (await api.agent(colleague)).post(path(lease, answer), lease=lease)
     elsewhere = await api.agent(stranger)
     hidden = await elsewhere.post(path(lease, answer), lease=lease)

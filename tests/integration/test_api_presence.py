@@ -12,7 +12,8 @@ from router.domain.customer import AgentId
 from router.flow.assign.presence import Withdrawn
 from router.postgres.assign.presence import PostgresPresence
 from tests.clients.api import POLICY, Answered, Api, Caller, running_api
-from tests.making.builders import a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_ticket
 
 WITH_REASONS = f"""{POLICY}
 assignment:

@@ -5,7 +5,8 @@ import pytest
 from channels.message import Handle, HandleKind
 from router.domain.agent import Role
 from tests.clients.api import Api, Caller
-from tests.making.builders import ADA, a_customer, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import ADA, a_customer, a_ticket
 
 PHONE = Handle(kind=HandleKind.PHONE, value="+493012345678")
 USER = Handle(kind=HandleKind.USER, value="77", scope="whatsapp")

@@ -8,7 +8,8 @@ from router.domain.actor import Viewer
 from router.domain.agent import Agent, Lease, Role
 from router.flow.see.tickets import Filter
 from tests.clients.api import Api, Caller
-from tests.making.builders import ADA, a_conversation, a_customer, a_message, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import ADA, a_conversation, a_customer, a_message, a_ticket
 
 MISSING = 4_000_000_000
 

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from router.domain.agent import Agent, Lease, Role
+from router.domain.agent import Agent, Lease, Role, Status
 from router.postgres.database import Database
 from router.postgres.work.tokens import Tokens
 from tests.clients.api import Api
 from tests.clients.stream import ENDED, STREAM, Listener, listening
-from tests.making.builders import a_conversation, a_message, a_ticket, a_token, an_agent
+from tests.making.agents import an_agent, declare
+from tests.making.builders import a_conversation, a_message, a_ticket, a_token
 
 ENDS_WITHIN_S = 5
 
@@ -30,7 +31,7 @@ async def stream(api: Api, secret: str) -> AsyncIterator[Listener]:
 
 
 async def test_the_snapshot_is_everything_that_the_agent_has_in_hand(api: Api, grace: Agent, secret: str):
-    await declare(api.database, grace, "busy", "training")
+    await declare(api.database, grace.id, Status.BUSY, "training")
     assigned = await a_ticket(api.database, held_by=grace)
     offered = await an_offer(api.database, grace, queue="general", channel="chat")
     async with listening(api.client, secret) as stream:
@@ -85,7 +86,7 @@ async def test_a_ticket_that_is_resolved_is_released(api: Api, grace: Agent, sec
 
 
 async def test_a_change_of_presence_is_told(api: Api, grace: Agent, stream: Listener):
-    await declare(api.database, grace, "away", "lunch")
+    await declare(api.database, grace.id, Status.AWAY, "lunch")
     told = await stream.told()
     assert (told.kind, told.data["status"], told.data["reason"]) == ("presence", "away", "lunch")
 
@@ -112,7 +113,7 @@ async def test_losing_the_stream_loses_nothing(api: Api, secret: str):
 async def test_an_agent_with_two_streams_is_told_on_both(api: Api, grace: Agent, secret: str, stream: Listener):
     async with listening(api.client, secret) as other:
         await other.told()
-        await declare(api.database, grace, "busy")
+        await declare(api.database, grace.id, Status.BUSY)
         assert [(await each.told()).kind for each in (stream, other)] == ["presence", "presence"]
 
 
@@ -124,8 +125,8 @@ async def test_an_agent_is_told_of_own_tickets_only(api: Api, grace: Agent, secr
         assert (snapshot["tickets"], snapshot["offers"]) == ([], [])
         await a_ticket(api.database, held_by=alan)
         await an_offer(api.database, alan)
-        await declare(api.database, alan, "busy")
-        await declare(api.database, grace, "away")
+        await declare(api.database, alan.id, Status.BUSY)
+        await declare(api.database, grace.id, Status.AWAY)
         told = await stream.told()
     assert (told.version, told.kind, told.data["status"]) == (2, "presence", "away")
 
@@ -172,14 +173,6 @@ async def an_offer(database: Database, agent: Agent, **ticket: str) -> Lease:
 async def queue_again(database: Database, lease: Lease) -> None:
     back = "update ticket set state = 'queued', assigned_to = null, state_until = null where id = $1"
     await database.execute("test", back, lease.ticket_id)
-
-
-async def declare(database: Database, agent: Agent, status: str, reason: str | None = None) -> None:
-    declared = """
-        insert into presence (agent_id, status, reason, since, seen_at, idle_since)
-        values ($1, $2, $3, now(), now(), now())
-        on conflict (agent_id) do update set status = $2, reason = $3, since = now()"""
-    await database.execute("test", declared, agent.id, status, reason)
 
 
 async def now(database: Database) -> datetime:

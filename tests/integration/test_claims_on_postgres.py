@@ -20,10 +20,12 @@ from router.policy.model import Policy
 from router.postgres.assign.claims import PostgresClaims
 from router.postgres.database import Database, connected
 from router.postgres.statements import load
-from tests.making.agents import Agents
+from tests.making.agents import an_agent
 from tests.making.assignment import UNLIMITED, a_policy
+from tests.making.moments import NOON
+from tests.making.running import running
 from tests.making.storm import Chances, Storm
-from tests.making.tickets import NOON, a_requirement, queue_ticket, queue_tickets
+from tests.making.tickets import a_requirement, queue_ticket, queue_tickets
 from tests.watching import claim_log
 
 DEADLINE_S = 30
@@ -42,13 +44,9 @@ async def lanes(
     async with AsyncExitStack() as stack, asyncio.timeout(DEADLINE_S):
         databases = [await stack.enter_async_context(connected(url, metrics, size=2, name=name)) for _ in range(count)]
         lanes = [Claims(PostgresClaims(database), metrics, policy=policy, poll_s=poll_s) for database in databases]
-        running = [asyncio.create_task(lane.run()) for lane in lanes]
-        try:
-            yield lanes
-        finally:
-            for lane in running:
-                lane.cancel()
-            await asyncio.wait(running)
+        for lane in lanes:
+            await stack.enter_async_context(running(lane.run()))
+        yield lanes
 
 
 async def take_all(lane: Claims, agent_id: AgentId, database: Database) -> list[Assignment]:
@@ -65,9 +63,8 @@ SKILLS = ((), ("de",), ("vip",), ("de", "vip"))
 
 
 async def staff(database: Database) -> list[Agent]:
-    agents = Agents(database)
     return [
-        await agents.save(f"{team} {skills} {n}", teams=[team], skills=skills)
+        await an_agent(database, f"{team} {skills} {n}", teams=[team], skills=skills)
         for team in TEAMS
         for skills in SKILLS
         for n in range(2)
@@ -96,7 +93,7 @@ async def test_two_processes_give_every_ticket_once_and_to_whom_it_may_go(databa
 
 
 async def test_two_processes_asked_by_one_agent_give_one_ticket(database_url: str, database: Database):
-    ada = await Agents(database).save("ada", teams=["simple"], skills=[])
+    ada = await an_agent(database, "ada", teams=["simple"], skills=[])
     await queue_tickets(database, count=40)
     async with lanes(database_url, 2) as pair:
         for _ in range(20):
@@ -154,7 +151,7 @@ async def test_nobody_ever_carries_too_much_or_holds_what_another_holds(database
 
 
 async def test_every_assignment_has_its_line_of_history_that_says_why(database_url: str, database: Database):
-    ada, grace = [await Agents(database).save(name, teams=["simple"], skills=[]) for name in ("ada", "grace")]
+    ada, grace = [await an_agent(database, name, teams=["simple"], skills=[]) for name in ("ada", "grace")]
     ticket_id = await queue_ticket(database, a_requirement(queue="billing"))
     async with lanes(database_url, 1) as [lane]:
         assignment = await lane.next(ada.id, NO_WAIT)
@@ -190,7 +187,7 @@ async def test_nobody_waits_for_ever_while_tickets_come(database_url: str, datab
 
 
 async def test_a_ticket_that_somebody_works_on_does_not_hold_up_the_others(database_url: str, database: Database):
-    ada = await Agents(database).save("ada", teams=["simple"], skills=[])
+    ada = await an_agent(database, "ada", teams=["simple"], skills=[])
     busy = await queue_ticket(database, due_in=timedelta(hours=1))
     async with lanes(database_url, 1) as [lane]:
         async with database.transaction("test") as connection:
@@ -203,18 +200,17 @@ async def test_a_ticket_that_somebody_works_on_does_not_hold_up_the_others(datab
 
 
 async def test_an_agent_whose_skills_change_is_given_by_the_new_ones(database_url: str, database: Database):
-    agents = Agents(database)
-    ada = await agents.save("ada", teams=["simple"], skills=["de"])
+    ada = await an_agent(database, "ada", teams=["simple"], skills=["de"])
     await queue_ticket(database, a_requirement(skills=("fr",)))
     async with lanes(database_url, 1, poll_s=0.05) as [lane]:
         assert await lane.next(ada.id, NO_WAIT) is None
         asking = asyncio.create_task(lane.next(ada.id, LONG))
-        await agents.save("ada", teams=["simple"], skills=["fr"])
+        await an_agent(database, "ada", teams=["simple"], skills=["fr"])
         assert await asking
 
 
 async def test_a_round_reads_as_many_tickets_as_agents_ask_for_however_many_wait(database: Database):
-    ada = await Agents(database).save("ada", teams=["simple"], skills=[])
+    ada = await an_agent(database, "ada", teams=["simple"], skills=[])
     await queue_tickets(database, count=50_000)
     await database.execute("test", "analyze ticket")
     [(group_id,)] = await database.fetch("test", "select id from skill_group")

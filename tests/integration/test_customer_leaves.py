@@ -9,7 +9,7 @@ from router.policy.parse import parse_policy
 from router.postgres.database import Database
 from router.postgres.intake.ids import ReservedIds
 from router.postgres.intake.receive import PostgresIntake
-from tests.making.builders import an_agent
+from tests.making.agents import an_agent
 from tests.making.intake import MAILROOM, a_receiver
 from tests.making.messages import a_message, a_user
 

@@ -16,8 +16,10 @@ from router.flow.assign.hold import Hold
 from router.flow.work.transfer import Destination
 from router.postgres.work.customers import PostgresCustomers
 from tests.clients.api import SECRET, Api
-from tests.making.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import ADA, a_conversation, a_customer, a_message, a_ticket
 from tests.making.holds import a_hold, history, page
+from tests.making.moments import NOON
 from tests.watching.waiting import waiting_for_locks
 
 REPLY_V1 = TypeAdapter(OutboundMessage)

@@ -21,8 +21,8 @@ from router.policy.model import AssignmentRules
 from router.postgres.assign.claims import PostgresClaims
 from router.postgres.assign.offers import PostgresDispatch, PostgresDispatchRound, PostgresOffers
 from router.postgres.database import Database, connected
+from tests.making.agents import agents_at_work
 from tests.making.dispatching import LIVE, POLICY, RESERVE, dispatch, offered
-from tests.making.staff import hire
 from tests.making.tickets import queue_ticket, queue_tickets
 
 DEADLINE_S = 60
@@ -57,7 +57,7 @@ class Interrupted(PostgresDispatch):
 
 async def test_what_another_dispatcher_gave_an_agent_meanwhile_counts(database: Database):
     later = await queue_ticket(database, LIVE)
-    [agent] = await hire(database, 1, limit=1)
+    [agent] = await agents_at_work(database, 1, limit=1)
 
     async def meanwhile() -> None:
         await queue_ticket(database, LIVE, due_in=timedelta(seconds=1))
@@ -80,7 +80,7 @@ async def test_what_another_dispatcher_gave_an_agent_meanwhile_counts(database: 
 )
 async def test_an_agent_who_changed_meanwhile_is_offered_nothing(database: Database, change: str):
     await queue_ticket(database, LIVE)
-    await hire(database, 1)
+    await agents_at_work(database, 1)
 
     async def meanwhile() -> None:
         await database.execute("test", change)
@@ -91,7 +91,7 @@ async def test_an_agent_who_changed_meanwhile_is_offered_nothing(database: Datab
 
 async def test_a_reserved_ticket_is_not_offered_to_an_agent_who_left_its_team_meanwhile(database: Database):
     await queue_ticket(database, LIVE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await database.execute("test", RESERVE, agent.id)
 
     async def meanwhile() -> None:
@@ -107,7 +107,7 @@ async def test_dispatchers_and_claims_at_once_give_nothing_twice_and_fill_nobody
     offers = Offers(store=PostgresOffers(database), metrics=METRICS)
     for queue in ("live", "even", "asked"):
         await queue_tickets(database, replace(LIVE, queue=queue), count=400)
-    agents = await hire(database, 60, limit=5)
+    agents = await agents_at_work(database, 60, limit=5)
     async with processes(database_url, 4) as side_by_side, asyncio.timeout(DEADLINE_S):
         lanes = [Claims(PostgresClaims(process), METRICS, policy=lambda: POLICY) for process in side_by_side[:2]]
         serving = [asyncio.create_task(lane.run()) for lane in lanes]

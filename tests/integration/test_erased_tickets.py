@@ -9,7 +9,9 @@ from router.domain.customer import Contact, ContactOutcome, CustomerId
 from router.domain.errors import NotFound
 from router.postgres.database import Database
 from router.postgres.work.customers import PostgresCustomers
-from tests.making.builders import NOON, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_ticket
+from tests.making.moments import NOON
 
 
 @pytest.mark.parametrize("state", ["queued", "offered", "assigned", "wrap_up", "snoozed"])

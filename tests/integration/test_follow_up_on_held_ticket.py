@@ -12,7 +12,8 @@ from router.metrics import Metrics
 from router.policy.parse import parse_policy
 from router.postgres.database import connected
 from router.postgres.intake.receive import PostgresIntake
-from tests.making.builders import a_conversation, a_customer, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_conversation, a_customer, a_ticket
 from tests.making.messages import Mailroom, a_message, a_phone
 
 POLICY = parse_policy("""

@@ -17,8 +17,9 @@ from router.metrics import Metrics
 from router.postgres import hints
 from router.postgres.assign.offers import PostgresOffers
 from tests.clients.api import Api, running_api
-from tests.making.builders import an_agent
+from tests.making.agents import an_agent
 from tests.making.holds import a_hold
+from tests.making.running import running
 
 POLICY = """
 teams: {frontline: {takes: simple, overflow_to: [specialists]}, specialists: {takes: complex}}
@@ -82,12 +83,8 @@ async def test_what_waits_anew_is_heard_of_at_once(database_url: str, before: St
 async def listening(database_url: str, metrics: Metrics, wake: Callable[[], None]) -> AsyncIterator[None]:
     heard = hints.Hints(database_url, metrics)
     heard.tell(wake, hints.QUEUED)
-    running = asyncio.create_task(heard.run())
-    try:
+    async with running(heard.run()):
         yield
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
 
 
 async def test_a_hint_wakes_whoever_is_to_be_told(database_url: str):

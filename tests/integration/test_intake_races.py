@@ -23,7 +23,7 @@ from router.policy.parse import parse_policy
 from router.postgres.database import Database, connected
 from router.postgres.intake.receive import PostgresIntake, PostgresIntakeTransaction
 from router.postgres.work.desk import PostgresDesk
-from tests.making.builders import an_agent
+from tests.making.agents import an_agent
 from tests.making.intake import MAILROOM, SECRET, a_receiver
 from tests.making.messages import a_message, a_phone, a_user, an_email
 

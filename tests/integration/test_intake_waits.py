@@ -10,7 +10,8 @@ from router.flow.intake.receive import Wanted
 from router.flow.intake.world import Snapshot
 from router.postgres.database import Database
 from router.postgres.intake.receive import PostgresIntake
-from tests.making.builders import ADA, a_conversation, a_customer, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import ADA, a_conversation, a_customer, a_ticket
 from tests.watching.waiting import waiting_for_locks
 
 ADAS = Wanted(

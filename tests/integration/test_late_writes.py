@@ -21,7 +21,8 @@ from router.postgres.assign.claims import PostgresClaims
 from router.postgres.assign.timers import PostgresTimers
 from router.postgres.database import Database, connected
 from router.postgres.work.desk import PostgresDesk
-from tests.making.staff import hire
+from tests.making.agents import agents_at_work
+from tests.making.running import running
 from tests.making.tickets import a_requirement, queue_tickets
 
 AGENTS = 1000
@@ -53,7 +54,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 async def test_a_thousand_agents_who_come_back_too_late_change_nothing(database: Database):
-    agents = await hire(database, AGENTS)
+    agents = await agents_at_work(database, AGENTS)
     await queue_tickets(database, GENERAL, count=AGENTS)
     place = await database.fetch("test", PLACE)
     holds = await pull_all(database, agents)
@@ -62,7 +63,7 @@ async def test_a_thousand_agents_who_come_back_too_late_change_nothing(database:
     timers = TicketTimers(store=PostgresTimers(database), policy=lambda: POLICY, metrics=METRICS)
     while await timers.release_lost():
         pass
-    others = await pull_all(database, await hire(database, AGENTS // 2))
+    others = await pull_all(database, await agents_at_work(database, AGENTS // 2))
     before = await database.fetch("test", "select * from ticket order by id")
 
     assert await write_all(database, holds) == {Conflict: AGENTS}
@@ -75,10 +76,8 @@ async def test_a_thousand_agents_who_come_back_too_late_change_nothing(database:
 async def pull_all(database: Database, agents: list[Agent]) -> list[Hold]:
     """What each agent is given."""
     claims = Claims(PostgresClaims(database), METRICS, policy=lambda: POLICY)
-    lane = asyncio.create_task(claims.run())
-    given = await asyncio.gather(*(claims.next(agent.id, timedelta(seconds=30)) for agent in agents))
-    lane.cancel()
-    await asyncio.wait({lane})
+    async with running(claims.run()):
+        given = await asyncio.gather(*(claims.next(agent.id, timedelta(seconds=30)) for agent in agents))
     return [Hold(agent=agent, lease=assignment.lease) for agent, assignment in zip(agents, given, strict=True)]
 
 

@@ -13,8 +13,10 @@ from router.domain.errors import Conflict, Invalid, NotFound, Refused
 from router.flow.assign.hold import Hold
 from router.flow.work.transfer import Destination
 from tests.clients.api import Api
-from tests.making.builders import ADA, NOON, a_customer, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import ADA, a_customer, a_ticket
 from tests.making.holds import a_hold, history, page, place, row
+from tests.making.moments import NOON
 from tests.watching.waiting import waiting_for_locks
 
 POLICY = """

@@ -11,8 +11,10 @@ from router.domain.errors import Conflict, Invalid, NotFound, Refused
 from router.flow.assign.hold import Hold
 from router.flow.work.transfer import Destination
 from tests.clients.api import Api
-from tests.making.builders import ADA, NOON, a_conversation, a_customer, a_message, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import ADA, a_conversation, a_customer, a_message, a_ticket
 from tests.making.holds import a_hold, history, page, row
+from tests.making.moments import HOUR, NOON
 from tests.watching.lives import illegal_changes
 from tests.watching.waiting import waiting_for_locks
 
@@ -29,7 +31,6 @@ routes:
   - {name: rest, queue: general, target: 4h, relax: [{after: 30m, target: 5m}]}
 triage: {bias: -1}
 """
-HOUR = timedelta(hours=1)
 
 
 async def now(api: Api) -> datetime:

@@ -15,8 +15,8 @@ from router.flow.assign.offers import Offers
 from router.metrics import Metrics
 from router.postgres.assign.offers import PostgresOffers
 from router.postgres.database import Database
+from tests.making.agents import agents_at_work
 from tests.making.dispatching import LIVE, POLICY, RESERVE, dispatch, offered
-from tests.making.staff import hire
 from tests.making.tickets import a_requirement, queue_ticket, queue_tickets
 
 RARE = replace(LIVE, skills=("rare",))
@@ -50,7 +50,7 @@ async def the_offer(database: Database, agent: Agent, ticket_id: TicketId) -> Ho
 
 async def test_what_waits_in_a_push_queue_is_offered_with_the_reasons(database: Database):
     ticket_id = await queue_ticket(database, LIVE)
-    longest_idle, other, full = await hire(database, 3)
+    longest_idle, other, full = await agents_at_work(database, 3)
     await database.execute("test", "update agent set capacity = 0 where id = $1", full.id)
     await dispatch(database)
     assert await offered(database) == {ticket_id: longest_idle.id}
@@ -65,7 +65,7 @@ async def test_what_waits_in_a_push_queue_is_offered_with_the_reasons(database: 
 async def test_an_offer_lasts_as_long_as_its_queue_says(database: Database):
     [quick] = await queue_tickets(database, LIVE, count=1)
     [slow] = await queue_tickets(database, a_requirement(queue="even", team="frontline"), count=1)
-    await hire(database, 1)
+    await agents_at_work(database, 1)
     await dispatch(database)
     lasts = "select id, extract(epoch from state_until - assigned_at)::integer from ticket"
     assert dict(await database.fetch("test", lasts)) == {quick: 20, slow: 30}
@@ -74,14 +74,14 @@ async def test_an_offer_lasts_as_long_as_its_queue_says(database: Database):
 async def test_pull_queues_and_other_teams_are_left_alone(database: Database):
     await queue_ticket(database, a_requirement(queue="asked", team="frontline"))
     await queue_ticket(database, a_requirement(queue="elsewhere", team="other"))
-    await hire(database, 1)
+    await agents_at_work(database, 1)
     await dispatch(database)
     assert await offered(database) == {}
 
 
 async def test_tickets_are_offered_due_first_as_far_as_there_is_room(database: Database):
     tickets = await queue_tickets(database, LIVE, count=50)
-    agents = await hire(database, 3, limit=4)
+    agents = await agents_at_work(database, 3, limit=4)
     await dispatch(database)
     given = await offered(database)
     assert sorted(given) == tickets[:12]
@@ -92,7 +92,7 @@ async def test_tickets_are_offered_due_first_as_far_as_there_is_room(database: D
 async def test_a_full_groups_backlog_holds_up_no_other_group(database: Database):
     await queue_tickets(database, RARE, count=2000)
     wanted = await queue_ticket(database, LIVE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await dispatch(database)
     assert await offered(database) == {wanted: agent.id}
 
@@ -101,7 +101,7 @@ async def test_a_reserved_ticket_is_offered_to_its_agent_only_and_is_anybodys_on
     database: Database, offers: Offers
 ):
     [ticket_id] = await queue_tickets(database, LIVE, count=1)
-    idle, wanted, _ = await hire(database, 3)
+    idle, wanted, _ = await agents_at_work(database, 3)
     await database.execute("test", RESERVE, wanted.id)
     await dispatch(database)
     assert await offered(database) == {ticket_id: wanted.id}
@@ -112,7 +112,7 @@ async def test_a_reserved_ticket_is_offered_to_its_agent_only_and_is_anybodys_on
 
 async def test_a_reserved_ticket_is_offered_to_its_agent_whatever_skills_they_have(database: Database):
     ticket_id = await queue_ticket(database, RARE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await database.execute("test", RESERVE, agent.id)
     await queue_ticket(database, RARE)
     await dispatch(database)
@@ -121,7 +121,7 @@ async def test_a_reserved_ticket_is_offered_to_its_agent_whatever_skills_they_ha
 
 async def test_a_reserved_ticket_is_not_offered_to_an_agent_of_another_team(database: Database):
     await queue_ticket(database, LIVE)
-    [stranger] = await hire(database, 1, team="other")
+    [stranger] = await agents_at_work(database, 1, teams=["other"])
     await database.execute("test", RESERVE, stranger.id)
     await dispatch(database)
     assert await offered(database) == {}
@@ -131,7 +131,7 @@ async def test_accepting_makes_it_the_agents_under_a_new_lease(
     database: Database, offers: Offers, registry: CollectorRegistry
 ):
     ticket_id = await queue_ticket(database, LIVE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await database.execute("test", "update presence set missed = 1")
     await dispatch(database)
     hold = await the_offer(database, agent, ticket_id)
@@ -148,7 +148,7 @@ async def test_accepting_makes_it_the_agents_under_a_new_lease(
 
 async def test_accepting_again_after_a_lost_answer_changes_nothing(database: Database, offers: Offers):
     ticket_id = await queue_ticket(database, LIVE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await dispatch(database)
     hold = await the_offer(database, agent, ticket_id)
     await offers.accept(hold)
@@ -159,7 +159,7 @@ async def test_accepting_again_after_a_lost_answer_changes_nothing(database: Dat
 
 async def test_what_is_declined_keeps_its_place_and_goes_to_the_next_agent(database: Database, offers: Offers):
     ticket_id = await queue_ticket(database, LIVE)
-    first, second = await hire(database, 2)
+    first, second = await agents_at_work(database, 2)
     before = await one(database, ticket_id)
     await dispatch(database)
     await offers.decline(await the_offer(database, first, ticket_id))
@@ -174,7 +174,7 @@ async def test_what_is_declined_keeps_its_place_and_goes_to_the_next_agent(datab
 
 async def test_who_declined_is_asked_again_only_when_nobody_else_is_there(database: Database, offers: Offers):
     ticket_id = await queue_ticket(database, LIVE)
-    [agent, other] = await hire(database, 2)
+    [agent, other] = await agents_at_work(database, 2)
     await database.execute("test", "update presence set status = 'busy' where agent_id = $1", other.id)
     await dispatch(database)
     await offers.decline(await the_offer(database, agent, ticket_id))
@@ -184,7 +184,7 @@ async def test_who_declined_is_asked_again_only_when_nobody_else_is_there(databa
 
 async def test_a_refusal_counts_for_its_wait_only(database: Database, offers: Offers):
     ticket_id = await queue_ticket(database, LIVE)
-    agent, other = await hire(database, 2)
+    agent, other = await agents_at_work(database, 2)
     await dispatch(database)
     await offers.decline(await the_offer(database, agent, ticket_id))
     await database.execute("test", "update ticket set enqueued_at = now()")
@@ -209,7 +209,7 @@ OFFER_ANEW = "update ticket set lease_epoch = lease_epoch + 1"
 )
 async def test_an_offer_that_is_over_cannot_be_answered(database, offers, answer, meanwhile, said):
     ticket_id = await queue_ticket(database, LIVE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await dispatch(database)
     hold = await the_offer(database, agent, ticket_id)
     await database.execute("test", meanwhile)
@@ -222,7 +222,7 @@ async def test_an_offer_that_is_over_cannot_be_answered(database, offers, answer
 @pytest.mark.parametrize("answer", ["accept", "decline"])
 async def test_other_peoples_offers_cannot_be_answered(database, offers, answer):
     ticket_id = await queue_ticket(database, LIVE)
-    agent, colleague = await hire(database, 2)
+    agent, colleague = await agents_at_work(database, 2)
     await dispatch(database)
     offer = await the_offer(database, agent, ticket_id)
     stranger = Agent(id=colleague.id, name="stranger", teams=frozenset(["other"]))

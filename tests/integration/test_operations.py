@@ -10,7 +10,8 @@ from router.domain.errors import NotFound
 from router.postgres.database import Database
 from router.postgres.run.operations import PostgresOperations
 from router.postgres.see.reading import PostgresReading
-from tests.making.builders import a_conversation, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_conversation, a_ticket
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from router.domain.errors import StoreUnavailable
 from router.metrics import Metrics
 from router.postgres.database import Database, connected
 from router.postgres.see.reading import PostgresReading
-from tests.making.builders import a_customer, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_customer, a_ticket
 
 
 @pytest.fixture

@@ -8,8 +8,10 @@ import pytest
 from router.domain.actor import Actor
 from router.domain.agent import Agent, Lease, Role
 from tests.clients.api import Answered, Api, Caller
-from tests.making.builders import NOON, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_ticket
 from tests.making.holds import row
+from tests.making.moments import NOON
 from tests.watching.waiting import waiting_for_locks
 
 POLICY = """

@@ -10,7 +10,8 @@ from router.flow.assign.hold import Hold
 from router.flow.work.transfer import Destination
 from router.policy.parse import parse_policy
 from tests.clients.api import Api
-from tests.making.builders import a_customer, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_customer
 from tests.making.holds import a_hold, history
 
 POLICY = """

@@ -30,13 +30,15 @@ from pamqp.commands import Basic
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import BusUnavailable, Misconfigured
-from router.flow.run.bus import INTAKE, OUTBOUND, Delivery, Exchange, Publication, Take
+from router.flow.run.bus import INTAKE, OUTBOUND, Delivery, Exchange, Take
 from router.metrics import Metrics
 from router.rabbit import connection, consumer, publisher
 from router.rabbit.connection import check
 from router.rabbit.consumer import AHEAD, BATCH, LANES, RabbitConsumer
 from router.rabbit.publisher import RabbitPublisher, rabbit_publisher
 from router.rabbit.topology import DEAD, declare
+from tests.making.publications import a_publication, publish_when_possible
+from tests.making.running import running
 from tests.servers.rabbit import RabbitNode
 
 DEADLINE_S = 60
@@ -58,13 +60,8 @@ async def rabbit(amqp_url: str) -> AsyncIterator[RabbitPublisher]:
 @asynccontextmanager
 async def consuming(url: str, take: Take, *, batch: int = 200) -> AsyncIterator[RabbitConsumer]:
     consumer = RabbitConsumer(url, Metrics(CollectorRegistry()), batch=batch)
-    running = asyncio.create_task(consumer.run(take))
-    try:
+    async with running(consumer.run(take)):
         yield consumer
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
-        assert running.cancelled()
 
 
 @asynccontextmanager
@@ -107,19 +104,6 @@ async def said(publisher: RabbitPublisher, words: str) -> None:
     async with asyncio.timeout(DEADLINE_S):
         while not any(words in problem for problem in await publisher.problems()):
             await asyncio.sleep(0.05)
-
-
-async def publish_when_possible(publisher: RabbitPublisher, body: bytes) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            try:
-                return await publisher.publish(a_publication(body))
-            except BusUnavailable:
-                await asyncio.sleep(0.1)
-
-
-def a_publication(body: bytes = b"hello") -> Publication:
-    return Publication(exchange=Exchange.INBOUND, routing_key="sms.message.v1", format="message.v1", body=body)
 
 
 async def test_a_message_that_no_queue_takes_is_refused_and_the_queue_comes_back(

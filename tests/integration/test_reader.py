@@ -18,6 +18,7 @@ from router.local import reader as reading
 from router.local.reader import ReaderProcess
 from tests.faults import planted_reader
 from tests.faults.planted_reader import FLOODS, HANGS, KILLS, KILLS_ONCE, PRINTS
+from tests.making.running import running
 
 SECRET = b"sample secret"
 LANGUAGES = ("en", "de")
@@ -34,13 +35,8 @@ def a_mail(text: bytes = b"Thank you.", number: int = 1) -> Delivery:
 async def a_reader(**options: Any) -> AsyncIterator[ReaderProcess]:
     reader = ReaderProcess(SECRET, lambda: LANGUAGES, command=planted_reader.COMMAND, **options)
     await reader.start()
-    running = asyncio.create_task(reader.run())
-    try:
-        async with asyncio.timeout(READ_WITHIN_S):
-            yield reader
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
+    async with running(reader.run()), asyncio.timeout(READ_WITHIN_S):
+        yield reader
 
 
 async def read_all(reader: ReaderProcess, *deliveries: Delivery) -> list[Reading]:

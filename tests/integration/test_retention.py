@@ -12,8 +12,8 @@ from router.domain.errors import StoreUnavailable
 from router.postgres.database import Database
 from router.postgres.run import retention
 from router.postgres.run.retention import maintain
+from tests.making.agents import agents_at_work
 from tests.making.builders import RETENTION
-from tests.making.staff import hire
 from tests.making.tickets import queue_ticket
 
 NOW = datetime.now(UTC)
@@ -138,7 +138,7 @@ async def test_each_table_has_its_own_retention(database: Database):
 
 async def test_refusals_are_kept_as_long_as_the_history_that_tells_of_them(database: Database):
     ticket_id = await queue_ticket(database)
-    for agent, days in zip(await hire(database, 2), (729, 731), strict=True):
+    for agent, days in zip(await agents_at_work(database, 2), (729, 731), strict=True):
         refusal = "insert into refusal (ticket_id, agent_id, enqueued_at, at, kind) values ($1, $2, $3, $3, 'declined')"
         await database.execute("test", refusal, ticket_id, agent.id, NOW - days * DAY)
     assert (await maintain(database, RETENTION)).pruned == {"refusal": 1}

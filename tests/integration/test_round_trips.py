@@ -12,7 +12,8 @@ from router.postgres.database import connected
 from router.postgres.intake.receive import PostgresIntake
 from tests.clients.api import Api, running_api
 from tests.making import messages
-from tests.making.builders import a_conversation, a_message, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_conversation, a_message, a_ticket
 from tests.making.intake import MAILROOM, a_receiver
 
 TOKEN = 1  # remembered for two seconds, so a slow test may ask again

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from router.postgres.statements import SQL, load
-from tests.making.builders import NOON
+from tests.making.moments import NOON
 
 Arguments = tuple[list[object] | int | str, ...]
 

@@ -9,13 +9,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import BusUnavailable
-from router.flow.run.bus import Delivery, Exchange, Publication, Take
+from router.flow.run.bus import Delivery, Exchange, Take
 from router.metrics import Metrics
 from router.postgres.database import Database, connected
 from router.postgres.hints import Hints
 from router.postgres.migrate import migrate
 from router.postgres.run import bus
 from router.postgres.run.bus import PostgresConsumer, PostgresPublisher
+from tests.making.publications import a_publication, publish_when_possible
+from tests.making.running import running
 from tests.servers.postgres import PostgresServer
 from tests.watching.waiting import waiting_for_locks
 
@@ -43,26 +45,8 @@ def restartable(server_url: str) -> Iterator[PostgresServer]:
 @asynccontextmanager
 async def consuming(database: Database, take: Take) -> AsyncIterator[PostgresConsumer]:
     consumer = PostgresConsumer(database, METRICS, Hints("not listening", METRICS))
-    running = asyncio.create_task(consumer.run(take))
-    try:
+    async with running(consumer.run(take)):
         yield consumer
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
-        assert running.cancelled()
-
-
-async def publish_when_possible(publisher: PostgresPublisher, body: bytes) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            try:
-                return await publisher.publish(a_publication(body))
-            except BusUnavailable:
-                await asyncio.sleep(0.1)
-
-
-def a_publication(body: bytes = b"hello") -> Publication:
-    return Publication(exchange=Exchange.INBOUND, routing_key="sms.message.v1", format="message.v1", body=body)
 
 
 async def test_a_lease_is_renewed_while_the_batch_is_taken(database_url: str, monkeypatch):

@@ -19,7 +19,7 @@ from router.policy.parse import parse_policy
 from router.postgres.assign.offers import PostgresDispatch, PostgresOffers
 from router.postgres.assign.timers import PostgresTimers
 from router.postgres.database import Database, connected
-from tests.making.staff import hire
+from tests.making.agents import agents_at_work
 from tests.making.tickets import a_requirement, queue_ticket, queue_tickets
 
 POLICY = parse_policy("""
@@ -106,7 +106,7 @@ async def test_an_offer_that_nobody_answers_returns_to_its_place_and_counts_as_m
 ):
     ticket_id = await queue_ticket(database, LIVE)
     place = await database.fetch("test", PLACE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await give(database, agent.id, "offered", ends_in_s=-1)
     await pass_time(timers)
     assert await database.fetch("test", PLACE) == place
@@ -122,7 +122,7 @@ async def test_an_offer_that_nobody_answers_returns_to_its_place_and_counts_as_m
 async def test_who_misses_two_offers_in_a_row_is_away_and_the_rest_is_withdrawn(
     database: Database, timers: TicketTimers, registry: CollectorRegistry
 ):
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await queue_tickets(database, LIVE, count=2)
     await give(database, agent.id, "offered", ends_in_s=-1)
     still_offered = await queue_ticket(database, LIVE)
@@ -142,7 +142,7 @@ async def test_offers_with_time_left_and_agents_within_the_grace_time_keep_what_
     database: Database, timers: TicketTimers
 ):
     held = [await queue_ticket(database, LIVE)]
-    agent, *_ = await hire(database, 1)
+    agent, *_ = await agents_at_work(database, 1)
     await give(database, agent.id, "offered", ends_in_s=20)
     held.append(await queue_ticket(database, LIVE))
     await give(database, agent.id, "assigned")
@@ -160,7 +160,7 @@ async def test_offers_with_time_left_and_agents_within_the_grace_time_keep_what_
 async def test_what_a_lost_agent_held_is_released(database: Database, timers: TicketTimers, state, then, kind):
     ticket_id = await queue_ticket(database, LIVE)
     place = await database.fetch("test", PLACE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await give(database, agent.id, state, ends_in_s=60)
     await database.execute("test", "update presence set seen_at = now() - interval '91 seconds'")
     await pass_time(timers)
@@ -193,7 +193,7 @@ RESERVE = "update ticket set preferred_agent_id = $1, preferred_until = now() + 
 async def test_a_wish_lasts_while_its_agent_is_there(database: Database, timers: TicketTimers, change, is_over):
     ticket_id = await queue_ticket(database, STICKY)
     place = await database.fetch("test", PLACE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await database.execute("test", RESERVE, agent.id)
     await database.execute("test", change)
     await pass_time(timers)
@@ -207,7 +207,7 @@ async def test_a_wish_lasts_while_its_agent_is_there(database: Database, timers:
 
 async def test_wrap_up_ends_in_time(database: Database, timers: TicketTimers):
     ticket_id = await queue_ticket(database, LIVE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await give(database, agent.id, "wrap_up", ends_in_s=-1)
     await pass_time(timers)
     ticket = await one(database, ticket_id)
@@ -228,7 +228,7 @@ async def test_a_snoozed_ticket_begins_a_new_wait_and_wishes_for_whoever_had_it(
     database: Database, timers: TicketTimers, registry: CollectorRegistry
 ):
     ticket_id = await queue_ticket(database, STICKY)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await database.execute("test", SNOOZE, -1, agent.id, "all")
     await pass_time(timers)
     ticket = await one(database, ticket_id)
@@ -247,7 +247,7 @@ async def test_a_snoozed_ticket_begins_a_new_wait_and_wishes_for_whoever_had_it(
 @pytest.mark.parametrize(("route", "first_step_s"), [("german", 300), ("all", None), ("removed", None)])
 async def test_a_new_wait_is_relaxed_where_the_ticket_waits_in_its_routes_queue(database, timers, route, first_step_s):
     ticket_id = await queue_ticket(database, LIVE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await database.execute("test", SNOOZE, -1, agent.id, route)
     await pass_time(timers)
     assert (await one(database, ticket_id))["preferred_agent_id"] is None
@@ -292,7 +292,7 @@ async def test_a_long_wait_is_relaxed_step_by_step(database: Database, timers: T
 
 async def test_a_ticket_relaxed_into_another_queue_waits_for_nobody_in_particular(database, timers):
     ticket_id = await queue_ticket(database, LIVE)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await database.execute("test", RESERVE, agent.id)
     await database.execute("test", WAIT, 11)
     await timers.relax()
@@ -301,7 +301,7 @@ async def test_a_ticket_relaxed_into_another_queue_waits_for_nobody_in_particula
 
 async def test_what_somebody_is_writing_to_is_left_to_the_next_round(database: Database, timers: TicketTimers):
     locked, free = await queue_tickets(database, LIVE, count=2)
-    [agent] = await hire(database, 1)
+    [agent] = await agents_at_work(database, 1)
     await give(database, agent.id, "offered", ends_in_s=-1)
     async with database.transaction("test") as connection:
         await connection.execute("select from ticket where id = $1 for update", locked)
@@ -325,7 +325,7 @@ GO = "update presence set status = 'busy'"
 async def test_ten_thousand_declines_expiries_and_disconnects_change_no_place(database_url: str, database: Database):
     await queue_tickets(database, LIVE, count=DECLINED + EXPIRED + LOST)
     place = await database.fetch("test", PLACE)
-    declining, missing, leaving = await hire(database, 3)
+    declining, missing, leaving = await agents_at_work(database, 3)
     await database.execute("test", SPREAD, declining.id, missing.id, leaving.id)
     await database.execute("test", LOSE, leaving.id)
     async with two_processes(database_url) as processes, asyncio.timeout(DEADLINE_S):
@@ -335,7 +335,7 @@ async def test_ten_thousand_declines_expiries_and_disconnects_change_no_place(da
     kinds = "select kind, count(*) from ticket_event group by kind"
     assert dict(await database.fetch("test", kinds)) == {"decline": DECLINED, "expire": EXPIRED, "release": LOST}
     await database.execute("test", GO)
-    await hire(database, 1, limit=200)
+    await agents_at_work(database, 1, limit=200)
     await Dispatcher(store=PostgresDispatch(database), policy=lambda: POLICY).offer_all()
     offered = await database.fetch("test", "select id from ticket where state = 'offered' order by due_at, id")
     assert [row["id"] for row in offered] == [row["id"] for row in place[:200]]

@@ -13,10 +13,12 @@ from router.policy.parse import parse_policy
 from router.postgres.assign.timers import PostgresTimers
 from router.postgres.intake.receive import PostgresIntake
 from tests.clients.api import Api
-from tests.making.builders import ADA, NOON, a_conversation, a_customer, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import ADA, a_conversation, a_customer, a_ticket
 from tests.making.holds import a_hold, history, place, row
 from tests.making.intake import MAILROOM, a_receiver
 from tests.making.messages import a_message
+from tests.making.moments import NOON
 
 POLICY = """
 teams: {frontline: {takes: simple, overflow_to: [specialists]}, specialists: {takes: complex}}

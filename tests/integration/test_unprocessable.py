@@ -9,7 +9,7 @@ from router.flow.run.bus import Delivery
 from router.postgres.database import Database
 from router.postgres.intake.receive import PostgresIntake
 from router.postgres.intake.unprocessable import PostgresUnprocessable
-from tests.fakes.memory import MemoryPublisher
+from tests.fakes.publisher import FakePublisher
 from tests.making.intake import a_receiver
 
 RAW = b'\x00\xff{"text": "broken'
@@ -40,7 +40,7 @@ async def test_pages_go_from_the_newest_back(database: Database, store: Postgres
 
 async def test_a_replayed_payload_is_as_it_came_and_leaves_the_list(database: Database, store: PostgresUnprocessable):
     await keep(database)
-    publisher = MemoryPublisher()
+    publisher = FakePublisher()
     await replay(1, store, publisher)
     (published,) = publisher.published
     assert (published.body, published.format, published.account) == (RAW, "message.v1", "shop.example")
@@ -58,7 +58,7 @@ async def test_a_payload_that_fails_again_after_a_replay_is_kept_again(
     await receiver.take([bad])
     await receiver.take([bad._replace(redelivered=True)])  # its acknowledgement was lost
     [kept] = await store.newest(10, before=None, pending=True)
-    await replay(kept.id, store, MemoryPublisher())
+    await replay(kept.id, store, FakePublisher())
     await receiver.take([bad])
     assert len(await store.newest(10, before=None, pending=True)) == 1
     assert len(await store.newest(10, before=None, pending=False)) == 2
@@ -67,11 +67,11 @@ async def test_a_payload_that_fails_again_after_a_replay_is_kept_again(
 async def test_what_the_bus_did_not_confirm_stays_on_the_list(database: Database, store: PostgresUnprocessable):
     await keep(database)
     with pytest.raises(BusUnavailable):
-        await replay(1, store, MemoryPublisher(refused={RAW}))
+        await replay(1, store, FakePublisher(refused={RAW}))
     assert len(await store.newest(10, before=None, pending=True)) == 1
 
 
 async def test_an_unknown_one_is_not_found(store: PostgresUnprocessable):
     assert await store.payload(77) is None
     with pytest.raises(NotFound, match="There is no unprocessable payload 77"):
-        await replay(77, store, MemoryPublisher())
+        await replay(77, store, FakePublisher())

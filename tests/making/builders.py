@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from channels.message import Handle, HandleKind
 from router.domain.agent import Agent, Lease, Role
@@ -13,9 +13,8 @@ from router.postgres import groups
 from router.postgres.database import Database
 from router.postgres.run.retention import Retention
 from router.postgres.work.tokens import Tokens
-from tests.making.agents import Agents
+from tests.making.moments import NOON
 
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ADA = Handle(kind=HandleKind.EMAIL, value="ada@example.com", name="Ada Example", verified=True)
 RETENTION = Retention(
     messages=timedelta(days=730),
@@ -25,12 +24,6 @@ RETENTION = Retention(
     unprocessable=timedelta(days=90),
 )
 REASONS = [{"signal": "legal", "weight": 2.0, "words": "mentions a lawyer"}]
-
-
-async def an_agent(
-    database: Database, name: str = "Grace", *, teams: Sequence[str] = ("frontline",), skills: Sequence[str] = ()
-) -> Agent:
-    return await Agents(database).save(name, teams=teams, skills=skills)
 
 
 async def a_token(database: Database, role: Role, *, agent: Agent | None = None) -> str:

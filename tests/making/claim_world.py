@@ -13,15 +13,11 @@ from router.flow.assign.claims import Assignment, ClaimRound, ClaimStore, Roll
 from router.postgres import groups
 from router.postgres.assign.claims import PostgresClaims
 from router.postgres.database import Database
-from tests.making.agents import Agents
+from tests.making.agents import an_agent, declare
 from tests.making.assignment import NO_LIMIT
+from tests.making.moments import HOUR
 from tests.making.tickets import queue_ticket
 
-HOUR = timedelta(hours=1)
-DECLARE = """
-    insert into presence (agent_id, status, since, seen_at, idle_since)
-    values ($1, $2, now(), now(), now())
-    on conflict (agent_id) do update set status = excluded.status"""
 TOKEN = """
     insert into token (name, role, agent_id, hash, expires_at)
     values (gen_random_uuid(), $1, $2, sha256(gen_random_uuid()::text::bytea), now() + $3::interval)
@@ -67,13 +63,13 @@ class PostgresWorld(PostgresClaims):
 
     async def agent(self, *, teams: Collection[str] = ("simple",), skills: Collection[str] = ()) -> AgentId:
         self.agents += 1
-        return (await Agents(self.database).save(f"agent {self.agents}", teams=teams, skills=skills)).id
+        return (await an_agent(self.database, f"agent {self.agents}", teams=teams, skills=skills)).id
 
     async def limit(self, agent_id: AgentId, limit: int) -> None:
         await self.database.execute("test", "update agent set capacity = $2 where id = $1", agent_id, limit)
 
     async def declare(self, agent_id: AgentId, status: Status) -> None:
-        await self.database.execute("test", DECLARE, agent_id, status)
+        await declare(self.database, agent_id, status)
 
     async def drain(self, agent_id: AgentId) -> None:
         await self.database.execute("test", "update agent set is_draining = true where id = $1", agent_id)

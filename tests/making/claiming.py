@@ -13,6 +13,7 @@ from router.metrics import Metrics
 from router.policy.model import Policy
 from tests.fakes.claims import FakeClaims
 from tests.making.assignment import UNLIMITED
+from tests.making.running import running
 
 NO_WAIT = timedelta(0)
 LONG = timedelta(minutes=1)
@@ -29,13 +30,8 @@ async def serving(
     policy: Callable[[], Policy] = UNLIMITED,
 ) -> AsyncIterator[Claims]:
     claims = Claims(store, Metrics(registry or CollectorRegistry()), policy=policy, poll_s=poll_s)
-    async with asyncio.timeout(DEADLINE_S):
-        lane = asyncio.create_task(claims.run())
-        try:
-            yield claims
-        finally:
-            lane.cancel()
-            await asyncio.wait([lane])
+    async with asyncio.timeout(DEADLINE_S), running(claims.run()):
+        yield claims
 
 
 async def until_rounds(store: FakeClaims, count: int) -> None:

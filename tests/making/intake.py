@@ -16,7 +16,7 @@ from router.flow.run.bus import Delivery
 from router.metrics import Metrics
 from router.policy.model import Policy
 from router.policy.parse import parse_policy
-from tests.fakes.memory import MemoryIntake
+from tests.fakes.intake import FakeIntake
 from tests.making.messages import Mailroom, a_message
 
 SECRET = b"sample secret"
@@ -52,13 +52,13 @@ own_addresses: ["support@acme.example"]
 """)
 
 
-def take_in(*batches: Iterable[InboundMessage], store: MemoryIntake | None = None) -> MemoryIntake:
+def take_in(*batches: Iterable[InboundMessage], store: FakeIntake | None = None) -> FakeIntake:
     """A store after these batches, each message in a delivery of its own."""
     return deliver(*([MAILROOM.deliver(message) for message in batch] for batch in batches), store=store)
 
 
-def deliver(*batches: Sequence[Delivery], store: MemoryIntake | None = None) -> MemoryIntake:
-    store = store or MemoryIntake()
+def deliver(*batches: Sequence[Delivery], store: FakeIntake | None = None) -> FakeIntake:
+    store = store or FakeIntake()
 
     async def take_all() -> None:
         for batch in batches:
@@ -73,13 +73,13 @@ def deliveries(count: int, *, redelivered: bool = False) -> list[Delivery]:
     return [MAILROOM.deliver(a_message(), redelivered=redelivered) for _ in range(count)]
 
 
-async def settle(store: MemoryIntake, batch: Sequence[Delivery], **parts: Any) -> MemoryIntake:
+async def settle(store: FakeIntake, batch: Sequence[Delivery], **parts: Any) -> FakeIntake:
     """The store after this batch; `parts` are those of `a_receiver`."""
     await a_receiver(store, **parts).take(batch)
     return store
 
 
-def reasons(store: MemoryIntake) -> list[str]:
+def reasons(store: FakeIntake) -> list[str]:
     """Why deliveries were kept as unprocessable."""
     return [refused.reason for refused in store.unprocessable]
 
@@ -100,7 +100,7 @@ def a_receiver(
     return Receiver(store=store, policy=policy, reader=reader, metrics=metrics, isolate=isolate)
 
 
-def resolve_all(store: MemoryIntake, *, ago: timedelta) -> MemoryIntake:
+def resolve_all(store: FakeIntake, *, ago: timedelta) -> FakeIntake:
     """The store after agents have resolved every ticket so long ago."""
     store.now += ago
     for id_, ticket in store.tickets.items():

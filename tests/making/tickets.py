@@ -1,13 +1,12 @@
 """Waiting tickets straight in the database, for tests of what happens to them afterwards."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from router.domain.ticket import TicketId
 from router.domain.wait import Requirement
 from router.postgres import groups
 from router.postgres.database import Database
-
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+from tests.making.moments import NOON
 
 QUEUE_TICKETS = """
 with wrote as (

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from channels.message import Automatic, Channel, Handle, InboundMessage
 from router.domain.mail_token import make_token
-from tests.fakes.memory import MemoryIntake
+from tests.fakes.intake import FakeIntake
 from tests.making.intake import SECRET
 from tests.making.messages import a_message, a_phone, a_user, an_email
 
@@ -55,7 +55,7 @@ def without_what_leads_elsewhere(message: InboundMessage) -> InboundMessage:
     return message._replace(subject=None, thread=message.thread._replace(tokens=()))
 
 
-def picture(store: MemoryIntake) -> object:
+def picture(store: FakeIntake) -> object:
     """What a store holds without ids and times: two stores with equal pictures tell agents the same."""
     tickets = {id_: frozenset(m.message.key for m in store.messages if m.ticket_id == id_) for id_ in store.tickets}
     owners = {

@@ -33,8 +33,9 @@ from router.postgres.database import Database
 from router.postgres.intake.receive import PostgresIntake
 from router.postgres.work.desk import PostgresDesk
 from router.postgres.work.lead import PostgresLead
-from tests.making.builders import an_agent
+from tests.making.agents import an_agent
 from tests.making.intake import MAILROOM, SECRET, a_receiver
+from tests.making.running import running
 
 ADMIN = Actor(role=Role.ADMIN)
 TIMES = frozenset(
@@ -102,15 +103,12 @@ class Product:
     async def running(self) -> AsyncIterator[None]:
         """Begin with nothing stored, and serve whoever asks for a ticket."""
         await self._database.execute("test", FORGET_ALL)
-        serving = asyncio.create_task(self.claims.run())
-        yield
-        serving.cancel()
-        await asyncio.wait([serving])
+        async with running(self.claims.run()):
+            yield
 
     async def hire(self, name: str, *, teams: Sequence[str], skills: Sequence[str], limit: int) -> Agent:
         """An agent with room for so much, who is there."""
-        agent = await an_agent(self._database, name, teams=teams, skills=skills)
-        await self._database.execute("test", "update agent set capacity = $2 where id = $1", agent.id, limit)
+        agent = await an_agent(self._database, name, teams=teams, skills=skills, limit=limit)
         await self.presences.seen(agent.id)
         return agent
 

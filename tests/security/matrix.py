@@ -12,13 +12,15 @@ import asyncpg
 
 from router.api.stream import MEDIA_TYPE
 from router.domain.actor import Viewer
-from router.domain.agent import Role
+from router.domain.agent import Role, Status
 from router.domain.customer import Contact
 from router.postgres.eyes import eyes
 from router.postgres.work.tokens import Tokens
 from tests.clients.api import Api, running_api
 from tests.clients.described import undescribed
-from tests.making.builders import ADA, NOON, a_customer, a_ticket, a_token, an_agent
+from tests.making.agents import an_agent, declare
+from tests.making.builders import ADA, a_customer, a_ticket, a_token
+from tests.making.moments import NOON
 from tests.security.props import Customer, Props, Team, a_case
 from tests.security.rules import OTHER, OWN, STRANGER, Rule
 
@@ -51,9 +53,6 @@ from pg_class
 where has_table_privilege('frontdesk_agent', oid, 'select')
   and relnamespace = 'public'::regnamespace
 order by relname
-"""
-_AWAY = """
-insert into presence (agent_id, status, reason, since, seen_at, idle_since) values ($1, 'away', $2, now(), now(), now())
 """
 _STATE = """
 select md5(string_agg(line, chr(10) order by line)) as digest
@@ -275,7 +274,7 @@ async def _plant(api: Api, teams: Sequence[Team], shared: Customer) -> None:
         place = {"queue": team.queue, "team": team.name, "channel": f"{team.name}-channel"}
         await a_ticket(api.database, held_by=both, **place)
         absent = await an_agent(api.database, f"{team.name}-agent-away", teams=[team.name])
-        await api.database.execute("test", _AWAY, absent.id, f"{team.name}-reason")
+        await declare(api.database, absent.id, Status.AWAY, f"{team.name}-reason")
     await api.database.execute("test", "update customer set contacts = $1 where id = $2", contacts, shared.id)
 
 

@@ -9,7 +9,8 @@ from itertools import count
 from channels.message import Handle, HandleKind
 from router.domain.agent import Agent
 from router.postgres.database import Database
-from tests.making.builders import a_conversation, a_customer, a_message, a_ticket, an_agent
+from tests.making.agents import an_agent
+from tests.making.builders import a_conversation, a_customer, a_message, a_ticket
 
 KINDS = frozenset({
     "address", "agent", "customer", "file", "note", "original", "reason", "subject", "text", "thread", "why",

@@ -1,6 +1,6 @@
 """The API without a database: enough of its collaborators to ask what needs none."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,10 +13,11 @@ from router.api.monitoring import Checks
 from router.domain.agent import Principal, Role, TokenId
 from router.domain.errors import StoreUnavailable
 from router.flow.assign.claims import Claims
-from router.flow.run.bus import Publication, Publisher
+from router.flow.run.bus import Publisher
 from router.metrics import Metrics
 from tests.fakes.claims import FakeClaims
 from tests.fakes.presence import people
+from tests.fakes.publisher import FakePublisher
 from tests.fakes.situations import FakeSituations, fake_streams
 from tests.making.assignment import a_policy
 
@@ -34,19 +35,6 @@ class KnownTokens:
             raise StoreUnavailable("the database does not answer")
         role = self._roles.get(secret)
         return Principal(token_id=TokenId(1), role=role) if role else None
-
-
-class Accepting:
-    """A bus that takes everything at once and remembers it."""
-
-    def __init__(self) -> None:
-        self.published: list[Publication] = []
-
-    async def publish(self, publication: Publication) -> None:
-        self.published.append(publication)
-
-    def problems(self) -> Sequence[str]:
-        return []
 
 
 @asynccontextmanager
@@ -81,7 +69,7 @@ def bare_app(
         offers=None,
         claims=Claims(FakeClaims(), metrics, policy=a_policy()),
         streams=fake_streams(FakeSituations({}), metrics),
-        publisher=publisher or Accepting(),
+        publisher=publisher or FakePublisher(),
         policy=None,
         metrics=metrics,
         checks=checks or Checks(),

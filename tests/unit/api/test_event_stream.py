@@ -22,9 +22,11 @@ from router.metrics import Metrics
 from tests.clients.stream import ENDED, STREAM, Told, listening
 from tests.fakes.claims import FakeClaims
 from tests.fakes.presence import people
-from tests.fakes.situations import IDLE, NOON, FakeSituations, a_held_ticket, fake_streams, holding
+from tests.fakes.publisher import FakePublisher
+from tests.fakes.situations import IDLE, FakeSituations, a_held_ticket, fake_streams, holding
 from tests.making.assignment import a_policy
-from tests.unit.api.doubles import Accepting
+from tests.making.moments import NOON
+from tests.making.running import running
 
 DEADLINE_S = 30
 ADA = AgentId(1)
@@ -68,23 +70,19 @@ async def serving(store: FakeSituations) -> AsyncIterator[Process]:
         offers=None,
         claims=Claims(FakeClaims(), metrics, policy=a_policy()),
         streams=streams,
-        publisher=Accepting(),
+        publisher=FakePublisher(),
         policy=None,
         metrics=metrics,
         checks=Checks(),
         max_in_flight=10,
     )
-    looking = asyncio.create_task(streams.run())
-    try:
-        async with (
-            asyncio.timeout(DEADLINE_S),
-            connections.serving(app, host="127.0.0.1", port=0) as port,
-            ClientSession(f"http://127.0.0.1:{port}", timeout=ClientTimeout(DEADLINE_S)) as client,
-        ):
-            yield Process(streams, metrics.registry, client, port)
-    finally:
-        looking.cancel()
-        await asyncio.wait([looking])
+    async with (
+        running(streams.run()),
+        asyncio.timeout(DEADLINE_S),
+        connections.serving(app, host="127.0.0.1", port=0) as port,
+        ClientSession(f"http://127.0.0.1:{port}", timeout=ClientTimeout(DEADLINE_S)) as client,
+    ):
+        yield Process(streams, metrics.registry, client, port)
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -11,7 +11,8 @@ from channels.message import Parsed
 from channels.schema import EXAMPLE
 from router.domain.errors import BusUnavailable
 from router.flow.run.bus import Exchange, Publication
-from tests.unit.api.doubles import INTEGRATION, Accepting, an_app
+from tests.fakes.publisher import FakePublisher, SlowPublisher
+from tests.unit.api.doubles import INTEGRATION, an_app
 
 HEADERS = {"Authorization": f"Bearer {INTEGRATION}", "Content-Type": "application/json; charset=utf-8"}
 DEADLINE_S = 10
@@ -21,26 +22,13 @@ def message(**changed: object) -> bytes:
     return json.dumps(EXAMPLE | changed).encode()
 
 
-class Unreachable(Accepting):
+class Unreachable(FakePublisher):
     async def publish(self, publication: Publication) -> None:
         raise BusUnavailable("the broker did not confirm within 10 s")
 
 
-class Slow(Accepting):
-    """Confirms nothing until told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = asyncio.Event()
-        self.confirm = asyncio.Event()
-
-    async def publish(self, publication: Publication) -> None:
-        self.asked.set()
-        await self.confirm.wait()
-
-
 async def test_message_is_published_as_it_came():
-    publisher = Accepting()
+    publisher = FakePublisher()
     async with an_app(publisher) as client, client.post("/v1/messages", data=message(), headers=HEADERS) as answer:
         assert answer.status == 202
         assert await answer.json() == {
@@ -60,7 +48,7 @@ async def test_message_is_published_as_it_came():
 
 
 async def test_account_too_long_for_the_bus_travels_in_the_message_alone():
-    publisher, body = Accepting(), message(account="é" * 255)
+    publisher, body = FakePublisher(), message(account="é" * 255)
     async with an_app(publisher) as client, client.post("/v1/messages", data=body, headers=HEADERS) as answer:
         assert answer.status == 202
     assert [(published.account, published.body) for published in publisher.published] == [(None, body)]
@@ -72,7 +60,7 @@ async def test_message_that_the_bus_did_not_confirm_is_not_accepted():
 
 
 async def test_message_is_turned_away_while_too_many_are_on_their_way():
-    publisher = Slow()
+    publisher = SlowPublisher()
     async with an_app(publisher, max_in_flight=1) as client, asyncio.timeout(DEADLINE_S):
         first = asyncio.create_task(client.post("/v1/messages", data=message(), headers=HEADERS))
         await publisher.asked.wait()
@@ -92,7 +80,7 @@ async def test_large_message_holds_up_no_other_request(monkeypatch: pytest.Monke
         return parse(name, raw, account)
 
     monkeypatch.setattr(formats, "parse", slow)
-    async with an_app(Accepting()) as client, asyncio.timeout(DEADLINE_S):
+    async with an_app(FakePublisher()) as client, asyncio.timeout(DEADLINE_S):
         large = asyncio.create_task(client.post("/v1/messages", data=message(html="x" * 100_000), headers=HEADERS))
         async with client.get("/health/live") as live:
             assert live.status == 200

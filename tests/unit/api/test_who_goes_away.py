@@ -15,14 +15,14 @@ from router.api.monitoring import Checks
 from router.domain.agent import Agent, Principal, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.assign.claims import Claims
-from router.flow.run.bus import Publication
 from router.metrics import Metrics
 from tests.fakes.claims import FakeClaims
 from tests.fakes.presence import people
+from tests.fakes.publisher import SlowPublisher
 from tests.fakes.situations import FakeSituations, fake_streams
 from tests.making.assignment import a_policy
+from tests.making.running import running
 from tests.making.tickets import a_requirement
-from tests.unit.api.doubles import Accepting
 
 DEADLINE_S = 10
 NEXT = "/v1/me/next?wait=60"
@@ -59,33 +59,19 @@ class Unreadable:
         return None
 
 
-class Slow(Accepting):
-    """Confirms nothing until told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = asyncio.Event()
-        self.confirm = asyncio.Event()
-
-    async def publish(self, publication: Publication) -> None:
-        self.asked.set()
-        await self.confirm.wait()
-        await super().publish(publication)
-
-
 @pytest.fixture
 def store() -> FakeClaims:
     return FakeClaims()
 
 
 @pytest.fixture
-def bus() -> Slow:
-    return Slow()
+def bus() -> SlowPublisher:
+    return SlowPublisher()
 
 
 @asynccontextmanager
 async def serving(
-    store: FakeClaims, bus: Slow, tokens: Principals | None = None, metrics: Metrics | None = None
+    store: FakeClaims, bus: SlowPublisher, tokens: Principals | None = None, metrics: Metrics | None = None
 ) -> AsyncIterator[str]:
     """Serve as a process does and yield the address."""
     metrics = metrics or Metrics(CollectorRegistry())
@@ -106,13 +92,12 @@ async def serving(
         checks=Checks(),
         max_in_flight=10,
     )
-    lane = asyncio.create_task(claims.run())
-    try:
-        async with asyncio.timeout(DEADLINE_S), connections.serving(app, host="127.0.0.1", port=0) as port:
-            yield f"http://127.0.0.1:{port}"
-    finally:
-        lane.cancel()
-        await asyncio.wait([lane])
+    async with (
+        running(claims.run()),
+        asyncio.timeout(DEADLINE_S),
+        connections.serving(app, host="127.0.0.1", port=0) as port,
+    ):
+        yield f"http://127.0.0.1:{port}"
 
 
 @asynccontextmanager
@@ -137,7 +122,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_who_closes_the_connection_is_given_no_ticket(store: FakeClaims, bus: Slow):
+async def test_who_closes_the_connection_is_given_no_ticket(store: FakeClaims, bus: SlowPublisher):
     ada, grace = await store.agent(), await store.agent()
     async with serving(store, bus) as address, asking(address, f"agent {grace}"):
         async with asking(address, f"agent {ada}"):
@@ -148,7 +133,7 @@ async def test_who_closes_the_connection_is_given_no_ticket(store: FakeClaims, b
     assert store.tickets[ticket].held_by == grace
 
 
-async def test_a_token_that_is_revoked_ends_the_wait(store: FakeClaims, bus: Slow):
+async def test_a_token_that_is_revoked_ends_the_wait(store: FakeClaims, bus: SlowPublisher):
     ada = await store.agent()
     async with serving(store, bus) as address, asking(address, f"agent {ada}") as waiting:
         await until(lambda: store.rounds)
@@ -156,7 +141,7 @@ async def test_a_token_that_is_revoked_ends_the_wait(store: FakeClaims, bus: Slo
         assert await waiting == 401
 
 
-async def test_who_waits_for_a_ticket_is_told_at_once_when_the_server_stops(store: FakeClaims, bus: Slow):
+async def test_who_waits_for_a_ticket_is_told_at_once_when_the_server_stops(store: FakeClaims, bus: SlowPublisher):
     ada = await store.agent()
     async with AsyncExitStack() as clients:
         async with serving(store, bus) as address:
@@ -167,7 +152,7 @@ async def test_who_waits_for_a_ticket_is_told_at_once_when_the_server_stops(stor
         assert await parked == 204
 
 
-async def test_what_has_begun_is_done_though_its_client_has_gone(store: FakeClaims, bus: Slow):
+async def test_what_has_begun_is_done_though_its_client_has_gone(store: FakeClaims, bus: SlowPublisher):
     async with serving(store, bus) as address:
         async with asking(address, "shop", "/v1/messages", json=EXAMPLE):
             await bus.asked.wait()
@@ -177,7 +162,7 @@ async def test_what_has_begun_is_done_though_its_client_has_gone(store: FakeClai
         await until(lambda: bus.published)
 
 
-async def test_who_goes_before_the_request_was_read_is_no_fault_of_ours(store: FakeClaims, bus: Slow):
+async def test_who_goes_before_the_request_was_read_is_no_fault_of_ours(store: FakeClaims, bus: SlowPublisher):
     tokens, metrics = SlowTokens(), Metrics(CollectorRegistry())
 
     def answered(status: str) -> float | None:

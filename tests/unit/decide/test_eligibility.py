@@ -12,7 +12,7 @@ from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.wait import Requirement
 from router.policy.model import QueueMode
-from tests.making.builders import NOON
+from tests.making.moments import NOON
 
 GRACE = timedelta(seconds=90)
 GRACE_HOPPER = Agent(

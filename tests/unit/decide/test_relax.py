@@ -1,13 +1,14 @@
 """What a long wait changes: skills, queue and due time, as the route's steps say."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from router.decide.relax import Waiting, relax
 from router.domain.wait import Requirement
 from router.policy.parse import parse_policy
+from tests.making.moments import NOON
 
 POLICY = parse_policy("""
 teams:
@@ -30,7 +31,6 @@ routes:
   - {name: plain, queue: general, target: 1h}
 triage: {bias: -1}
 """)
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def minutes(number: float) -> timedelta:

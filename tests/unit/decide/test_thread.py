@@ -11,8 +11,8 @@ from router.domain.customer import CustomerId
 from router.domain.ticket import Ticket, TicketId, TicketState
 from router.domain.triage import Complexity, Routing, Triage
 from router.policy.parse import parse_policy
-from tests.fakes.memory import NOON
 from tests.making.messages import a_message, a_user, an_email
+from tests.making.moments import DAY, HOUR, MINUTE, NOON
 
 POLICY = parse_policy("""
 teams:
@@ -29,7 +29,6 @@ threading: {window: {chat: 30m}}
 
 ADA, BOB = CustomerId(1), CustomerId(2)
 BOBS_MAIL = an_email("bob@example.com")
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 def a_conversation(number: int = 1, *, customer: CustomerId = ADA, silent_for: timedelta = MINUTE, **fields: object):

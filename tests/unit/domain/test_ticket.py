@@ -1,13 +1,10 @@
 """What a ticket knows of itself."""
 
-from datetime import timedelta
-
 from router.domain.customer import CustomerId
 from router.domain.ticket import Ticket, TicketId, TicketState
 from router.domain.triage import Complexity, Routing, Triage
-from tests.making.builders import NOON
+from tests.making.moments import HOUR, NOON
 
-HOUR = timedelta(hours=1)
 TICKET = Ticket(
     id=TicketId(1),
     customer_id=CustomerId(1),

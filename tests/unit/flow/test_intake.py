@@ -11,16 +11,17 @@ from router.domain.customer import ContactOutcome
 from router.domain.mail_token import make_token
 from router.domain.ticket import TicketState
 from router.flow.intake.changes import Outcome
-from tests.fakes.memory import NOON, MemoryIntake
+from tests.fakes.intake import FakeIntake
 from tests.making.intake import POLICY, SECRET, resolve_all, take_in
 from tests.making.messages import a_message, a_phone, a_user, an_email
+from tests.making.moments import NOON
 
 FIRST = "first@mail.example"
 MAIL = a_message(external_id=FIRST, subject="Parcel")
 SMS = a_message(a_phone(), channel=Channel.SMS, also=(an_email(verified=True),))
 
 
-def outcomes(*messages: InboundMessage, store: MemoryIntake | None = None) -> list[str]:
+def outcomes(*messages: InboundMessage, store: FakeIntake | None = None) -> list[str]:
     store = take_in(messages, store=store)
     return [store.received[message.key].outcome for message in messages]
 
@@ -129,7 +130,7 @@ def test_our_token_leads_anybody_to_the_conversation_and_a_forged_one_nobody():
     ],
 )
 def test_whoever_writes_in_a_thread_its_ticket_is_classified_and_routed_for_its_customer(owner, colleague, route):
-    def answered_by(address: str) -> MemoryIntake:
+    def answered_by(address: str) -> FakeIntake:
         store = resolve_all(take_in([a_message(an_email(owner))]), ago=timedelta(hours=2))
         return take_in([a_message(an_email(address), tokens=(make_token(SECRET, 1, 1),))], store=store)
 
@@ -176,7 +177,7 @@ def test_a_returning_customer_waits_with_a_wish_for_the_last_agent():
     assert (ticket.preferred_agent_id, ticket.preferred_until) == (7, ticket.enqueued_at + timedelta(minutes=10))
 
 
-def changed(store: MemoryIntake, **fields: object) -> MemoryIntake:
+def changed(store: FakeIntake, **fields: object) -> FakeIntake:
     """The store after something else has happened to its only ticket."""
     [ticket] = store.tickets.values()
     store.tickets[ticket.id] = ticket._replace(**fields)

@@ -10,14 +10,15 @@ from router.flow.run import outbox as flow
 from router.flow.run.bus import Exchange
 from router.flow.run.outbox import OutboxEntry, Relay
 from router.metrics import Metrics
-from tests.fakes.memory import MemoryOutbox, MemoryPublisher
+from tests.fakes.outbox import FakeOutbox
+from tests.fakes.publisher import FakePublisher
 
 DEADLINE_S = 5
 
 
-def an_outbox(*replies: tuple[int, bytes]) -> MemoryOutbox:
+def an_outbox(*replies: tuple[int, bytes]) -> FakeOutbox:
     """Conversation and body of each reply, oldest first."""
-    return MemoryOutbox(
+    return FakeOutbox(
         [
             (
                 conversation_id,
@@ -30,12 +31,12 @@ def an_outbox(*replies: tuple[int, bytes]) -> MemoryOutbox:
     )
 
 
-def a_relay(store: MemoryOutbox, publisher: MemoryPublisher) -> Relay:
+def a_relay(store: FakeOutbox, publisher: FakePublisher) -> Relay:
     return Relay(store=store, publisher=publisher, metrics=Metrics(CollectorRegistry()))
 
 
 async def test_each_round_hands_over_one_reply_a_conversation_in_order():
-    store, publisher = an_outbox((1, b"1a"), (1, b"1b"), (2, b"2a")), MemoryPublisher()
+    store, publisher = an_outbox((1, b"1a"), (1, b"1b"), (2, b"2a")), FakePublisher()
     relay = a_relay(store, publisher)
     assert [await relay.relay() for _ in range(3)] == [2, 1, 0]
     assert [publication.body for publication in publisher.published] == [b"1a", b"2a", b"1b"]
@@ -43,7 +44,7 @@ async def test_each_round_hands_over_one_reply_a_conversation_in_order():
 
 
 async def test_a_reply_keeps_its_address_and_its_id():
-    publisher = MemoryPublisher()
+    publisher = FakePublisher()
     await a_relay(an_outbox((1, b"1a")), publisher).relay()
     [publication] = publisher.published
     assert (publication.exchange, publication.routing_key, publication.format) == (
@@ -55,7 +56,7 @@ async def test_a_reply_keeps_its_address_and_its_id():
 
 
 async def test_what_the_bus_refuses_stays_while_the_others_go():
-    store, publisher = an_outbox((1, b"1a"), (2, b"2a")), MemoryPublisher(refused={b"1a"})
+    store, publisher = an_outbox((1, b"1a"), (2, b"2a")), FakePublisher(refused={b"1a"})
     with pytest.raises(BusUnavailable):
         await a_relay(store, publisher).relay()
     assert [publication.body for publication in publisher.published] == [b"2a"]
@@ -63,7 +64,7 @@ async def test_what_the_bus_refuses_stays_while_the_others_go():
 
 
 async def test_a_reply_that_fails_for_its_own_sake_is_counted_and_holds_up_no_other():
-    store, publisher = an_outbox((1, b"1a"), (2, b"2a"), (1, b"1b")), MemoryPublisher(odd={b"1a"})
+    store, publisher = an_outbox((1, b"1a"), (2, b"2a"), (1, b"1b")), FakePublisher(odd={b"1a"})
     metrics = Metrics(CollectorRegistry())
     relay = Relay(store=store, publisher=publisher, metrics=metrics)
     assert [await relay.relay() for _ in range(2)] == [1, 0]
@@ -77,7 +78,7 @@ async def test_an_outage_of_the_bus_is_waited_out(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(flow, "IDLE_S", 0)
     sent = asyncio.Event()
 
-    class Recovering(MemoryPublisher):
+    class Recovering(FakePublisher):
         async def publish(self, publication) -> None:
             try:
                 await super().publish(publication)

@@ -12,33 +12,33 @@ from router.flow.intake.changes import RefusedMessage
 from router.flow.run.bus import Delivery
 from router.metrics import Metrics
 from router.policy.model import Policy
-from tests.fakes.memory import MemoryIntake, MemoryTransaction
+from tests.fakes.intake import FakeIntake, FakeIntakeTransaction
 from tests.making.intake import MAILROOM, POLICY, deliveries, reasons, settle
 from tests.making.messages import a_message, an_email
 
 
-def texts(store: MemoryIntake) -> list[str]:
+def texts(store: FakeIntake) -> list[str]:
     return [stored.message.text for stored in store.messages]
 
 
 async def test_an_ordinary_batch_is_one_transaction():
-    store = await settle(MemoryIntake(), deliveries(20))
+    store = await settle(FakeIntake(), deliveries(20))
     assert (store.transactions, len(store.messages)) == (1, 20)
 
 
 async def test_one_delivery_may_hold_several_messages():
-    store = await settle(MemoryIntake(), [MAILROOM.deliver(a_message(text="one"), a_message(text="two"))])
+    store = await settle(FakeIntake(), [MAILROOM.deliver(a_message(text="one"), a_message(text="two"))])
     assert texts(store) == ["one", "two"]
 
 
 async def test_a_delivery_without_messages_is_settled():
-    assert (await settle(MemoryIntake(), [MAILROOM.deliver()])).messages == []
+    assert (await settle(FakeIntake(), [MAILROOM.deliver()])).messages == []
 
 
 async def test_malformed_payloads_are_kept_whole_while_their_neighbours_pass():
     bad = Delivery(body=b"\xff", format="message.v1", account="support@acme.example", trace_id="t1")
     good = deliveries(2)
-    store = await settle(MemoryIntake(), [good[0], bad, good[1]])
+    store = await settle(FakeIntake(), [good[0], bad, good[1]])
     [kept] = store.unprocessable
     assert (kept.delivery, kept.stage, kept.reason) == (bad, "receive", "malformed")
     assert kept.detail == "body: is not a parcel of this mailroom"
@@ -51,21 +51,21 @@ async def test_a_payload_that_breaks_its_reader_is_kept_while_its_neighbours_pas
     def brittle(format_: str, body: bytes, account: str | None):
         return MAILROOM.open(format_, body, account) if body != bad.body else 1 / 0
 
-    store = await settle(MemoryIntake(), [*deliveries(2), bad], parse=brittle)
+    store = await settle(FakeIntake(), [*deliveries(2), bad], parse=brittle)
     assert [(kept.delivery, kept.reason) for kept in store.unprocessable] == [(bad, "cannot_be_read")]
     assert len(store.messages) == 2
 
 
 async def test_a_malformed_message_does_not_hold_up_its_siblings():
     part = MalformedPart(field="entry.0.from", problem="is missing")
-    store = await settle(MemoryIntake(), [MAILROOM.deliver(a_message(), malformed=(part,))])
+    store = await settle(FakeIntake(), [MAILROOM.deliver(a_message(), malformed=(part,))])
     assert [refused.detail for refused in store.unprocessable] == ["entry.0.from: is missing"]
     assert len(store.messages) == 1
 
 
 async def test_all_that_is_malformed_in_a_delivery_is_kept_as_one():
     parts = tuple(MalformedPart(field=f"messages.{i}.from", problem="is missing") for i in range(1000))
-    store = await settle(MemoryIntake(), [MAILROOM.deliver(a_message(), malformed=parts)])
+    store = await settle(FakeIntake(), [MAILROOM.deliver(a_message(), malformed=parts)])
     assert [refused.detail for refused in store.unprocessable] == [
         "messages.0.from: is missing; messages.1.from: is missing; messages.2.from: is missing; and 997 more"
     ]
@@ -73,13 +73,13 @@ async def test_all_that_is_malformed_in_a_delivery_is_kept_as_one():
 
 async def test_all_that_conflicts_in_a_delivery_is_kept_as_one():
     messages = [a_message(text=str(number), external_id="the same") for number in range(5)]
-    store = await settle(MemoryIntake(), [MAILROOM.deliver(*messages)])
+    store = await settle(FakeIntake(), [MAILROOM.deliver(*messages)])
     assert (texts(store), reasons(store)) == (["0"], ["key_conflict"])
 
 
 async def test_what_comes_again_after_it_was_kept_is_neither_kept_nor_counted_twice():
     metrics = Metrics(CollectorRegistry())
-    store, bad = MemoryIntake(), Delivery(body=b"\xff", format="email.rfc822")
+    store, bad = FakeIntake(), Delivery(body=b"\xff", format="email.rfc822")
     await settle(store, [bad], metrics=metrics)
     await settle(store, [bad._replace(redelivered=True)], metrics=metrics)
     labels = {"channel": "email", "stage": "receive"}
@@ -94,7 +94,7 @@ async def test_what_is_refused_is_found_by_the_key_of_its_message(monkeypatch: p
     def unreadable(_format: str, body: bytes, _account: str | None):
         raise Malformed("text", "is missing", key=key)
 
-    store = await settle(MemoryIntake(), [MAILROOM.deliver(message)])
+    store = await settle(FakeIntake(), [MAILROOM.deliver(message)])
     await settle(store, deliveries(1), parse=unreadable)
     await settle(store, [MAILROOM.deliver(malformed=(MalformedPart(field="from", problem="is missing", key=key),))])
     assert [kept.key for kept in store.unprocessable] == [message.key, key, key]
@@ -107,14 +107,14 @@ async def test_each_malformed_message_of_a_delivery_is_found_by_its_key_with_wha
         MalformedPart(field="messages.1.id", problem="is missing"),
         MalformedPart(field="messages.2.from", problem="is missing", key=second),
     )
-    [kept] = (await settle(MemoryIntake(), [MAILROOM.deliver(malformed=parts)])).unprocessable
+    [kept] = (await settle(FakeIntake(), [MAILROOM.deliver(malformed=parts)])).unprocessable
     assert (kept.key, kept.further) == (first, (RefusedMessage(second, "messages.2.from: is missing"),))
 
 
 async def test_each_message_of_a_delivery_that_the_store_refuses_is_found_by_its_key(monkeypatch: pytest.MonkeyPatch):
     messages = [a_message(text="refused") for _ in range(3)]
     refuse(monkeypatch, lambda message: message.text == "refused")
-    [kept] = (await settle(MemoryIntake(), [MAILROOM.deliver(*messages)])).unprocessable
+    [kept] = (await settle(FakeIntake(), [MAILROOM.deliver(*messages)])).unprocessable
     assert [kept.key, *(further.key for further in kept.further)] == [message.key for message in messages]
 
 
@@ -123,7 +123,7 @@ async def test_what_the_store_refuses_is_found_by_halving_and_kept(position: int
     batch = deliveries(7)
     batch[position] = offender = MAILROOM.deliver(a_message(text="refused"))
     refuse(monkeypatch, lambda message: message.text == "refused")
-    store = await settle(MemoryIntake(), batch)
+    store = await settle(FakeIntake(), batch)
     [kept] = store.unprocessable
     assert (kept.delivery, kept.stage, kept.reason) == (offender, "record", "cannot_be_recorded")
     assert "DataError" in kept.detail
@@ -132,14 +132,14 @@ async def test_what_the_store_refuses_is_found_by_halving_and_kept(position: int
 
 def refuse(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[InboundMessage], bool]) -> None:
     """Let the store's transactions fail with some messages, as a database does with a value that it cannot hold."""
-    record = MemoryTransaction.record
+    record = FakeIntakeTransaction.record
 
     async def picky(self, changes, finished):
         if any(is_bad(stored.message) for stored in changes.messages):
             raise DataError
         return await record(self, changes, finished)
 
-    monkeypatch.setattr(MemoryTransaction, "record", picky)
+    monkeypatch.setattr(FakeIntakeTransaction, "record", picky)
 
 
 async def test_a_message_that_no_decision_survives_is_found_by_halving_and_kept():
@@ -155,7 +155,7 @@ async def test_a_message_that_no_decision_survives_is_found_by_halving_and_kept(
     offender = MAILROOM.deliver(a_message(an_email("treason@example.com")))
     batch = [*deliveries(3), offender, *deliveries(2)]
     policy: Policy = Treacherous()  # type: ignore[assignment]
-    store = await settle(MemoryIntake(), batch, policy=lambda: policy)
+    store = await settle(FakeIntake(), batch, policy=lambda: policy)
     assert [(kept.delivery, kept.detail) for kept in store.unprocessable] == [
         (offender, "ZeroDivisionError: division by zero")
     ]
@@ -163,13 +163,13 @@ async def test_a_message_that_no_decision_survives_is_found_by_halving_and_kept(
 
 
 async def test_an_outage_is_waited_out_without_blaming_a_message():
-    store = MemoryIntake(failures=[StoreUnavailable()])
+    store = FakeIntake(failures=[StoreUnavailable()])
     await settle(store, deliveries(5))
     assert (store.transactions, len(store.messages), store.unprocessable) == (2, 5, [])
 
 
 async def test_a_batch_waits_in_one_piece_while_the_store_does_not_answer_at_all(monkeypatch: pytest.MonkeyPatch):
-    store = MemoryIntake(failures=[StoreUnavailable(), StoreUnavailable()])
+    store = FakeIntake(failures=[StoreUnavailable(), StoreUnavailable()])
     silent, attempts = [StoreUnavailable(), StoreUnavailable()], store.attempts
 
     async def answer(hashes: Sequence[bytes]):
@@ -183,7 +183,7 @@ async def test_a_batch_waits_in_one_piece_while_the_store_does_not_answer_at_all
 
 
 async def test_a_batch_that_the_store_never_gets_through_with_is_halved_until_it_does(monkeypatch: pytest.MonkeyPatch):
-    record, sizes = MemoryTransaction.record, []
+    record, sizes = FakeIntakeTransaction.record, []
 
     async def slow(self, changes, finished):
         sizes.append(len(changes.messages))
@@ -191,33 +191,33 @@ async def test_a_batch_that_the_store_never_gets_through_with_is_halved_until_it
             raise StoreUnavailable
         return await record(self, changes, finished)
 
-    monkeypatch.setattr(MemoryTransaction, "record", slow)
+    monkeypatch.setattr(FakeIntakeTransaction, "record", slow)
     batch = deliveries(8)
-    store = await settle(MemoryIntake(), batch)
+    store = await settle(FakeIntake(), batch)
     assert sizes == [8, 8, 4, 4, 2, 2, 4, 4, 2, 2]
     assert ([stored.delivery for stored in store.messages], store.unprocessable) == (batch, [])
 
 
 async def test_an_outage_while_keeping_the_offender_loses_nothing():
-    store = MemoryIntake(failures=[DataError(), StoreUnavailable()])
+    store = FakeIntake(failures=[DataError(), StoreUnavailable()])
     await settle(store, deliveries(1))
     assert reasons(store) == ["cannot_be_recorded"]
 
 
 async def test_a_race_is_repeated():
-    store = MemoryIntake(failures=[Raced(), Raced(), Raced()])
+    store = FakeIntake(failures=[Raced(), Raced(), Raced()])
     await settle(store, deliveries(5))
     assert (len(store.messages), store.unprocessable) == (5, [])
 
 
 async def test_a_race_that_never_ends_is_a_fault_of_the_message():
-    store = MemoryIntake(failures=[Raced()] * 4)
+    store = FakeIntake(failures=[Raced()] * 4)
     await settle(store, deliveries(1))
     assert reasons(store) == ["cannot_be_recorded"]
 
 
 async def test_a_batch_that_cannot_even_be_kept_stays_with_the_bus():
-    store = MemoryIntake(failures=[DataError(), DataError()])
+    store = FakeIntake(failures=[DataError(), DataError()])
     with pytest.raises(DataError):
         await settle(store, deliveries(1))
 
@@ -227,7 +227,7 @@ async def test_what_was_settled_is_counted_by_channel_and_outcome():
     message = a_message()
     bad = Delivery(body=b"\xff", format="email.rfc822")
     batch = [MAILROOM.deliver(message), MAILROOM.deliver(message), bad, bad._replace(format="junk")]
-    await settle(MemoryIntake(), batch, metrics=Metrics(registry))
+    await settle(FakeIntake(), batch, metrics=Metrics(registry))
 
     def counted(name: str, **labels: str) -> float | None:
         return registry.get_sample_value(name, labels)

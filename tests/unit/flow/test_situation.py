@@ -9,7 +9,8 @@ import pytest
 from router.domain.agent import Status
 from router.domain.ticket import TicketState
 from router.flow.see.situation import EventKind, Load, Situation, changes
-from tests.fakes.situations import HERE, IDLE, NOON, a_held_ticket, holding
+from tests.fakes.situations import HERE, IDLE, a_held_ticket, holding
+from tests.making.moments import NOON
 
 OFFER = a_held_ticket(state=TicketState.OFFERED, until=NOON + timedelta(seconds=20))
 OFFER_AGAIN = replace(OFFER, lease="7.2")

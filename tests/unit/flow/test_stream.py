@@ -15,7 +15,9 @@ from router.flow.see import stream
 from router.flow.see.situation import Situation
 from router.flow.see.stream import Connection, Streams
 from router.metrics import Metrics
-from tests.fakes.situations import IDLE, NOON, FakeSituations, a_held_ticket, fake_streams, holding
+from tests.fakes.situations import IDLE, FakeSituations, a_held_ticket, fake_streams, holding
+from tests.making.moments import NOON
+from tests.making.running import running
 
 NEVER_S = 3600.0
 DEADLINE_S = 5
@@ -27,13 +29,8 @@ async def looking(
     store: FakeSituations, *, poll_s: float = 0.0, hint: asyncio.Event | None = None, metrics: Metrics | None = None
 ) -> AsyncIterator[Streams]:
     streams = fake_streams(store, metrics or Metrics(CollectorRegistry()), poll_s=poll_s, hint=hint)
-    async with asyncio.timeout(DEADLINE_S):
-        loop = asyncio.create_task(streams.run())
-        try:
-            yield streams
-        finally:
-            loop.cancel()
-            await asyncio.wait([loop])
+    async with asyncio.timeout(DEADLINE_S), running(streams.run()):
+        yield streams
 
 
 @pytest.fixture(autouse=True)

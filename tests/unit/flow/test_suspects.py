@@ -5,7 +5,7 @@ import pytest
 from router.domain.errors import StoreUnavailable
 from router.flow.intake.suspects import hash_of
 from router.flow.run.bus import Delivery
-from tests.fakes.memory import MemoryIntake
+from tests.fakes.intake import FakeIntake
 from tests.making.intake import MAILROOM, deliveries, reasons, settle
 
 
@@ -13,14 +13,14 @@ async def test_first_deliveries_pay_nothing_for_suspicion(monkeypatch: pytest.Mo
     async def asked(*_: object) -> None:
         raise AssertionError("attempts were looked at")
 
-    monkeypatch.setattr(MemoryIntake, "attempts", asked)
-    monkeypatch.setattr(MemoryIntake, "begin_attempts", asked)
-    assert len((await settle(MemoryIntake(), deliveries(3))).messages) == 3
+    monkeypatch.setattr(FakeIntake, "attempts", asked)
+    monkeypatch.setattr(FakeIntake, "begin_attempts", asked)
+    assert len((await settle(FakeIntake(), deliveries(3))).messages) == 3
 
 
 async def test_redeliveries_are_begun_before_and_finished_with_their_effect():
     seen: list[int] = []
-    store = MemoryIntake()
+    store = FakeIntake()
     batch = deliveries(3, redelivered=True)
 
     def looking(*arguments: object):
@@ -36,7 +36,7 @@ class Death(BaseException):
     """The end of a process: nothing in it may catch this."""
 
 
-def deadly(poison: Delivery, deaths: list[int], store: MemoryIntake):
+def deadly(poison: Delivery, deaths: list[int], store: FakeIntake):
     """A parser that dies of the poison, and notes how many were begun then."""
 
     def open_(format_: str, body: bytes, account: str | None):
@@ -49,7 +49,7 @@ def deadly(poison: Delivery, deaths: list[int], store: MemoryIntake):
 
 
 async def test_poison_is_cornered_in_four_deaths_and_its_neighbours_pass():
-    store, deaths, alone = MemoryIntake(), [], []
+    store, deaths, alone = FakeIntake(), [], []
     batch = deliveries(100)
     poison = batch[57]
 
@@ -78,7 +78,7 @@ async def test_poison_is_cornered_in_four_deaths_and_its_neighbours_pass():
     assert (len(store.messages), +store.begun) == (99, {})
 
 
-def a_suspect(store: MemoryIntake, *, begun: int = 3) -> Delivery:
+def a_suspect(store: FakeIntake, *, begun: int = 3) -> Delivery:
     """A delivery that has been begun so often and never finished."""
     [suspect] = deliveries(1, redelivered=True)
     store.begun[hash_of(suspect)] = begun
@@ -86,7 +86,7 @@ def a_suspect(store: MemoryIntake, *, begun: int = 3) -> Delivery:
 
 
 async def test_a_suspect_that_survives_alone_is_settled_and_a_suspect_no_more():
-    store, alone = MemoryIntake(), []
+    store, alone = FakeIntake(), []
 
     async def isolate(delivery: Delivery) -> bool:
         alone.append(delivery)
@@ -99,7 +99,7 @@ async def test_a_suspect_that_survives_alone_is_settled_and_a_suspect_no_more():
 
 
 async def test_a_suspect_has_a_second_chance_since_chance_ends_processes_too():
-    store, verdicts = MemoryIntake(), [True, False]
+    store, verdicts = FakeIntake(), [True, False]
 
     async def isolate(_delivery: Delivery) -> bool:
         return verdicts.pop()
@@ -109,7 +109,7 @@ async def test_a_suspect_has_a_second_chance_since_chance_ends_processes_too():
 
 
 async def test_each_try_alone_is_counted_before_it_begins():
-    store, counted = MemoryIntake(), []
+    store, counted = FakeIntake(), []
     suspect = a_suspect(store)
 
     async def isolate(delivery: Delivery) -> bool:
@@ -121,7 +121,7 @@ async def test_each_try_alone_is_counted_before_it_begins():
 
 
 async def test_deaths_that_nobody_saw_from_outside_do_not_tell_against_a_suspect():
-    store, verdicts = MemoryIntake(), [True, False]
+    store, verdicts = FakeIntake(), [True, False]
 
     async def isolate(_delivery: Delivery) -> bool:
         return verdicts.pop()
@@ -131,13 +131,13 @@ async def test_deaths_that_nobody_saw_from_outside_do_not_tell_against_a_suspect
 
 
 async def test_a_suspect_that_ended_thirty_processes_is_kept_without_another_try():
-    store = MemoryIntake()
+    store = FakeIntake()
     await settle(store, [a_suspect(store, begun=30)])
     assert (reasons(store), +store.begun) == (["kills_its_process"], {})
 
 
 async def test_a_suspect_that_cannot_be_tried_now_is_tried_later_and_not_blamed():
-    store, begun = MemoryIntake(), []
+    store, begun = FakeIntake(), []
 
     async def isolate(delivery: Delivery) -> bool:
         begun.append(store.begun[hash_of(delivery)])
@@ -150,7 +150,7 @@ async def test_a_suspect_that_cannot_be_tried_now_is_tried_later_and_not_blamed(
 
 
 async def test_the_order_of_arrival_is_kept_through_suspicion():
-    store = MemoryIntake()
+    store = FakeIntake()
     batch = deliveries(40, redelivered=True)
     for delivery in batch[10:30]:
         store.begun[hash_of(delivery)] = 1

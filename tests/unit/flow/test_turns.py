@@ -9,7 +9,7 @@ import pytest
 from router.domain.errors import DataError, StoreUnavailable
 from router.flow.intake.receive import Wanted
 from router.flow.intake.turns import ComesAgain, Overtaken, Turn, Turns
-from tests.fakes.memory import MemoryIntake, MemoryTransaction
+from tests.fakes.intake import FakeIntake, FakeIntakeTransaction
 from tests.making.intake import a_receiver
 from tests.making.messages import Mailroom, a_message
 
@@ -95,7 +95,7 @@ async def test_a_turn_forgets_those_before_it_once_it_has_ended():
     assert second._before is None
 
 
-class SlowIntake(MemoryIntake):
+class SlowIntake(FakeIntake):
     """Notes what its transactions do, and holds back each step until the test lets it go."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class SlowIntake(MemoryIntake):
         self.lets_go = asyncio.Event()
 
     @asynccontextmanager
-    async def transaction(self, wanted: Wanted) -> AsyncIterator[MemoryTransaction]:
+    async def transaction(self, wanted: Wanted) -> AsyncIterator[FakeIntakeTransaction]:
         self.steps.append(f"load {wanted.messages}")
         await self.lets_lock.wait()
         async with super().transaction(wanted) as transaction:
@@ -113,7 +113,7 @@ class SlowIntake(MemoryIntake):
 
 
 class _Noting:
-    def __init__(self, store: SlowIntake, transaction: MemoryTransaction) -> None:
+    def __init__(self, store: SlowIntake, transaction: FakeIntakeTransaction) -> None:
         self._store = store
         self._transaction = transaction
         self.snapshot = transaction.snapshot

@@ -1,7 +1,7 @@
 """Why a ticket is where it is, in words."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,9 +14,8 @@ from router.domain.ticket import TicketId, TicketState
 from router.domain.wait import Place, Requirement
 from router.flow.see.why import Stuck, explain
 from router.policy.parse import parse_policy
-from tests.making.builders import NOON
+from tests.making.moments import MINUTE, NOON
 
-MINUTE = timedelta(minutes=1)
 POLICY = parse_policy("""
 teams:
   frontline: {takes: any}

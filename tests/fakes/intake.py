@@ -1,25 +1,23 @@
-"""Fakes of the ports, in memory. Each passes the contract suite of the adapter that it stands for."""
+"""The intake store in memory: passes the contract of intake stores."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from channels.message import Channel, MessageKey
 from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import Customer, CustomerId, KnownHandle
-from router.domain.errors import BusUnavailable, Raced
+from router.domain.errors import Raced
 from router.domain.history import HistoryLine
 from router.domain.ticket import Ticket, TicketId
 from router.flow.intake.changes import Changes, Received, StoredMessage, Unprocessable, once
 from router.flow.intake.receive import Wanted
 from router.flow.intake.world import Snapshot
-from router.flow.run.bus import Publication
-from router.flow.run.outbox import OutboxEntry
+from tests.making.moments import NOON
 
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 _OPEN_TICKETS_LOADED = 20
 
 
@@ -47,7 +45,7 @@ class CountedIds:
 
 
 @dataclass
-class MemoryIntake:
+class FakeIntake:
     """Implements `router.flow.intake.receive.IntakeStore`; its fields are the tables.
 
     `now` is its clock, which each batch moves on by a microsecond a message. `failures` are raised one after the other,
@@ -70,8 +68,8 @@ class MemoryIntake:
     ids: CountedIds = field(default_factory=CountedIds, compare=False)
 
     @asynccontextmanager
-    async def transaction(self, wanted: Wanted) -> AsyncIterator["MemoryTransaction"]:
-        transaction = MemoryTransaction(self, wanted)
+    async def transaction(self, wanted: Wanted) -> AsyncIterator["FakeIntakeTransaction"]:
+        transaction = FakeIntakeTransaction(self, wanted)
         yield transaction
         self.transactions += 1
         if self.failures:
@@ -85,10 +83,10 @@ class MemoryIntake:
         self.begun.update(set(hashes))
 
 
-class MemoryTransaction:
+class FakeIntakeTransaction:
     """Implements `router.flow.intake.receive.IntakeTransaction`; nothing is written before `commit`."""
 
-    def __init__(self, store: MemoryIntake, wanted: Wanted) -> None:
+    def __init__(self, store: FakeIntake, wanted: Wanted) -> None:
         self._store = store
         self._messages = wanted.messages
         self._recorded: list[tuple[Changes, Sequence[bytes]]] = []
@@ -176,47 +174,3 @@ class MemoryTransaction:
 
 def _by_id(nouns: Iterable[Any]) -> list[Any]:
     return sorted({noun.id: noun for noun in nouns}.values(), key=lambda noun: noun.id)
-
-
-@dataclass
-class MemoryOutbox:
-    """Implements `router.flow.run.outbox.OutboxStore` for one relay at a time; `entries` are (conversation, entry)."""
-
-    entries: list[tuple[int, OutboxEntry]] = field(default_factory=list)
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator["MemoryOutbox"]:
-        before = list(self.entries)
-        try:
-            yield self
-        except BaseException:
-            self.entries = before
-            raise
-
-    async def oldest(self, limit: int) -> Sequence[OutboxEntry]:
-        oldest: dict[int, OutboxEntry] = {}
-        for conversation_id, entry in sorted(self.entries, key=lambda waiting: waiting[1].id):
-            oldest.setdefault(conversation_id, entry)
-        return sorted(oldest.values(), key=lambda entry: entry.id)[:limit]
-
-    async def sent(self, ids: Sequence[int]) -> None:
-        self.entries = [waiting for waiting in self.entries if waiting[1].id not in ids]
-
-
-@dataclass
-class MemoryPublisher:
-    """Implements `flow.run.bus.Publisher`; refuses the bodies in `refused`, and cannot even write those in `odd`."""
-
-    published: list[Publication] = field(default_factory=list)
-    refused: set[bytes] = field(default_factory=set)
-    odd: set[bytes] = field(default_factory=set)
-
-    async def publish(self, publication: Publication) -> None:
-        if publication.body in self.odd:
-            raise ValueError
-        if publication.body in self.refused:
-            raise BusUnavailable
-        self.published.append(publication)
-
-    async def problems(self) -> Sequence[str]:
-        return ["bus: refuses some bodies"] if self.refused else []
