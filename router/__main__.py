@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-# Ctrl-C while the program is still loading just ends it; the commands take the signal over.
+# While the program loads, Ctrl-C just ends it. Later the commands handle the signal.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from importlib.metadata import version  # noqa: E402
@@ -35,7 +35,7 @@ def _show_version(is_asked: bool) -> None:
 @cli.callback()
 def frontdesk(
     _: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Omnichannel contact-center ticket router. Settings are environment variables: see docs/settings.md."""
@@ -53,7 +53,7 @@ def main() -> None:
         if exc.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}:
             raise
         sys.stderr.write(f"frontdesk: cannot write the output: {exc.strerror}\n")
-        os._exit(1)  # an exit in order would try to write once more
+        os._exit(1)  # a normal exit would try to write again
 
 
 if __name__ == "__main__":

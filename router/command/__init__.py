@@ -1,1 +1,1 @@
-"""The commands of `frontdesk`: each reads its arguments, calls one thing, prints the result. Leaves doing it to app."""
+"""The commands of `frontdesk`: each reads its arguments, calls one function and prints the result."""

@@ -1,4 +1,4 @@
-"""`frontdesk agent`: who answers, with which skills, and how much at once. Leaves teams to `frontdesk team`."""
+"""`frontdesk agent`: the people who answer, their skills, and how much they carry at once."""
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from router.flow.see.agents import AgentCard, AgentFilter, PresenceCard
 from router.flow.work.agents import Agents
 
 commands = typer.Typer()
-agent = typer.Typer(help="Who answers: skills, and how much one carries.", no_args_is_help=True)
+agent = typer.Typer(help="Agents: their skills, and how much they carry at once.", no_args_is_help=True)
 commands.add_typer(agent, name="agent")
 
 T = TypeVar("T")
@@ -27,11 +27,11 @@ PAGE = 200
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 AgentName = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")]
-Skill = Annotated[list[str] | None, typer.Option(metavar="NAME[:LEVEL]", help="A skill; level 1 to 5, 3 unless said.")]
+Skill = Annotated[list[str] | None, typer.Option(metavar="NAME[:LEVEL]", help="A skill; level 1 to 5, or else 3.")]
 Language = Annotated[list[str] | None, typer.Option(metavar="CODE", help="A language by its ISO 639 code.")]
-Limit = Annotated[str | None, typer.Option(metavar="N|policy", help="What all tickets in hand may weigh.")]
-Weight = Annotated[list[str] | None, typer.Option(metavar="CHANNEL=N|policy", help="What a ticket of it weighs.")]
-Most = Annotated[list[str] | None, typer.Option(metavar="CHANNEL=N|policy", help="How many tickets of it at most.")]
+Limit = Annotated[str | None, typer.Option(metavar="N|policy", help="Most weight of all tickets held.")]
+Weight = Annotated[list[str] | None, typer.Option(metavar="CHANNEL=N|policy", help="Weight of a ticket of it.")]
+Most = Annotated[list[str] | None, typer.Option(metavar="CHANNEL=N|policy", help="Most tickets of it at once.")]
 
 
 @agent.command()
@@ -44,7 +44,7 @@ def create(  # noqa: PLR0917 - typer reads options from parameters
     weight: Weight = None,
     most: Most = None,
 ) -> None:
-    """Make an agent; `frontdesk token create` lets them in."""
+    """Create an agent. To let them sign in, make a token: `frontdesk token create`."""
 
     async def work(agents: Agents) -> None:
         profile = _skilled(Profile(name=name, teams=frozenset(team or ())), skill or (), language or ())
@@ -60,15 +60,15 @@ def change(  # noqa: PLR0917 - typer reads options from parameters
     skill: Skill = None,
     language: Language = None,
     drop: Annotated[
-        list[str] | None, typer.Option(metavar="NAME|language:CODE", help="A skill or language to take away.")
+        list[str] | None, typer.Option(metavar="NAME|language:CODE", help="A skill or language to remove.")
     ] = None,
     limit: Limit = None,
     weight: Weight = None,
     most: Most = None,
 ) -> None:
-    """Change what is named and leave the rest; the next ticket is given by it."""
+    """Change an agent. What you do not name stays; the change applies from the next ticket on."""
     if not (skill or language or drop or limit or weight or most):
-        give_up(Refused("There is nothing to change: name a skill, a language, a limit, a weight or a most."))
+        give_up(Refused("There is nothing to change: give --skill, --language, --drop, --limit, --weight or --most."))
 
     def changed(profile: Profile) -> Profile:
         profile = _skilled(profile, skill or (), language or (), dropped=drop or ())
@@ -80,7 +80,7 @@ def change(  # noqa: PLR0917 - typer reads options from parameters
 
 @agent.command()
 def show(name: AgentName) -> None:
-    """One agent: teams, skills, capacity, presence, and what they hold."""
+    """Show an agent's teams, skills, capacity, presence and tickets."""
     card = with_agents(lambda agents: agents.show(EVERYBODY, name))
     for field, value in _lines(card):
         typer.echo(f"{field:10} {printable(value)}".rstrip())
@@ -88,10 +88,10 @@ def show(name: AgentName) -> None:
 
 @agent.command("list")
 def list_agents(
-    team: Annotated[str | None, typer.Option(help="Only those of this team.")] = None,
-    retired: Annotated[bool, typer.Option("--retired", help="Those who are retired, too.")] = False,
+    team: Annotated[str | None, typer.Option(help="Only agents of this team.")] = None,
+    retired: Annotated[bool, typer.Option("--retired", help="Include retired agents.")] = False,
 ) -> None:
-    """Every agent, by name."""
+    """List all agents by name."""
     cards = with_agents(lambda agents: _every_card(agents, AgentFilter(team=team, with_retired=retired, limit=PAGE)))
     rows = [(c.name, ", ".join(c.teams), _skills(c), _counts(c.held), _presence_of(c)) for c in cards]
     print_table(("name", "teams", "skills", "holds", "presence"), rows)
@@ -99,20 +99,20 @@ def list_agents(
 
 @agent.command()
 def retire(name: AgentName) -> None:
-    """Let an agent go, once they hold no ticket: their tokens end, the name stays in the history."""
+    """Retire an agent who holds no ticket. Their tokens end; their name stays in the history."""
     with_agents(lambda agents: agents.change(OPERATOR, name, lambda profile: replace(profile, is_retired=True)))
     typer.echo(f"retired {name}")
 
 
 @agent.command()
 def reinstate(name: AgentName) -> None:
-    """Take a retired agent back, with the teams and skills they had; they need a new token."""
+    """Bring a retired agent back with their old teams and skills. They need a new token."""
     with_agents(lambda agents: agents.change(OPERATOR, name, lambda profile: replace(profile, is_retired=False)))
     typer.echo(f"reinstated {name}")
 
 
 def with_agents(work: Callable[[Agents], Awaitable[T]]) -> T:
-    """Do something with the agents of the deployment that the settings name."""
+    """Run `work` on the agents of the deployment that the settings name."""
 
     async def managed(shared: Deployment) -> T:
         return await work(managed_agents(shared, load_policy(shared)))
@@ -121,7 +121,7 @@ def with_agents(work: Callable[[Agents], Awaitable[T]]) -> T:
 
 
 def presence_words(presence: PresenceCard | None) -> str:
-    """What an agent declared, and whether they are there at all."""
+    """Say what an agent declared, and whether they are present at all."""
     if presence is None:
         return "never here"
     reason = f" ({presence.reason})" if presence.reason else ""
@@ -136,7 +136,7 @@ def _skilled(
     spoken = profile.skills.languages | given.languages
     for word in dropped:
         if word not in {*levels, *(f"language:{code}" for code in spoken)}:
-            raise Invalid("--drop", f"'{word}' is no skill or language of {profile.name}")
+            raise Invalid("--drop", f"{profile.name} does not have '{word}': name one of their skills or languages")
     kept = Skills(
         levels={name: level for name, level in levels.items() if name not in dropped},
         languages=spoken - {word.removeprefix("language:") for word in dropped if word.startswith("language:")},
@@ -158,7 +158,7 @@ def _merged(option: str, kept: Mapping[str, int], given: Sequence[str]) -> Mappi
     for text in given:
         channel, equals, number = text.partition("=")
         if not equals:
-            raise Invalid(option, f"'{text}' names no number: write chat=2, or chat=policy for what the policy says")
+            raise Invalid(option, f"'{text}' has no number: write chat=2, or chat=policy to use the policy's")
         numbers[channel] = _number(option, number)
     return {channel: number for channel, number in numbers.items() if number is not None}
 
@@ -167,7 +167,7 @@ def _number(option: str, text: str) -> int | None:
     if text == "policy":
         return None
     if not _NUMBER.fullmatch(text):
-        raise Invalid(option, f"'{text}' is neither a number nor the word policy")
+        raise Invalid(option, f"'{text}' is not a number: write one, or the word policy")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Commands for people who write channel integrations: send a payload as one would, or see what is wrong with it."""
+"""Commands for people who write channel integrations: send a payload, or see what is wrong with it."""
 
 from typing import Annotated
 
@@ -15,35 +15,35 @@ commands = typer.Typer()
 
 File = Annotated[typer.FileBinaryRead, typer.Argument(metavar="FILE", help="The payload; - is standard input.")]
 Format = Annotated[
-    str | None, typer.Option(help=f"One of {', '.join(FORMATS)}; the first, unless said.", show_default=False)
+    str | None, typer.Option(help=f"One of {', '.join(FORMATS)}; the first is the default.", show_default=False)
 ]
-Account = Annotated[str | None, typer.Option(help="Our side of the channel, where the payload does not say it.")]
+Account = Annotated[str | None, typer.Option(help="Our side of the channel, if the payload does not say it.")]
 
 
 @commands.command()
 def send(file: File, format: Format = None, account: Account = None) -> None:  # noqa: A002
-    """Publish a payload as an integration would; it is durable when this returns.
+    """Publish a payload as an integration would. When the command returns, the payload is durable.
 
-    A payload that would be unprocessable is sent only if its format is said.
+    To send a payload that could not be processed, name its format.
     """
     chosen = _known(format)
     body = file.read()
     if format is None and (problems := validate(chosen, body)):
-        give_up(Invalid("--format", f"is not said, and the payload is no {chosen}: {problems[0]}"))
+        give_up(Invalid("--format", f"is missing, and the payload is not valid {chosen}: {problems[0]}"))
     run(_publish(body, chosen, account))
     typer.echo("confirmed")
 
 
 @commands.command("validate")
 def validate_(file: File, format: Format = None, account: Account = None) -> None:  # noqa: A002
-    """Say what is wrong with a payload, or what it would come in as. Needs no server."""
+    """Say what is wrong with a payload, or what it contains. Needs no server."""
     chosen = _known(format)
     raw = file.read()
     problems = validate(chosen, raw, account)
     for problem in problems:
         typer.echo(problem)
     if problems and format is None:
-        typer.echo(f"The payload was read as {chosen}: --format names another format.", err=True)
+        typer.echo(f"The payload was read as {chosen}; use --format to name another format.", err=True)
     if problems:
         raise typer.Exit(1)
     parsed = parse(chosen, raw, account)
@@ -57,7 +57,7 @@ def _known(format_: str | None) -> str:
     if format_ is None:
         return CANONICAL
     if format_ not in FORMATS:
-        give_up(Invalid("--format", f"'{format_}' is not known: choose one of {', '.join(FORMATS)}"))
+        give_up(Invalid("--format", f"'{format_}' is unknown: choose one of {', '.join(FORMATS)}"))
     return format_
 
 
@@ -75,7 +75,7 @@ async def _publish(body: bytes, format_: str, account: str | None) -> None:
 
 
 def _channel(format_: str, body: bytes, account: str | None) -> str:
-    """The channel for the routing key; a payload that cannot be read is sent all the same, to be kept as it is."""
+    """Return the channel for the routing key. An unreadable payload is sent too, and kept as it is."""
     known = FORMATS[format_].channel
     if known:
         return known

@@ -1,4 +1,4 @@
-"""Sets up the log: one line an event, JSON for collectors, colours for people."""
+"""Sets up the log: one line per event, JSON for collectors, colours for people."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from structlog.typing import Processor
 
 
 def configure(*, level: str, format: str) -> None:  # noqa: A002 - as in FRONTDESK_LOG_FORMAT
-    """Log to standard error from `level` on; `auto` is for people if a terminal reads, else JSON."""
+    """Log to standard error from `level` up; `auto` writes for people on a terminal, and JSON otherwise."""
     for_people = format == "console" or (format == "auto" and sys.stderr.isatty())
     renderer = structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer()
     processors: list[Processor] = [
@@ -27,7 +27,7 @@ def configure(*, level: str, format: str) -> None:  # noqa: A002 - as in FRONTDE
 
 
 def _configure_libraries(processors: list[Processor], renderer: Processor) -> None:
-    """What libraries log goes the same way, warnings and worse."""
+    """Send what libraries log the same way, if it is a warning or worse."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         ProcessorFormatter(
@@ -36,5 +36,5 @@ def _configure_libraries(processors: list[Processor], renderer: Processor) -> No
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.captureWarnings(True)
-    for noisy in ("aiormq", "asyncpg"):  # what they warn of, a line of ours says as well, with what comes of it
+    for noisy in ("aiormq", "asyncpg"):  # our own lines report the same problems, with their consequences
         logging.getLogger(noisy).setLevel(logging.CRITICAL)

@@ -20,11 +20,11 @@ from router.local.policy_file import read_policy
 from router.policy.parse import PolicyError, parse_policy
 
 commands = typer.Typer()
-token = typer.Typer(help="Who may use the API.", no_args_is_help=True)
-unprocessable = typer.Typer(help="Payloads that became no message.", no_args_is_help=True)
-customer = typer.Typer(help="Block a customer, put one into a tier, or erase one.", no_args_is_help=True)
-intake_switch = typer.Typer(help="Stop taking messages in: they stay in the broker.", no_args_is_help=True)
-bus = typer.Typer(help="What carries messages: RabbitMQ, or a table in PostgreSQL.", no_args_is_help=True)
+token = typer.Typer(help="Tokens: who may use the API.", no_args_is_help=True)
+unprocessable = typer.Typer(help="Payloads that could not become messages.", no_args_is_help=True)
+customer = typer.Typer(help="Block a customer, set their tier, or erase them.", no_args_is_help=True)
+intake_switch = typer.Typer(help="Stop and start intake. While off, messages wait.", no_args_is_help=True)
+bus = typer.Typer(help="What carries messages: RabbitMQ or a PostgreSQL table.", no_args_is_help=True)
 policy = typer.Typer(help="The policy file.", no_args_is_help=True)
 commands.add_typer(token, name="token")
 commands.add_typer(unprocessable, name="unprocessable")
@@ -35,7 +35,7 @@ commands.add_typer(policy, name="policy")
 
 _LARGEST = 2**63 - 1
 _ENTRY = "{:>6}  {:11}  {:7}  {:15}  {}"
-_LONGEST_DAYS = 3650  # ten years: a token for longer is one without an end
+_LONGEST_DAYS = 3650  # ten years: a longer life is no limit at all
 Id = Annotated[
     int, typer.Argument(metavar="ID", min=1, max=_LARGEST, help="As `frontdesk unprocessable list` shows it.")
 ]
@@ -44,16 +44,16 @@ CustomerArgument = Annotated[int, typer.Argument(metavar="CUSTOMER", min=1, max=
 
 @token.command()
 def create(  # noqa: PLR0917 - typer reads options from parameters
-    name: Annotated[str, typer.Argument(help="What the token is for; used once.")],
-    role: Annotated[Role, typer.Option(help="What it may do.")],
-    agent: Annotated[str | None, typer.Option(help="The person, for agents and leads; made if unknown.")] = None,
+    name: Annotated[str, typer.Argument(help="A name for the token, never used before.")],
+    role: Annotated[Role, typer.Option(help="What the token may do.")],
+    agent: Annotated[str | None, typer.Option(help="Agent's or lead's name; created if new.")] = None,
     team: Annotated[list[str] | None, typer.Option(help="A team of a new person; may be repeated.")] = None,
     skill: Annotated[list[str] | None, typer.Option(help="A skill of a new person; may be repeated.")] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, max=_LONGEST_DAYS, help="Days until it expires; without, never.")
+        int | None, typer.Option(min=1, max=_LONGEST_DAYS, help="Days until it expires; default: never.")
     ] = None,
 ) -> None:
-    """Make a token and print its secret, which is shown this once."""
+    """Create a token and print its secret. The secret is shown only once."""
     expires_in = timedelta(days=days) if days else None
 
     async def work(shared: Deployment) -> str:
@@ -63,7 +63,7 @@ def create(  # noqa: PLR0917 - typer reads options from parameters
         )
         principal = await shared.tokens.principal_of(secret)
         if principal and principal.agent and not principal.agent.teams:
-            typer.echo(f"frontdesk: {agent} is in no team, and will see no ticket: see `frontdesk team add`", err=True)
+            typer.echo(f"frontdesk: {agent} is in no team and will see no tickets: use `frontdesk team add`", err=True)
         return secret
 
     typer.echo(with_deployment(work))
@@ -71,7 +71,7 @@ def create(  # noqa: PLR0917 - typer reads options from parameters
 
 @token.command("list")
 def list_tokens() -> None:
-    """Every token ever made; the secrets are kept nowhere."""
+    """List all tokens ever made. Their secrets are not stored."""
     rows = [
         (t.name, t.role, t.agent or "", _day(t.created_at), _day(t.expires_at), _day(t.revoked_at))
         for t in with_deployment(lambda shared: shared.tokens.list())
@@ -81,7 +81,7 @@ def list_tokens() -> None:
 
 @token.command()
 def revoke(name: Annotated[str, typer.Argument(help="As `frontdesk token list` shows it.")]) -> None:
-    """End a token; every process refuses it within five seconds."""
+    """Revoke a token. Every process refuses it within five seconds."""
     with_deployment(lambda shared: shared.tokens.revoke(name))
     typer.echo(f"revoked {name}")
 
@@ -89,10 +89,10 @@ def revoke(name: Annotated[str, typer.Argument(help="As `frontdesk token list` s
 @unprocessable.command("list")
 def list_unprocessable(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
-    before: Annotated[int | None, typer.Option(help="Only those with a lower id: the next page.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Those that were replayed, too.")] = False,
+    before: Annotated[int | None, typer.Option(help="Only lower ids than this: the next page.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Include replayed payloads.")] = False,
 ) -> None:
-    """The newest ones, with the stage that refused them and why."""
+    """List the newest ones, with the stage that refused them and why."""
     kept = with_deployment(lambda shared: shared.unprocessable.newest(limit, before=before, pending=not everything))
     print_entry(_ENTRY.format("id", "when", "stage", "format", "account"), "why")
     for each in kept:
@@ -102,7 +102,7 @@ def list_unprocessable(
 
 @unprocessable.command()
 def show(id: Id, raw: Annotated[bool, typer.Option(help="Only the bytes, as they came.")] = False) -> None:  # noqa: A002
-    """One payload: why it was refused, and its bytes."""
+    """Show one payload: why it was refused, and its bytes."""
     kept, delivery = with_deployment(lambda shared: require(id, shared.unprocessable))
     if not raw:
         for field in ("id", "at", "format", "account", "stage", "reason", "detail", "size", "replayed_at"):
@@ -113,7 +113,7 @@ def show(id: Id, raw: Annotated[bool, typer.Option(help="Only the bytes, as they
 
 @unprocessable.command()
 def replay(ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=_LARGEST)]) -> None:
-    """Send payloads through again, after what refused them has been mended."""
+    """Process payloads again, after you have fixed what refused them."""
 
     async def work(shared: Deployment) -> None:
         async with publishing(shared) as publisher:
@@ -122,19 +122,19 @@ def replay(ids: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=
                 typer.echo(f"replayed {id_}")
 
     with_deployment(work)
-    typer.echo("What is refused again gets a new id: see `frontdesk unprocessable list`.")
+    typer.echo("Payloads that are refused again get a new id: see `frontdesk unprocessable list`.")
 
 
 @customer.command()
 def block(customer_id: CustomerArgument) -> None:
-    """Keep what this customer writes, but make no tickets of it."""
+    """Block a customer: their messages are kept but make no tickets."""
     with_deployment(lambda shared: shared.customers.set_blocked(OPERATOR, CustomerId(customer_id), blocked=True))
     typer.echo(f"blocked {customer_id}")
 
 
 @customer.command()
 def unblock(customer_id: CustomerArgument) -> None:
-    """Make tickets again of what this customer writes."""
+    """Unblock a customer: their messages make tickets again."""
     with_deployment(lambda shared: shared.customers.set_blocked(OPERATOR, CustomerId(customer_id), blocked=False))
     typer.echo(f"unblocked {customer_id}")
 
@@ -142,9 +142,9 @@ def unblock(customer_id: CustomerArgument) -> None:
 @customer.command("tier")
 def set_tier(
     customer_id: CustomerArgument,
-    tier: Annotated[str | None, typer.Argument(metavar="TIER", help="As the policy names it; without, none.")] = None,
+    tier: Annotated[str | None, typer.Argument(metavar="TIER", help="A tier of the policy; omit to unset.")] = None,
 ) -> None:
-    """Put a customer into a tier, whatever the policy makes of their addresses; applies to the next ticket."""
+    """Set a customer's tier, whatever tier their addresses give. It applies from the next ticket on."""
 
     async def work(shared: Deployment) -> None:
         known = [name for name, _ in load_policy(shared).current().tiers]
@@ -152,7 +152,7 @@ def set_tier(
         await shared.customers.set_tier(OPERATOR, CustomerId(customer_id), tier)
 
     with_deployment(work)
-    typer.echo(f"{customer_id} is in tier {tier}" if tier else f"{customer_id} is in the tier that its addresses tell")
+    typer.echo(f"{customer_id} is in tier {tier}" if tier else f"{customer_id} is in the tier its addresses give")
 
 
 @customer.command()
@@ -160,7 +160,7 @@ def erase(
     customer_id: CustomerArgument,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove this customer's words, addresses, raw bytes and attachments for good; ids and times stay."""
+    """Erase a customer for good. This removes words, addresses, raw bytes and attachments; ids and times stay."""
     if not yes:
         with_deployment(lambda shared: shared.customers.require(CustomerId(customer_id)))
         typer.confirm(f"Erase customer {customer_id}? This cannot be undone", abort=True)
@@ -170,37 +170,37 @@ def erase(
 
 @intake_switch.command()
 def off() -> None:
-    """Stop intake within seconds, in every process."""
+    """Stop intake in every process, within seconds."""
     with_deployment(lambda shared: shared.operations.turn(INTAKE, on=False))
     typer.echo("intake is off: messages stay in the broker")
 
 
 @intake_switch.command()
 def on() -> None:
-    """Let intake go on."""
+    """Start intake again."""
     with_deployment(lambda shared: shared.operations.turn(INTAKE, on=True))
     typer.echo("intake is on")
 
 
 @intake_switch.command()
 def status() -> None:
-    """Whether intake is on."""
+    """Say whether intake is on."""
     is_on = with_deployment(lambda shared: shared.operations.is_on(INTAKE))
     typer.echo(f"intake is {'on' if is_on else 'off'}")
 
 
 @bus.command()
 def table() -> None:
-    """Do without RabbitMQ from now on. End the processes that use it first: the next start of one undoes this."""
+    """Stop using RabbitMQ. First end every process that uses it: if one starts again, it undoes this."""
     with_deployment(lambda shared: shared.operations.turn(RABBITMQ, on=False))
-    typer.echo("the bus is the table in PostgreSQL: what is left in RabbitMQ stays there")
+    typer.echo("the bus is now the table in PostgreSQL; messages still in RabbitMQ stay there")
 
 
 @policy.command()
 def check(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
 ) -> None:
-    """Say what is wrong with a policy file, a line for each fault; needs no server."""
+    """Check a policy file and print a line for each fault. Needs no server."""
     try:
         parsed = parse_policy(read_policy(file))
     except PolicyError as exc:

@@ -1,4 +1,4 @@
-"""Runs a coroutine for a command: SIGINT and SIGTERM end it in order, what is wrong becomes one line."""
+"""Runs a coroutine for a command: SIGINT and SIGTERM end it cleanly, and an error becomes one line."""
 
 import asyncio
 import os
@@ -19,14 +19,14 @@ from router.settings import Settings, load_settings
 T = TypeVar("T")
 _LOOK_EVERY_S = 1.0
 QUIET = "warning"
-"""For a command that is over soon: that it connected is no news."""
+"""The log level of a short command: nobody needs to read that it connected."""
 INTERRUPTED = 128 + signal.SIGINT
 
 
 def settings(*, log_level: str = "info") -> Settings:
-    """The settings of the environment, with the log set up as they say; a wrong one ends the program.
+    """Load the settings from the environment and set up the log; a wrong setting ends the program.
 
-    `log_level` holds where the environment names none.
+    `log_level` applies if the environment names none.
     """
     try:
         loaded = load_settings()
@@ -38,7 +38,7 @@ def settings(*, log_level: str = "info") -> Settings:
 
 
 def with_deployment(work: Callable[[Deployment], Awaitable[T]]) -> T:
-    """Connect to the deployment that the settings name and do the work there."""
+    """Connect to the deployment that the settings name and run `work` there."""
 
     async def connected() -> T:
         async with deployment(settings(log_level=QUIET), name="command") as shared:
@@ -48,14 +48,14 @@ def with_deployment(work: Callable[[Deployment], Awaitable[T]]) -> T:
 
 
 def run(work: Coroutine[Any, Any, T], *, interrupted: int = INTERRUPTED) -> T:
-    """Run to the end and return the result; ends the program on a signal (exit `interrupted`) or an error (exit 1)."""
+    """Run `work` and return its result; a signal (exit `interrupted`) or an error (exit 1) ends the program."""
     try:
         return uvloop.run(_until_signalled(work))
     except asyncio.CancelledError:
         raise typer.Exit(interrupted) from None
     except FrontdeskError as exc:
         give_up(exc)
-    except BaseExceptionGroup as group:  # what went wrong beside the loops of a process
+    except BaseExceptionGroup as group:  # errors from a process whose loops run in a task group
         known = group.subgroup(FrontdeskError)
         if known is None:
             raise
@@ -80,26 +80,26 @@ async def _until_signalled(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _terminal_closed() -> None:
-    """Wait until the terminal that we were started in is gone: the kernel tells `make`, which tells nobody."""
+    """Wait until our terminal is gone: the kernel tells only `make`, and `make` tells nobody."""
     poll = select.poll()
     terminal = _terminal()
     if terminal is not None:
-        poll.register(terminal, 0)  # that it hangs up is told in any case
-    while not poll.poll(0):  # noqa: ASYNC110 - its end sets no event
+        poll.register(terminal, 0)  # poll always reports a hang-up
+    while not poll.poll(0):  # noqa: ASYNC110 - no event marks its end
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
 def _terminal() -> int | None:
-    """The terminal that we are in the foreground of, unless the caller has decided to outlive it (nohup)."""
+    """Return the terminal that we run in the foreground of; None if there is none or we shall outlive it (nohup)."""
     try:
         terminal = sys.stdin.fileno()
         is_ours = os.tcgetpgrp(terminal) == os.getpgrp() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
-    except (OSError, ValueError, AttributeError):  # none at all
+    except (OSError, ValueError, AttributeError):  # no terminal
         return None
     return terminal if is_ours else None
 
 
 def give_up(exc: BaseException) -> NoReturn:
-    """Say in one line what is wrong, and end with status 1."""
+    """Say in one line what is wrong, and exit with status 1."""
     sys.stderr.write(f"frontdesk: {exc}\n")
     raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Commands that keep running: the roles, each alone or all in one process; and what prepares or isolates them."""
+"""Commands that keep running: each role alone or all in one process, plus the commands that prepare or isolate them."""
 
 import asyncio
 import os
@@ -18,45 +18,45 @@ commands = typer.Typer()
 
 @commands.command()
 def up() -> None:
-    """Serve everything in one process, on the embedded defaults unless FRONTDESK_DATABASE_URL is set."""
+    """Run everything in one process. It uses the embedded database unless FRONTDESK_DATABASE_URL is set."""
     _serve(EVERYTHING)
 
 
 @commands.command()
 def api() -> None:
-    """Serve the HTTP API: messages in, tickets to agents."""
+    """Run the HTTP API: messages in, tickets to agents."""
     _serve(frozenset({ProcessRole.API}))
 
 
 @commands.command()
 def intake() -> None:
-    """Take messages from the bus to tickets."""
+    """Run intake: turn messages from the bus into tickets."""
     _serve(frozenset({ProcessRole.INTAKE}))
 
 
 @commands.command()
 def timers() -> None:
-    """Do what time does: offers, leases and long waits end, queues are measured, what is old is deleted."""
+    """Run the timers. They end offers, leases and long waits, measure queues and delete old data."""
     _serve(frozenset({ProcessRole.TIMERS}))
 
 
 @commands.command()
 def deliver() -> None:
-    """Hand agents' replies to the bus."""
+    """Run delivery: send agents' replies to the bus."""
     _serve(frozenset({ProcessRole.DELIVER}))
 
 
 @commands.command()
 def demo(
-    seconds: Annotated[float | None, typer.Option("--for", min=1, help="End after so many seconds.")] = None,
+    seconds: Annotated[float | None, typer.Option("--for", min=1, help="End after this many seconds.")] = None,
 ) -> None:
-    """The main job on embedded defaults with made-up customers and agents, live in the terminal; keeps nothing."""
+    """Show Frontdesk at work with made-up customers and agents. It runs in the terminal and keeps nothing."""
     raise typer.Exit(run(show(settings(), seconds=seconds)))
 
 
 @commands.command()
 def migrate() -> None:
-    """Bring the database's schema up to date; safe to run from many places at once."""
+    """Update the database schema. Safe to run from many places at once."""
     loaded = settings()
     if loaded.database_url is None:
         typer.echo("The embedded database migrates itself when it starts.")
@@ -67,9 +67,9 @@ def migrate() -> None:
 
 @commands.command(hidden=True)
 def isolate() -> None:
-    """Settle the one delivery on standard input; intake does this with payloads that may kill their process.
+    """Process the one delivery on standard input. Intake uses this for payloads that may kill their process.
 
-    Ends with EX_TEMPFAIL where its surroundings or a signal kept it from settling anything.
+    Exits with EX_TEMPFAIL if a signal, or something outside the payload, kept it from processing.
     """
     child.limit()
     delivery = child.read(sys.stdin.buffer.read())
@@ -86,6 +86,6 @@ def _serve(roles: frozenset[ProcessRole]) -> None:
 async def _until_told(roles: frozenset[ProcessRole]) -> None:
     loaded = settings()
     async with running(loaded, roles) as process:
-        if loaded.log_format != "json":  # for collectors, the log has it in its own form
-            typer.echo(f"Frontdesk answers on {process.address} (Ctrl-C ends it)", err=True)
+        if loaded.log_format != "json":  # collectors get the same news from the log
+            typer.echo(f"Frontdesk answers on {process.address} (Ctrl-C stops it)", err=True)
         await asyncio.get_running_loop().create_future()

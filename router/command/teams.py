@@ -1,4 +1,4 @@
-"""`frontdesk team`: who answers together. Which teams there are is left to the policy."""
+"""`frontdesk team`: who is in which team. The policy defines the teams."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from router.flow.see.agents import TeamCard
 from router.flow.work.agents import Agents
 
 commands = typer.Typer()
-team = typer.Typer(help="Who answers together; which teams there are, the policy says.", no_args_is_help=True)
+team = typer.Typer(help="Teams and their agents. The policy defines the teams.", no_args_is_help=True)
 commands.add_typer(team, name="team")
 
 TeamName = Annotated[str, typer.Argument(metavar="TEAM", help="As `frontdesk team list` shows it.")]
@@ -21,7 +21,7 @@ AgentNames = Annotated[list[str], typer.Argument(metavar="AGENT...", help="The a
 
 @team.command("list")
 def list_teams() -> None:
-    """Every team of the policy, and those that it has dropped and that still have members."""
+    """List all teams. This includes teams that the policy has dropped but that still have members."""
     teams = with_agents(lambda agents: agents.teams(EVERYBODY))
     rows = [(t.name, " and ".join(t.takes) or "nothing", ", ".join(t.queues), str(len(t.members))) for t in teams]
     print_table(("team", "takes", "queues", "agents"), rows)
@@ -29,14 +29,14 @@ def list_teams() -> None:
 
 @team.command()
 def show(name: TeamName) -> None:
-    """Who is in a team, and whether they are there."""
+    """Show the agents of a team, and whether they are present."""
     card = with_agents(lambda agents: _team(agents, name))
     print_table(("agent", "presence"), [(member.name, presence_words(member.presence)) for member in card.members])
 
 
 @team.command()
 def add(name: TeamName, agents: AgentNames) -> None:
-    """Put agents into a team: its tickets may come to them from now on."""
+    """Add agents to a team: from now on they may get its tickets."""
 
     async def work(managed: Agents) -> None:
         for agent in agents:
@@ -48,7 +48,7 @@ def add(name: TeamName, agents: AgentNames) -> None:
 
 @team.command()
 def remove(name: TeamName, agents: AgentNames) -> None:
-    """Take agents out of a team, once they hold no ticket of it."""
+    """Remove agents from a team. They must not hold tickets of it."""
 
     async def work(managed: Agents) -> None:
         for agent in agents:

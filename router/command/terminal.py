@@ -1,4 +1,4 @@
-"""What commands show: tables and text that others have written. Leaves what is in them to the commands."""
+"""Prints tables, and makes text from other people safe to show."""
 
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -18,17 +18,17 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_entry(facts: str, words: str) -> None:
-    """A line of facts, and below it, over the whole width, the words that need it."""
+    """Print a line of facts, and the words below it over the whole width."""
     Console().print(Text(printable(facts)), Padding(Text(printable(words)), (0, 0, 0, 8)))
 
 
 def printable(text: str) -> str:
-    """Senders choose some of what is shown: nothing of it may steer the terminal, or turn the reading direction."""
+    """Replace characters that could control the terminal or change the reading direction: senders choose the text."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def write_bytes(body: bytes, out: BinaryIO) -> None:
-    """Write bytes as they are, or to a terminal only what cannot steer it."""
+    """Write bytes as they are; on a terminal, write only what cannot control it."""
     if not out.isatty():
         out.write(body)
         return
@@ -37,5 +37,5 @@ def write_bytes(body: bytes, out: BinaryIO) -> None:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 handle`, `2 handles`."""
+    """Return `1 handle`, `2 handles`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

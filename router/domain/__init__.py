@@ -1,1 +1,1 @@
-"""Nouns, the state machine and errors. Frozen, no I/O."""
+"""The nouns, the state machine and the errors. Frozen, no I/O."""

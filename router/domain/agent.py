@@ -1,4 +1,4 @@
-"""Who answers and who asks: agents, the roles of tokens, and the lease that makes an agent's writes safe."""
+"""Agents, the roles of tokens, and the lease that makes an agent's writes safe."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Role(StrEnum):
 
 
 PERSONS = frozenset({Role.AGENT, Role.LEAD})
-"""The roles of people, whose tokens name an agent; integrations and admins are none."""
+"""The roles of people: their tokens name an agent. Integrations and admins are not people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,12 @@ class Agent:
     skills: frozenset[str] = frozenset()
 
     def may_take(self, requirement: Requirement) -> bool:
-        """Whether tickets that require this may be given to the agent: own team, and every skill at hand."""
+        """Whether the agent may get tickets that require this: the team is theirs, and they have every skill."""
         return requirement.team in self.teams and self.skills.issuperset(requirement.skills)
 
 
 class Status(StrEnum):
-    """What an agent says of themselves. Only who is available, and whose lease is live, is given tickets."""
+    """What agents declare about themselves. Only available agents with a live lease get tickets."""
 
     AVAILABLE = "available"
     BUSY = "busy"
@@ -53,7 +53,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
-    """An agent's declared status, and the lease that requests renew; `reason` is one of the policy's for the status."""
+    """An agent's declared status, and the lease that requests renew; the policy lists the reasons for each status."""
 
     status: Status
     reason: str | None
@@ -61,13 +61,13 @@ class Presence:
     seen_at: datetime
 
     def is_live(self, now: datetime, grace: timedelta) -> bool:
-        """Whether the agent was heard of within the grace time."""
+        """Whether the agent gave a sign of life within the grace time."""
         return now <= self.seen_at + grace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who is asking: the token shown, what it is for, and the person behind it if there is one."""
+    """Who is asking: the token, its role, and the person behind it if there is one."""
 
     token_id: TokenId
     role: Role
@@ -76,7 +76,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """What may be told about a token: everything but its secret. `agent` is the name of the person behind it."""
+    """What others may know about a token: everything but its secret. `agent` is the name of the person behind it."""
 
     name: str
     role: Role
@@ -93,18 +93,18 @@ _LARGEST_EPOCH = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One assignment of a ticket: `epoch` rises with each, so a write under an older lease is told apart."""
+    """One assignment of a ticket: each raises `epoch`, so that a write under an older lease can be refused."""
 
     ticket_id: TicketId
     epoch: int
 
     def __str__(self) -> str:
-        """The lease on the wire: `<ticket>.<epoch>`."""
+        """Return the lease as it goes over the wire: `<ticket>.<epoch>`."""
         return f"{self.ticket_id}.{self.epoch}"
 
     @classmethod
     def parse(cls, text: str) -> "Lease":
-        """Read a lease off the wire; raises `Invalid` for anything that `next` cannot have handed out."""
+        """Read a lease from the wire; raises `Invalid` for anything that `next` cannot have handed out."""
         if matched := _LEASE.fullmatch(text):
             ticket_id, epoch = map(int, matched.groups())
             if ticket_id <= _LARGEST_ID and epoch <= _LARGEST_EPOCH:

@@ -1,4 +1,4 @@
-"""One customer's thread on one channel account, and what is known to lead a message to it."""
+"""One customer's thread on one channel account, and the keys that lead a message to it."""
 
 from datetime import datetime
 from typing import NamedTuple, NewType
@@ -11,14 +11,14 @@ ConversationId = NewType("ConversationId", int)
 
 PARTICIPANTS_KEPT = 50
 ERASED = "erased"
-"""The scope of the handle that stands where an erased customer's address was."""
+"""The scope of the handle that replaces an erased customer's address."""
 
 
 class Conversation(NamedTuple):
-    """A thread: `reply_to` is where answers go, whoever its customer is merged with.
+    """A thread: `reply_to` is where answers go, even after its customer is merged into another.
 
-    `thread_key` is the root Message-ID of a mail thread, or the provider's thread or session. `participants` are the
-    keys of all handles that wrote or were written to in it.
+    `thread_key` is the root Message-ID of a mail thread, or the provider's thread or session. `participants` holds the
+    keys of all handles that wrote in the thread or received a message in it.
     """
 
     id: ConversationId
@@ -37,5 +37,5 @@ class Conversation(NamedTuple):
 
     @property
     def is_erased(self) -> bool:
-        """Whether its customer has been erased: there is no address left that an answer could go to."""
+        """Whether its customer has been erased, so that no address is left for an answer."""
         return self.reply_to.scope == ERASED

@@ -1,4 +1,4 @@
-"""The person who writes: their handles, and the digest of their contacts that triage and agents look at."""
+"""The person who writes: their handles, and the recent contacts that triage and agents look at."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,7 +11,7 @@ CONTACTS_KEPT = 20
 
 
 class ContactOutcome(StrEnum):
-    """What came of a contact so far."""
+    """How a contact has ended so far."""
 
     OPEN = "open"
     RESOLVED = "resolved"
@@ -19,7 +19,7 @@ class ContactOutcome(StrEnum):
 
 
 class Contact(NamedTuple):
-    """One time a customer reached out: a ticket begun, reopened, or continued on another channel."""
+    """One time a customer got in touch: they opened or reopened a ticket, or continued it on another channel."""
 
     at: datetime
     channel: str
@@ -28,12 +28,12 @@ class Contact(NamedTuple):
     outcome: ContactOutcome = ContactOutcome.OPEN
 
     def encode(self) -> str:
-        """The contact in at most 60 bytes, as the customer's row holds it."""
+        """Encode the contact in at most 60 bytes for the customer's row."""
         return f"{int(self.at.timestamp())} {self.channel} {self.queue} {self.ticket_id} {self.outcome}"
 
     @classmethod
     def decode(cls, text: str) -> "Contact":
-        """Read back what `encode` wrote; times come back in whole seconds."""
+        """Read what `encode` wrote; times come back in whole seconds."""
         at, channel, queue, ticket_id, outcome = text.split(" ")
         return cls(
             at=datetime.fromtimestamp(int(at), UTC),
@@ -45,7 +45,7 @@ class Contact(NamedTuple):
 
 
 class Customer(NamedTuple):
-    """A person, with the last twenty contacts (oldest first) at hand."""
+    """A person with their last twenty contacts, oldest first."""
 
     id: CustomerId
     created_at: datetime
@@ -59,20 +59,20 @@ class Customer(NamedTuple):
 
     @property
     def is_returning(self) -> bool:
-        """Whether they have been here before."""
+        """Whether they have written before."""
         return bool(self.contacts)
 
     def contacts_within(self, span: timedelta, now: datetime) -> int:
-        """How many of the kept contacts lie within `span` before `now`; at most twenty."""
+        """Count the kept contacts within `span` before `now`; at most twenty."""
         since = now - span
         return len([contact for contact in self.contacts if contact.at >= since])
 
     def with_contact(self, contact: Contact) -> "Customer":
-        """This customer after one more contact; the oldest beyond twenty is forgotten."""
+        """Return this customer after one more contact; beyond twenty, the oldest is dropped."""
         return self._replace(contacts=(*self.contacts, contact)[-CONTACTS_KEPT:])
 
     def with_outcome(self, ticket_id: int, outcome: ContactOutcome) -> "Customer":
-        """This customer after all contacts of a ticket came to `outcome`."""
+        """Return this customer with `outcome` set on all contacts of a ticket."""
         return self._replace(
             contacts=tuple(
                 contact._replace(outcome=outcome) if contact.ticket_id == ticket_id else contact
@@ -81,7 +81,7 @@ class Customer(NamedTuple):
         )
 
     def with_merged(self, ticket_id: int, into: int) -> "Customer":
-        """This customer after one ticket took over another's contacts."""
+        """Return this customer after the ticket `into` took over another ticket's contacts."""
         return self._replace(
             contacts=tuple(
                 contact._replace(ticket_id=into) if contact.ticket_id == ticket_id else contact
@@ -91,7 +91,7 @@ class Customer(NamedTuple):
 
 
 class KnownHandle(NamedTuple):
-    """A handle that belongs to a customer, and whether anybody has vouched for that."""
+    """A handle that belongs to a customer, and whether somebody has verified that it does."""
 
     key: str
     customer_id: CustomerId

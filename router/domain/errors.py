@@ -1,23 +1,23 @@
-"""What can go wrong, grouped by what the caller does about it. Adapters translate what their libraries raise."""
+"""The errors, grouped by what the caller does about them. Adapters translate their libraries' errors into these."""
 
 
 class FrontdeskError(Exception):
-    """Something Frontdesk knows about went wrong; the message is one sentence for the person who caused it."""
+    """A known kind of error; the message is one sentence for the person who caused it."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (self.__doc__ or "").split("\n")[0])
 
 
 class NotFound(FrontdeskError):
-    """There is no such thing, or it is not yours to see."""
+    """It does not exist, or you are not allowed to see it."""
 
 
 class Conflict(FrontdeskError):
-    """Someone was faster: the state has moved on since you read it."""
+    """Someone else was faster: the state has changed since you read it."""
 
 
 class Refused(FrontdeskError):
-    """The policy, a missing right or another team's ownership forbids it."""
+    """It is forbidden: by the policy, by a missing right, or because it belongs to another team."""
 
 
 class TokenEnded(FrontdeskError):
@@ -25,7 +25,7 @@ class TokenEnded(FrontdeskError):
 
 
 class Invalid(FrontdeskError):
-    """The request names something that cannot be: `field` says which, the message why."""
+    """The request contains an invalid value: `field` says where, the message says why."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
@@ -34,24 +34,24 @@ class Invalid(FrontdeskError):
 
 
 class Unavailable(FrontdeskError):
-    """A server we depend on does not answer in time; trying again later is right."""
+    """A server we depend on does not answer in time: try again later."""
 
 
 class BusUnavailable(Unavailable):
-    """The bus did not confirm in time; the message may or may not be in it."""
+    """The bus did not confirm in time; it may or may not have the message."""
 
 
 class StoreUnavailable(Unavailable):
-    """The database did not answer in time; the transaction may be repeated."""
+    """The database did not answer in time; it is safe to repeat the transaction."""
 
 
 class DataError(FrontdeskError):
-    """The database refuses what was to be recorded (a value, not an outage): one of the batch is at fault."""
+    """The database refuses a value in the batch (this is not an outage): one item is at fault."""
 
 
 class Misconfigured(FrontdeskError):
-    """A setting is wrong or what it names cannot be reached; the message names both."""
+    """A setting is wrong, or what it names cannot be reached; the message names both."""
 
 
 class Raced(FrontdeskError):
-    """Another transaction recorded the same thing at the same time; repeating this one settles it."""
+    """Another transaction recorded the same thing at the same time; repeat this one to settle it."""

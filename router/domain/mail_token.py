@@ -1,4 +1,4 @@
-"""Our signed mark in Message-IDs and plus-addresses: it leads an answer to its conversation and cannot be forged."""
+"""Our signed token in Message-IDs and plus-addresses: it leads an answer to its conversation. Nobody can forge it."""
 
 import hashlib
 import hmac
@@ -19,8 +19,8 @@ def make_token(secret: bytes, conversation_id: int, message_id: int) -> str:
 def read_token(secret: bytes, token: str) -> ConversationId | None:
     """Return the conversation that a token was made for, or None if it is not one of ours.
 
-    `token` is the bare token, or a Message-ID without angle brackets that begins with it. Case is ignored, as mail
-    servers change it.
+    `token` is the bare token, or a Message-ID without angle brackets that begins with it. Case is ignored, because
+    mail servers change it.
     """
     found = _TOKEN.fullmatch(token.partition("@")[0])
     if found is None:
@@ -31,7 +31,7 @@ def read_token(secret: bytes, token: str) -> ConversationId | None:
 
 
 def token_message_id(token: str, mail_domain: str) -> str:
-    """Return the Message-ID, without angle brackets, that a mail with this token is sent under."""
+    """Return the Message-ID, without angle brackets, for a mail that carries this token."""
     return f"{token}@{mail_domain}"
 
 

@@ -1,4 +1,4 @@
-"""What is kept about an agent: teams, skills, and how much work they carry. Leaves keeping it to a store."""
+"""What we know about an agent: teams, skills, and how much work they carry. A store keeps it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ MAX_NAME = 100
 class Profile:
     """An agent as leads and admins describe them.
 
-    `limit`, `weights` and `most` mean what they mean in `Capacity`; what they do not say, the policy says. A retired
-    agent keeps the name in the history, has no token and is given nothing.
+    `limit`, `weights` and `most` mean the same as in `Capacity`; the policy fills in what they do not set. A retired
+    agent stays in the history by name, has no token and gets no tickets.
     """
 
     name: str
@@ -30,11 +30,11 @@ class Profile:
     is_retired: bool = False
 
     def capacity(self, usual: Capacity) -> Capacity:
-        """How much the agent carries, where the policy says `usual`."""
+        """Return how much the agent carries; `usual` is the policy's capacity."""
         return usual.adjusted(limit=self.limit, weights=self.weights, most=self.most)
 
     def check(self) -> None:
-        """Raise `Invalid`, naming the field and what is allowed; teams are left to whoever knows the policy."""
+        """Raise `Invalid` with the field and what is allowed. Does not check teams: that needs the policy."""
         _check_name(self.name)
         self.skills.check()
         if self.limit is not None:
@@ -43,7 +43,7 @@ class Profile:
         _check_channels("most", self.most, least=0)
 
     def described(self) -> Mapping[str, object]:
-        """Everything but name and teams, as it is written down when it changes."""
+        """Return everything but name and teams, as the history records a change."""
         return {
             "skills": dict(sorted(self.skills.levels.items())),
             "languages": sorted(self.skills.languages),
@@ -54,27 +54,27 @@ class Profile:
         }
 
     def changes_from(self, before: "Profile") -> Mapping[str, tuple[object, object]]:
-        """What was and what is, for everything but teams that differs."""
+        """Return the old and new value of every field that differs, except name and teams."""
         was = before.described()
         return {name: (was[name], value) for name, value in self.described().items() if value != was[name]}
 
 
 def check_line(name: str) -> None:
-    """Raise `Invalid` for a name that lists and logs could not show as it is."""
+    """Raise `Invalid` for a name that lists and logs could not show unchanged."""
     if not name.strip() or name != name.strip() or not name.isprintable() or len(name) > MAX_NAME:
-        raise Invalid("name", f"must be one line of 1 to {MAX_NAME} characters without spaces around it")
+        raise Invalid("name", f"must be one line of 1 to {MAX_NAME} characters, without spaces at either end")
 
 
 def _check_name(name: str) -> None:
     check_line(name)
     if name in {".", ".."}:
-        raise Invalid("name", "must not be . or .., which clients take out of paths: the API could not name them")
+        raise Invalid("name", "must not be . or ..: clients remove these from paths, so the API could not address them")
 
 
 def _check_channels(field_name: str, numbers: Mapping[str, int], *, least: int) -> None:
     for channel, number in numbers.items():
         if channel not in set(Channel):
-            raise Invalid(field_name, f"names '{channel}', which is no channel: use {', '.join(Channel)}")
+            raise Invalid(field_name, f"'{channel}' is not a channel: use {', '.join(Channel)}")
         _check_number(f"{field_name}.{channel}", number, least=least)
 
 

@@ -1,4 +1,4 @@
-"""What an agent can handle: skills with a level and languages, and the words that requirements are matched with."""
+"""What an agent can handle: skills with levels, and languages; also the words that requirements are matched against."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -8,7 +8,7 @@ from router.domain.errors import Invalid
 
 LOWEST, HIGHEST = 1, 5
 USUAL_LEVEL = 3
-"""The level of a skill that is given without one."""
+"""The level of a skill that is written without one."""
 
 _NAME = re.compile(r"[a-z0-9-]{1,24}", re.ASCII)
 _CODE = re.compile(r"[a-z]{2,3}", re.ASCII)
@@ -16,14 +16,14 @@ _CODE = re.compile(r"[a-z]{2,3}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skills:
-    """An agent's skills by name, each with a level of 1 to 5, and languages by ISO 639 code."""
+    """An agent's skills by name, each with a level from 1 to 5, and languages by ISO 639 code."""
 
     levels: Mapping[str, int] = field(default_factory=dict)
     languages: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, words: Collection[str]) -> "Skills":
-        """Read `german`, `german:4` and `language:de`; raises `Invalid` for a level that is none."""
+        """Read `german`, `german:4` and `language:de`; raises `Invalid` for an invalid level."""
         spoken = {word for word in words if word.startswith("language:")}
         return cls(
             levels=dict(_levelled(word) for word in words if word not in spoken),
@@ -31,17 +31,17 @@ class Skills:
         )
 
     def words(self) -> frozenset[str]:
-        """What requirements are matched with: a level covers those below it, and the bare name asks for any."""
+        """Return the words that requirements are matched against: a level covers those below it, a bare name any."""
         named = {word for name, level in self.levels.items() for word in _covered(name, level)}
         return frozenset(named | {f"language:{code}" for code in self.languages})
 
     def check(self) -> None:
-        """Raise `Invalid`, naming the field, for what no policy could ask for."""
+        """Raise `Invalid` with the field for anything that no policy could ask for."""
         for name, level in self.levels.items():
             _check_skill(name, level)
         for code in self.languages:
             if not _CODE.fullmatch(code):
-                raise Invalid("languages", f"holds '{code}', which is no language: use its ISO 639 code, such as de")
+                raise Invalid("languages", f"'{code}' is not a language: use its ISO 639 code, such as de")
 
 
 def _levelled(word: str) -> tuple[str, int]:
@@ -49,7 +49,7 @@ def _levelled(word: str) -> tuple[str, int]:
     if not colon:
         return word, USUAL_LEVEL
     if not re.fullmatch(f"[{LOWEST}-{HIGHEST}]", level):
-        raise Invalid("skills", f"holds '{word}': a level is {LOWEST} to {HIGHEST}, as in german:4")
+        raise Invalid("skills", f"'{word}' has an invalid level: use {LOWEST} to {HIGHEST}, as in german:4")
     return name, int(level)
 
 
@@ -59,6 +59,6 @@ def _covered(name: str, level: int) -> set[str]:
 
 def _check_skill(name: str, level: int) -> None:
     if not _NAME.fullmatch(name) or name == "language":
-        raise Invalid("skills", f"holds '{name}', which is no skill: use 1 to 24 of a-z, 0-9 and -")
+        raise Invalid("skills", f"'{name}' is not a skill: use 1 to 24 of a-z, 0-9 and -")
     if not LOWEST <= level <= HIGHEST:
-        raise Invalid(f"skills.{name}", f"is {level}: a level is {LOWEST} to {HIGHEST}")
+        raise Invalid(f"skills.{name}", f"is {level}: use a level from {LOWEST} to {HIGHEST}")

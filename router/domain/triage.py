@@ -1,4 +1,4 @@
-"""What classify decides and what route decides, with the reasons that an agent can read."""
+"""What classify and route decide, with reasons that an agent can read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from typing import NamedTuple, NewType
 from channels.message import Channel
 
 Words = NewType("Words", str)
-"""The beginning of a text as case-folded words with single spaces between and around them."""
+"""The start of a text as case-folded words, with a single space between words and at both ends."""
 
 
 class Complexity(StrEnum):
-    """Which kind of team a query is for."""
+    """The kind of team that a query needs."""
 
     SIMPLE = "simple"
     COMPLEX = "complex"
@@ -22,7 +22,7 @@ class Complexity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One signal that counted: its name in the policy, what it added to the score (log-odds), words for an agent."""
+    """One signal that counted: its name in the policy, what it added to the score (log-odds), and words for agents."""
 
     signal: str
     weight: float
@@ -30,7 +30,7 @@ class Reason:
 
 
 class Triage(NamedTuple):
-    """How hard a query looks: `probability` is that of `complex`, 0 to 1; reasons are ordered by absolute weight."""
+    """How hard a query looks: `probability` of `complex` is 0 to 1; reasons are ordered by absolute weight."""
 
     complexity: Complexity
     probability: float
@@ -39,7 +39,7 @@ class Triage(NamedTuple):
 
 
 class Routing(NamedTuple):
-    """Where a ticket waits and until when it should be answered, and which route of which policy said so."""
+    """Where a ticket waits, how soon it should be answered, and which route of which policy decided that."""
 
     route: str
     queue: str
@@ -50,9 +50,9 @@ class Routing(NamedTuple):
 
 
 class Gist(NamedTuple):
-    """What a message says, as triage looks at it. A plain tuple: it crosses processes.
+    """What a message says, as triage sees it. A plain tuple, because it crosses processes.
 
-    `words` are those of subject and text; the rest is about the text alone.
+    `words` covers the subject and the text; the other fields only the text.
     """
 
     words: Words
@@ -62,10 +62,10 @@ class Gist(NamedTuple):
 
 
 class Query(NamedTuple):
-    """What classify looks at: the message and the customer's counters as they were before it.
+    """What classify looks at: the message, and the customer's counters before it.
 
-    `attachments` is their number; `contacts_7d` counts earlier contacts in the last seven days, on every channel;
-    `reopened_count` how often tickets of this customer were reopened. `language` is an ISO 639 code, if it is known.
+    `attachments` is a count. `contacts_7d` counts earlier contacts in the last seven days, on every channel.
+    `reopened_count` says how often this customer's tickets were reopened. `language` is an ISO 639 code, if known.
     """
 
     channel: Channel
@@ -80,7 +80,7 @@ class Query(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """Everything the conditions of a route may read. `attributes` are the integration's own, by name."""
+    """Everything that a route's conditions may read. `attributes` are the integration's own, by name."""
 
     complexity: Complexity
     channel: Channel

@@ -82,7 +82,7 @@ async def test_a_token_names_teams_of_the_policy_and_one_without_any_comes_with_
     teamless = await operator.tries("token", "create", "ada", *ada)
     assert (teamless.status, teamless.err) == (
         0,
-        "frontdesk: Ada is in no team, and will see no ticket: see `frontdesk team add`\n",
+        "frontdesk: Ada is in no team and will see no tickets: use `frontdesk team add`\n",
     )
     await operator.does("team", "add", "frontline", "Ada")
     assert (await operator.tries("token", "create", "phone", *ada)).err == ""
@@ -124,7 +124,7 @@ async def test_what_could_not_be_processed_is_listed_shown_and_sent_through_agai
     assert replayed.out.splitlines() == [
         "replayed 1",
         "replayed 2",
-        "What is refused again gets a new id: see `frontdesk unprocessable list`.",
+        "Payloads that are refused again get a new id: see `frontdesk unprocessable list`.",
     ]
     await frontdesk.has_taken_in(5)
     assert [row.reason for row in await pending(frontdesk)] == ["key_conflict", "malformed"]

@@ -45,7 +45,7 @@ async def test_on_purpose_the_table_is_the_bus_again_until_the_next_start_with_r
     async with deployed(settings):
         pass
     told = command("bus", "table", settings=without_broker)
-    assert told.out == "the bus is the table in PostgreSQL: what is left in RabbitMQ stays there\n"
+    assert told.out == "the bus is now the table in PostgreSQL; messages still in RabbitMQ stay there\n"
     assert command("send", "-", settings=without_broker, stdin=MESSAGE).out == "confirmed\n"
 
     async with deployed(settings) as frontdesk:

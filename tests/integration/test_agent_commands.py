@@ -64,15 +64,15 @@ def test_an_agent_is_made_changed_and_shown(operator: Operator):
 
 REFUSED = [
     (["create", "Ada", "--team", "frontlin"], f"teams: holds 'frontlin': choose of {TEAMS}"),
-    (["create", "Ada", "--skill", "german:9"], "skills: holds 'german:9': a level is 1 to 5, as in german:4"),
-    (["change", "Grace", "--limit", "many"], "--limit: 'many' is neither a number nor the word policy"),
+    (["create", "Ada", "--skill", "german:9"], "skills: 'german:9' has an invalid level: use 1 to 5, as in german:4"),
+    (["change", "Grace", "--limit", "many"], "--limit: 'many' is not a number: write one, or the word policy"),
     (
         ["change", "Grace", "--weight", "chat"],
-        "--weight: 'chat' names no number: write chat=2, or chat=policy for what the policy says",
+        "--weight: 'chat' has no number: write chat=2, or chat=policy to use the policy's",
     ),
-    (["change", "Grace", "--drop", "vip"], "--drop: 'vip' is no skill or language of Grace"),
+    (["change", "Grace", "--drop", "vip"], "--drop: Grace does not have 'vip': name one of their skills or languages"),
     (["change", "Grace", "--weight", "chat=50"], "weights.chat: is 50, above the agent's limit of 10: none would fit"),
-    (["change", "Grace"], "There is nothing to change: name a skill, a language, a limit, a weight or a most."),
+    (["change", "Grace"], "There is nothing to change: give --skill, --language, --drop, --limit, --weight or --most."),
     (["create", "GRACE"], "There is an agent named Grace already, whatever the capitals; names are not used twice."),
     (["show", "Nobody"], "There is no agent Nobody."),
 ]

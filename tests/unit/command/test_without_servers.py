@@ -65,7 +65,7 @@ def test_what_is_no_message_v1_is_not_sent_as_one_unless_told_so(monkeypatch: py
     ended = frontdesk("send", mail)
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert ended.stderr.startswith(
-        "frontdesk: --format: is not said, and the payload is no message.v1: body: is not JSON"
+        "frontdesk: --format: is missing, and the payload is not valid message.v1: body: is not JSON"
     )
     told = frontdesk("send", mail, "--format", "message.v1")
     assert (told.exit_code, told.stdout) == (1, "")
@@ -73,7 +73,7 @@ def test_what_is_no_message_v1_is_not_sent_as_one_unless_told_so(monkeypatch: py
 
 
 def test_validate_says_as_what_it_read_a_payload_of_unsaid_format():
-    hint = "The payload was read as message.v1: --format names another format.\n"
+    hint = "The payload was read as message.v1; use --format to name another format.\n"
     assert frontdesk("validate", "-", stdin=b"From: ada@example.com").stderr == hint
     assert frontdesk("validate", "-", "--format", "message.v1", stdin=b"{").stderr == ""
 
@@ -82,9 +82,7 @@ def test_validate_says_as_what_it_read_a_payload_of_unsaid_format():
 def test_an_unknown_format_is_answered_with_the_known_ones(command: str):
     ended = frontdesk(command, "-", "--format", "fax.v1")
     assert ended.exit_code == 1
-    assert ended.stderr.startswith(
-        "frontdesk: --format: 'fax.v1' is not known: choose one of message.v1, email.rfc822,"
-    )
+    assert ended.stderr.startswith("frontdesk: --format: 'fax.v1' is unknown: choose one of message.v1, email.rfc822,")
 
 
 def test_a_good_policy_is_counted():

@@ -22,7 +22,7 @@ def test_a_level_covers_those_below_it(given: list[str], words: set[str]):
 
 @pytest.mark.parametrize("word", ["german:0", "german:6", "german:", "german:x", "german:33", "german:-1"])
 def test_a_level_that_is_none_is_refused(word: str):
-    with pytest.raises(Invalid, match=f"skills: holds '{word}': a level is 1 to 5"):
+    with pytest.raises(Invalid, match=f"skills: '{word}' has an invalid level: use 1 to 5"):
         Skills.parse([word])
 
 
