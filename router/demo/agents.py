@@ -1,4 +1,4 @@
-"""The agents of the demonstration: ask for the next ticket, read, answer, resolve. Over HTTP and nothing else."""
+"""The demonstration's agents: they ask for the next ticket, read, answer and resolve, over HTTP alone."""
 
 import asyncio
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ _REPLIES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An agent as the operator made them."""
+    """An agent as the operator creates them."""
 
     name: str
     team: str
@@ -58,7 +58,7 @@ class Agent:
 
     @classmethod
     async def hired(cls, person: Person, tokens: Tokens, session: ClientSession, random: Random) -> "Agent":
-        """The person with a token of their own."""
+        """Create the person with a token of their own."""
         token = await tokens.create(
             person.name, Role.AGENT, agent_name=person.name, teams=[person.team], skills=person.skills
         )
@@ -69,7 +69,7 @@ class Agent:
         while True:
             page = await self._api.post("/v1/me/next?wait=10")
             if page:
-                with suppress(Declined):  # the next one, please
+                with suppress(Declined):  # go on to the next ticket
                     await self._handle(page)
 
     async def _handle(self, page: Any) -> None:
@@ -99,6 +99,6 @@ class Agent:
 
 
 def _only_thanks(page: Any) -> bool:
-    """Whether the customer has been answered and has written only to say that all is well."""
+    """Whether the customer already has an answer and only writes to say thanks."""
     said = [entry for entry in page["transcript"] if entry["direction"] != "note"]
     return len(said) > 1 and ("hank" in said[-1]["text"] or "Dank" in said[-1]["text"])

@@ -1,4 +1,4 @@
-"""A client of the HTTP API, as an agent's desktop or a monitoring would be. Leaves what to ask to its callers."""
+"""A client of the HTTP API, like an agent's desktop or a monitoring system."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,12 @@ DECLINED = frozenset({404, 409})
 
 
 class Declined(Exception):
-    """The ticket has moved on, or there is none: somebody was faster."""
+    """The ticket has moved on or does not exist: somebody was faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The API at the base address of `session`, asked with one token.
+    """The API at the base address of `session`, used with one token.
 
     404 and 409 raise `Declined`, other refusals `FrontdeskError`.
     """
@@ -26,12 +26,12 @@ class Api:
     token: str
 
     async def get(self, path: str, **query: str | int) -> Any:
-        """The content under a path: JSON, or text where it is none."""
+        """Return the content at a path: parsed JSON, or text."""
         async with self.session.get(path, params=query, headers=self._headers()) as answer:
             return await _content(answer)
 
     async def post(self, path: str, content: object = None, *, lease: str | None = None) -> Any:
-        """What the API answers to the content; None if it has nothing to say. `lease` guards a write."""
+        """Post the content and return the API's answer, or None if it is empty. `lease` guards a write."""
         async with self.session.post(path, json=content, headers=self._headers(lease)) as answer:
             return await _content(answer)
 

@@ -1,4 +1,4 @@
-"""The live table of the demonstration; on anything but a terminal, a plain line every now and then."""
+"""The live table of the demonstration; if the output is no terminal, a plain line every two seconds."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ _BAR = 14
 
 
 class Board:
-    """Shows how the router is doing until cancelled."""
+    """Shows the router's figures until cancelled."""
 
     def __init__(self, console: Console, api: Api, address: str) -> None:
         self._console = console
@@ -49,7 +49,7 @@ class Board:
         return int(time.monotonic() - self._began)
 
     def _page(self, figures: Figures) -> RenderableType:
-        title = f"Frontdesk at work for {self._elapsed_s} s: made-up customers and agents, the real router"
+        title = f"Frontdesk has been running for {self._elapsed_s} s: made-up customers and agents, the real router"
         return Group(
             Text(f"{title}\n", style="bold"),
             _queues(figures),
@@ -57,7 +57,7 @@ class Board:
             _channels(figures),
             Text(f"replies {figures.replies}   resolved {figures.resolved}   {_specialties(figures)}\n"),
             self._addresses(),
-            Text(f"A minute of the policy lasts {60 // HASTE} seconds here. Ctrl-C ends it.", style="dim"),
+            Text(f"A minute of the policy takes {60 // HASTE} seconds here. Ctrl-C stops the demo.", style="dim"),
         )
 
     def _addresses(self) -> Text:

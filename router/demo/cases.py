@@ -1,4 +1,4 @@
-"""Everything out of the ordinary that a channel brings within a few seconds: a list, so that it can be read."""
+"""A list of all the special cases that channels bring, published within a few seconds."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _SPAMMER = Person(name="Best Offers", email="offers@spam.example", phone="+15550
 
 
 def special_cases(crowd: Crowd, switcher: Person) -> Iterator[Publication]:
-    """Yield what is to be published, in order; `switcher` goes on on another channel while the ticket is open."""
+    """Yield what to publish, in order; `switcher` changes to another channel while the ticket is open."""
     hasty, away, doubled = crowd.person(), crowd.person(), sms(crowd.person().phone, "Where is my order 20881?")
 
     yield sms(switcher.phone, "Do you have this table in oak?")

@@ -1,4 +1,4 @@
-"""The customers of the demonstration: they write in waves, get into every special case, and answer the replies."""
+"""The demonstration's customers: they write in waves, cause every special case and answer replies."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from router.demo.samples import Crowd, Person, shuffled
 from router.flow.run.bus import Delivery, Publication, Publisher
 
 _WAVE_THEN_CALM_S = (*[0.08] * 20, *[1.1] * 6)
-"""Pauses between two people who write: the queues build up, and drain."""
+"""Pauses between two customers who write: the queues fill up, then drain."""
 
 _CASE_PAUSE_S = 0.3
 _CASES_EVERY_S = 25.0
@@ -23,7 +23,7 @@ _QUESTIONS = ("One more thing: can I get that in writing?", "And how long will t
 
 
 class Customers:
-    """Publishes as integrations would. `published` counts; `switcher` is who changed the channel last."""
+    """Publishes as integrations would. `published` is a count; `switcher` is the last person to change channels."""
 
     def __init__(self, publisher: Publisher, random: Random) -> None:
         self._publisher = publisher
@@ -43,7 +43,7 @@ class Customers:
                 tasks.create_task(self._read(await self._replies.get()))
 
     async def receive(self, replies: Sequence[Delivery]) -> None:
-        """Take what agents answered, as the senders of the channels would."""
+        """Take the agents' replies, as the channels' senders would."""
         for reply in replies:
             self._replies.put_nowait(json.loads(reply.body))
 
@@ -63,7 +63,7 @@ class Customers:
             await asyncio.sleep(_CASES_EVERY_S)
 
     async def _read(self, reply: dict[str, Any]) -> None:
-        """Think about a reply; then thank, ask again, be out of office, bounce, or say nothing more."""
+        """Wait, then answer a reply with thanks, another question, an out-of-office note, a bounce or nothing."""
         await self._pause(_ANSWER_AFTER_S)
         is_mail, luck = reply["channel"] == "email", self._random.random()
         if luck < 0.08:
@@ -81,14 +81,14 @@ class Customers:
         try:
             await asyncio.shield(publishing)
         finally:
-            await publishing  # what has begun is finished at the end of the show too, so that the totals add up
+            await publishing  # finish even when the demonstration ends, so that the totals add up
 
     async def _pause(self, mean_s: float) -> None:
         await asyncio.sleep(self._random.uniform(0.5, 1.5) * mean_s)
 
 
 def _answer(reply: dict[str, Any], text: str, **headers: str) -> Publication:
-    """What the customer writes back, on the channel that the reply came on."""
+    """Return what the customer writes back, on the channel of the reply."""
     to = reply["to"]["value"]
     match reply["provider"]:
         case "email":

@@ -1,4 +1,4 @@
-"""What the product tells about itself, by `GET /v1/queues` and `/metrics`. Leaves showing it to the board."""
+"""What the product reports about itself with `GET /v1/queues` and `/metrics`. The board shows it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Labels = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueFigures:
-    """One queue: waiting now, and what has been answered from it so far."""
+    """One queue: how many tickets wait now, and how many were answered so far."""
 
     name: str
     team: str
@@ -33,11 +33,11 @@ class Samples:
         self._samples = [sample for family in text_string_to_metric_families(exposition) for sample in family.samples]
 
     def sum(self, name: str, **labels: str) -> int:
-        """The sum of the samples of that name that have these labels."""
+        """Return the sum of the samples with this name and these labels."""
         return int(sum(value for _, value in self._found(name, labels)))
 
     def by(self, label: str, name: str, **labels: str) -> dict[str, int]:
-        """The same for each value of a label."""
+        """Return the same sum for each value of a label."""
         sums: dict[str, int] = {}
         for found, value in self._found(name, labels):
             sums[found[label]] = sums.get(found[label], 0) + int(value)
@@ -51,7 +51,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Everything at one moment."""
+    """All figures at one moment."""
 
     queues: Sequence[QueueFigures]
     samples: Samples
@@ -74,8 +74,8 @@ class Figures:
 
     @property
     def taken_in(self) -> int:
-        """Payloads and messages that intake is done with, whatever became of them."""
-        conflicts = self.received("key_conflict")  # counted as received and as unprocessable
+        """Count the payloads and messages that intake has finished with, in any way."""
+        conflicts = self.received("key_conflict")  # counted both as received and as unprocessable
         return self.samples.sum("router_messages_received_total") - conflicts + self.unprocessable
 
     @property
@@ -100,19 +100,19 @@ class Figures:
         return self.samples.sum("router_tickets_queued_total")
 
     def received(self, outcome: str, **labels: str) -> int:
-        """Messages with which that happened."""
+        """Count the messages with that outcome."""
         return self.samples.sum("router_messages_received_total", outcome=outcome, **labels)
 
 
 async def read_figures(api: Api) -> Figures:
-    """Ask for everything; `api` has an admin's token."""
+    """Read all figures; `api` needs an admin's token."""
     samples = Samples(await api.get("/metrics"))
     queues = (await api.get("/v1/queues"))["queues"]
     return Figures(samples=samples, queues=[_queue(queue, samples) for queue in queues])
 
 
 def share(part: int, whole: int) -> str:
-    """A part as a percentage, a dash of nothing."""
+    """Return a part as a percentage, or a dash if the whole is zero."""
     return f"{100 * part // whole} %" if whole else "-"
 
 

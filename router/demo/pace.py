@@ -1,4 +1,4 @@
-"""The shipped policy on the clock of the demonstration, where a minute lasts two seconds."""
+"""Runs the shipped policy on the demonstration's clock: a minute takes two seconds."""
 
 import re
 
@@ -9,7 +9,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def hastened(policy: str) -> str:
-    """Return the policy with every target and every wait for the last agent divided by `HASTE`, a second at least."""
+    """Return the policy with every target and every wait for the last agent divided by `HASTE`; at least a second."""
     return _TIMES.sub(_hastened, policy)
 
 

@@ -1,4 +1,4 @@
-"""What a person wrote, as each provider would hand it over. Leaves when and why to `customers`."""
+"""Turns what a person wrote into each provider's payload. `customers` decides who writes when."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _ids = count(1)
 
 
 def payload(person: Person, sample: Sample) -> Publication:
-    """A sample in its own format."""
+    """Return a sample in its own format."""
     match sample.format:
         case "email.rfc822":
             return mail(person, sample.subject or "", sample.text)
@@ -42,14 +42,14 @@ def payload(person: Person, sample: Sample) -> Publication:
 
 
 def mail(person: Person, subject: str, text: str, **headers: str) -> Publication:
-    """A mail from a person; underscores in the names of further headers stand for hyphens."""
+    """Return a mail from a person; underscores in extra header names become hyphens."""
     message = EmailMessage()
     message.set_content(text)
     return _mail(message, f"{person.name} <{person.email}>", subject, headers)
 
 
 def bounce(reported: str) -> Publication:
-    """A mail server's report (RFC 3464) that the mail with the Message-ID `reported` could not be delivered."""
+    """Return a mail server's report (RFC 3464) that it could not deliver the mail with the Message-ID `reported`."""
     returned = MIMENonMultipart("text", "rfc822-headers")
     returned.set_payload(f"Message-ID: <{reported}>\n")
     report = MIMEMultipart("report", _subparts=[MIMEText("The mailbox is full."), returned])
@@ -58,7 +58,7 @@ def bounce(reported: str) -> Publication:
 
 
 def sms(phone: str, text: str) -> Publication:
-    """Twilio's webhook for a text message."""
+    """Return Twilio's webhook for a text message."""
     form = {
         "MessageSid": f"SM{uuid4().hex}",
         "AccountSid": f"AC{'0' * 32}",
@@ -72,7 +72,7 @@ def sms(phone: str, text: str) -> Publication:
 
 
 def whatsapp(phone: str, text: str, *, name: str | None = None) -> Publication:
-    """The webhook of WhatsApp's Cloud API for a text message; its id is the publication's `message_id`."""
+    """Return the webhook of WhatsApp's Cloud API for a text message; its id is the publication's `message_id`."""
     wa_id, id_ = phone.lstrip("+"), f"wamid.{uuid4().hex}"
     sent_at = str(int(datetime.now(UTC).timestamp()))
     value: dict[str, Any] = {
@@ -87,7 +87,7 @@ def whatsapp(phone: str, text: str, *, name: str | None = None) -> Publication:
 
 
 def chat(visitor: str, session: str, text: str, *, name: str | None = None) -> Publication:
-    """What our chat widget sends for one line of a visitor."""
+    """Return what our chat widget sends for one line from a visitor."""
     line = {
         "id": f"chat-{next(_ids)}",
         "session": session,
@@ -100,12 +100,12 @@ def chat(visitor: str, session: str, text: str, *, name: str | None = None) -> P
 
 
 def canonical(user_id: str, text: str) -> Publication:
-    """Our own format, from an integration for a picture network."""
+    """Return a message in our own format, from an integration for a picture network."""
     return _publication("social", "message.v1", _json(_canonical(user_id, text)), SITE)
 
 
 def without_sender(text: str) -> Publication:
-    """A payload that can never be processed: the integration forgot to say who wrote."""
+    """Return a payload that can never be processed: the integration left out the sender."""
     message = {key: value for key, value in _canonical("nobody", text).items() if key != "from"}
     return _publication("social", "message.v1", _json(message), SITE)
 

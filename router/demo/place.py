@@ -1,4 +1,4 @@
-"""Where the demonstration takes place: a directory that is gone afterwards, and a log that does not tear the board."""
+"""The demonstration's surroundings: a temporary directory, and a log that does not disturb the board."""
 
 import fcntl
 import io
@@ -18,24 +18,24 @@ from router.demo.pace import hastened
 from router.domain.errors import Misconfigured
 from router.settings import Settings, default_policy_path
 
-_ROOMY = "/var/tmp"  # noqa: S108 - mkdtemp makes a directory of our own in it; /tmp may lie in memory
+_ROOMY = "/var/tmp"  # noqa: S108 - mkdtemp makes our own directory in it; /tmp may be in memory
 _PREFIX = "frontdesk-demo-"
 _NEW_S = 60.0
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a new directory and remove it with everything in it; raises `Misconfigured` where that is impossible.
+    """Make a directory and remove it with its content at the end; raises `Misconfigured` if that is impossible.
 
-    Those of demonstrations that were killed go, too.
+    Also removes the directories of demonstrations that were killed.
     """
     _remove_abandoned()
     try:
         folder = Path(mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_ROOMY))
     except OSError as exc:
-        raise Misconfigured(f"cannot make a directory in {_ROOMY}: {exc.strerror or exc}") from exc
+        raise Misconfigured(f"cannot create a directory in {_ROOMY}: {exc.strerror or exc}") from exc
     try:
-        folder.chmod(0o711)  # started by root, the database has an account of its own, which must get through
+        folder.chmod(0o711)  # if root starts us, the database runs under its own account and must get in
         with _locked(folder):
             yield folder
     finally:
@@ -43,7 +43,7 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def _remove_abandoned() -> None:
-    """Remove folders of our own that nobody holds; a new one is not held at once."""
+    """Remove our own folders that no process has locked, except new ones: they may not be locked yet."""
     for folder in Path(_ROOMY).glob(f"{_PREFIX}*"):
         with suppress(OSError), _locked(folder) as status:
             if status.st_uid == os.geteuid() and status.st_mtime < time.time() - _NEW_S:
@@ -52,7 +52,7 @@ def _remove_abandoned() -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[os.stat_result]:
-    """Hold the folder until the context or this process ends; raises `OSError` where another one holds it."""
+    """Lock the folder until the context or this process ends; raises `OSError` if another process holds it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,7 +62,7 @@ def _locked(folder: Path) -> Iterator[os.stat_result]:
 
 
 def embedded(settings: Settings, folder: Path) -> Settings:
-    """The settings with everything of its own in `folder`, whatever database and broker they name."""
+    """Return the settings with all data in `folder`, whatever database and broker they name."""
     policy = folder / "policy.yaml"
     policy.write_text(hastened(default_policy_path().read_text()))
     own = {
@@ -78,7 +78,7 @@ def embedded(settings: Settings, folder: Path) -> Settings:
 
 @contextmanager
 def log_kept_back() -> Iterator[None]:
-    """Keep the log from the terminal, and write its warnings and errors to standard error at the end."""
+    """Keep the log off the terminal, and write its warnings and errors to standard error at the end."""
     kept, before = io.StringIO(), structlog.get_config()
     handlers, root = logging.root.handlers[:], logging.root
     structlog.configure(

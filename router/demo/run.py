@@ -1,4 +1,4 @@
-"""The demonstration from its first line to its last: an embedded Frontdesk, people around it, a board, a summary."""
+"""Runs the demonstration from start to end: an embedded Frontdesk, customers and agents, a board, a summary."""
 
 import asyncio
 import signal
@@ -32,10 +32,10 @@ _LOOK_EVERY_S = 0.2
 
 
 async def demo(settings: Settings, *, seconds: float | None) -> int:
-    """Show the main job on embedded defaults for so many seconds, or until cancelled; return the exit code, 0.
+    """Show the main job on embedded defaults for `seconds`, or until cancelled; return the exit code, 0.
 
-    A cancellation (Ctrl-C, SIGTERM) ends the demonstration in order, at any time; further ones change nothing, since
-    it takes moments and must leave neither a process nor a directory behind. A closed terminal counts as one.
+    A cancellation (Ctrl-C, SIGTERM, a closed terminal) ends the demonstration cleanly at any time. Further ones change
+    nothing: the end takes moments and must leave neither a process nor a directory behind.
     """
     _end_with_the_terminal()
     show = _Show(settings, seconds)
@@ -46,14 +46,14 @@ async def demo(settings: Settings, *, seconds: float | None) -> int:
         except asyncio.CancelledError:
             show.end(task)
     if task.cancelled():
-        show.console.print("Ended before anything came in.")
+        show.console.print("Stopped before anything came in.")
     else:
         task.result()
     return 0
 
 
 class _Show:
-    """One demonstration. Before `_is_open` it is ended by cancelling it, after by `_over`: then there is a summary."""
+    """One demonstration. Before `_is_open`, cancelling ends it. After that, `_over` ends it and a summary follows."""
 
     def __init__(self, settings: Settings, seconds: float | None) -> None:
         self._settings = settings
@@ -77,7 +77,7 @@ class _Show:
                 self.console.print("\nStopping ...")
 
     async def _open(self, frontdesk: Running) -> None:
-        tokens, random = frontdesk.deployment.tokens, Random(SEED)  # noqa: S311 - a show that can be repeated
+        tokens, random = frontdesk.deployment.tokens, Random(SEED)  # noqa: S311 - the same show every time
         async with ClientSession(frontdesk.address) as session, publishing(frontdesk.deployment) as publisher:
             admin = Api(session, await tokens.create("demo", Role.ADMIN))
             customers = Customers(publisher, random)
@@ -101,7 +101,7 @@ class _Show:
 
 
 def _replies(deployment: Deployment) -> Consumer:
-    """The bus as the senders of the channels see it; what they count is not the product's."""
+    """Return the bus as the channels' senders see it; what they count stays out of the product's metrics."""
     uncounted = Metrics(CollectorRegistry())
     return PostgresConsumer(deployment.database, uncounted, deployment.hints, exchange=Exchange.OUTBOUND)
 
@@ -118,7 +118,7 @@ async def _at_work(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def _settled(admin: Api, customers: Customers) -> Figures:
-    """The figures once intake is done and /metrics, which is a second old, shows it; or as they are after a while."""
+    """Return the figures once /metrics, which lags a second, shows that intake is done; or as they are at a timeout."""
     deadline = asyncio.get_running_loop().time() + _SETTLES_WITHIN_S
     while True:
         figures = await read_figures(admin)
@@ -129,7 +129,7 @@ async def _settled(admin: Api, customers: Customers) -> Figures:
 
 
 def _end_with_the_terminal() -> None:
-    """Take a closed terminal for a cancellation, unless the caller has decided to outlive it (nohup)."""
+    """Treat a closed terminal as a cancellation, unless the caller wants to outlive it (nohup)."""
     task = asyncio.current_task()
     if task and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, task.cancel)

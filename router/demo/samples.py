@@ -1,4 +1,4 @@
-"""What customers of the demonstration write, from samples.yaml, and who they are. Leaves the wire to `payloads`."""
+"""What the demonstration's customers write (from samples.yaml), and who they are."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ _LAST = {
     "en": ("Sample", "Example", "Placeholder", "Testwell", "Demory", "Mockford", "Draftley"),
     "de": ("Muster", "Beispiel", "Probst-Muster", "Vorlage"),
 }
-# Ranges that the regulators keep free for films: Ofcom's 07700 900xxx, the Bundesnetzagentur's 0171 39200xx.
+# Number ranges that regulators reserve for films: Ofcom's 07700 900xxx, the Bundesnetzagentur's 0171 39200xx.
 _NUMBERS = {"en": ("+447700900", 1000), "de": ("+4917139200", 100)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A text in the format that carries it."""
+    """A text and the format that carries it."""
 
     format: str
     text: str
@@ -33,7 +33,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A made-up customer, under all of their addresses."""
+    """A made-up customer with all of their addresses."""
 
     name: str
     email: str
@@ -42,27 +42,27 @@ class Person:
 
 
 def load_samples() -> list[Sample]:
-    """Every sample, in the order of the file."""
+    """Load every sample, in the order of the file."""
     formats = yaml.safe_load(_SAMPLES.read_text(encoding="utf-8"))
     return [Sample(format=name, **sample) for name, samples in formats.items() for sample in samples]
 
 
 def shuffled(random: Random) -> Iterator[Sample]:
-    """Yield samples for ever: all of them, shuffled, before any comes again."""
+    """Yield samples forever, in shuffled rounds: each round has every sample once."""
     samples = load_samples()
     while True:
         yield from random.sample(samples, len(samples))
 
 
 class Crowd:
-    """Makes people: none twice, until the numbers run out and somebody returns with a new mailbox."""
+    """Makes people, each only once until the numbers run out; then a number returns with a new mailbox."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._numbers = {language: count() for language in _NUMBERS}
 
     def person(self, language: str = "en") -> Person:
-        """Somebody with a name and a number of the country."""
+        """Return somebody with a name and a phone number that fit the language."""
         number = next(self._numbers[language])
         prefix, size = _NUMBERS[language]
         first, last = self._random.choice(_FIRST[language]), self._random.choice(_LAST[language])

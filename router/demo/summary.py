@@ -1,4 +1,4 @@
-"""What the demonstration came to, and why one ticket went where it did."""
+"""The results of the demonstration, and why one ticket went where it did."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,13 +14,13 @@ _BECAME = (
     ("continued", "continued an open ticket"),
     ("joined", "joined across channels"),
     ("reopened", "reopened a ticket"),
-    ("duplicate", "duplicates, without effect"),
+    ("duplicate", "duplicates, ignored"),
     ("blocked", "from blocked senders"),
 )
 
 
 def print_summary(console: Console, figures: Figures, published: int, refused: Iterable[Kept]) -> None:
-    """Print the totals; those under "messages in" add up to it."""
+    """Print the totals; the lines under "messages in" add up to it."""
     lines = [*_totals(figures, published, refused), *_work(figures)]
     console.print("\nSummary", style="bold")
     _print(console, lines)
@@ -31,14 +31,14 @@ def _totals(figures: Figures, published: int, refused: Iterable[Kept]) -> Iterat
     for outcome, meaning in _BECAME:
         yield _counted(figures.received(outcome), meaning, indent=2)
     loops = figures.received("attached") + figures.received("set_aside")
-    yield _counted(loops, "mail loops ended: auto-replies and bounces", indent=2)
+    yield _counted(loops, "mail loops stopped: auto-replies and bounces", indent=2)
     yield _counted(figures.unprocessable, "unprocessable, kept for the operator", indent=2)
     for kept in refused:
-        yield f"{'':9}the latest of them a {kept.format}, {kept.detail}"
+        yield f"{'':9}the latest is {kept.format}: {kept.detail}"
 
 
 def _work(figures: Figures) -> Iterator[str]:
-    yield _counted(figures.answered, f"answered, {figures.service_level} within the target of their route")
+    yield _counted(figures.answered, f"answered, {figures.service_level} within their route's target")
     yield _counted(figures.replies, "replies")
     yield _counted(figures.transferred, "transferred to another team")
     yield _counted(figures.resolved, "resolved")
@@ -50,7 +50,7 @@ def _counted(number: int, what: str, *, indent: int = 0) -> str:
 
 
 async def print_example(console: Console, api: Api, handle: str) -> None:
-    """Print why the latest ticket of a customer is where it is; nothing if there is none."""
+    """Print why a customer's latest ticket is where it is; print nothing if there is no ticket."""
     found = (await api.get("/v1/tickets", handle=handle, limit=1))["tickets"]
     if not found:
         return
