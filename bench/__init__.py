@@ -1,1 +1,1 @@
-"""The benchmark: what Frontdesk does beside the plain way of doing it, in the same run on the same servers."""
+"""The benchmark: compares Frontdesk with the plain way of doing the same, in one run on the same servers."""

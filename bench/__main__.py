@@ -33,9 +33,9 @@ async def main(names: list[str]) -> None:
     services = Services(
         database_url=os.environ["FRONTDESK_TEST_DATABASE_URL"], amqp_url=os.environ.get("FRONTDESK_TEST_AMQP_URL")
     )
-    settle_memory()  # as every process of the product does
+    settle_memory()  # like every process of the product
     rows = [row for name in names for row in await BENCHMARKS[name](services)]
-    if names == list(BENCHMARKS):  # a file of a part would read as if the rest were gone
+    if names == list(BENCHMARKS):  # a partial file would look as if the other benchmarks were gone
         LATEST.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     Console().print(table(rows))
 

@@ -1,8 +1,8 @@
-"""Claims with 1,000,000 tickets waiting in 240 groups, while things go wrong; and beside the same with 1,000.
+"""Claims with 1,000,000 tickets waiting in 240 groups: while things go wrong, and compared with 1,000 tickets.
 
-`claim_vs_per_request_1m`: clients hang up, connections break in the middle of what they do, and agents are lost while
-200 of them claim. Afterwards the event log must show that no ticket was ever held twice, outside its group or over
-capacity. The time of a claim includes whatever it took to get an answer after all.
+`claim_vs_per_request_1m`: while 200 agents claim, clients hang up, connections break mid-statement and agents are
+lost. Afterwards the event log must show that no ticket was ever held twice, outside its group or over capacity. The
+time of a claim includes all retries until the answer came.
 """
 
 from prometheus_client import CollectorRegistry
@@ -23,17 +23,17 @@ MANY = 1_000_000
 FEW = 1_000
 ROUNDS = 3
 CARRIED = Capacity(limit=18, weights={"chat": 5}, most={"chat": 2})
-"""Ten tickets, if two of them are chats."""
+"""Room for ten tickets, if two of them are chats."""
 
 CHANCES = Chances(hangs_up=0.01, breaks=0.0003, loses=0.001)
-"""In a burst of 2,000 claims, 20 clients hang up, 6 agents are lost, and every other time a connection breaks."""
+"""In a burst of 2,000 claims, 20 clients hang up and 6 agents are lost; in every other burst a connection breaks."""
 
 BACK_AND_FORTH = Plan(bursts=15, tickets_at_once=2, free=REQUEUE_ALL)
-"""So few tickets that a thousand are enough."""
+"""Few enough that a thousand tickets last."""
 
 
 async def against_requests(services: Services) -> list[Row]:
-    """Claims per second in a storm, beside one claim per request in the same storm."""
+    """Compare claims per second in a storm with one claim per request in the same storm."""
     runs: dict[Side, list[Run]] = {serving.lane: [], serving.per_request: []}
     async with floor(services.database_url, MANY_GROUPS, waiting=MANY) as url:
         for seed in range(ROUNDS):
@@ -48,7 +48,7 @@ async def against_requests(services: Services) -> list[Row]:
 
 
 async def against_a_thousand(services: Services) -> list[Row]:
-    """Claims per second with so many waiting, beside the same with few."""
+    """Compare claims per second with `MANY` tickets waiting and with `FEW`."""
     runs: dict[int, list[Run]] = {MANY: [], FEW: []}
     async with (
         floor(services.database_url, MANY_GROUPS, waiting=MANY) as many,

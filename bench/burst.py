@@ -1,4 +1,4 @@
-"""Bursts of claims: every agent takes tickets until full; then all are freed, which is not measured."""
+"""Bursts of claims: every agent takes tickets until full. Then all are freed; that is not measured."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ AfterClaim = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How many bursts there are, how many tickets an agent takes in one at most, and the statement that frees all."""
+    """The number of bursts, the most tickets that an agent takes in one, and the statement that frees all."""
 
     bursts: int = 5
     tickets_at_once: int = 10
@@ -27,22 +27,22 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One measurement: claims per second and how long each claim took, in seconds."""
+    """One measurement: claims per second, and how long each claim took in seconds."""
 
     rate: float
     latencies: list[float]
 
     @property
     def percentiles_ms(self) -> tuple[float, float]:
-        """The median and the 99th percentile."""
+        """Return the median and the 99th percentile."""
         cuts = quantiles(self.latencies, n=100)
         return cuts[49] * 1000, cuts[98] * 1000
 
 
 async def bursts(url: str, claim: Claim, plan: Plan, *, after_each: AfterClaim | None = None) -> Run:
-    """Run the bursts, after one that prepares the statements of every connection.
+    """Run the bursts, after a first one that prepares the statements of every connection.
 
-    What comes `after_each` claim is no part of how long it took, but of the burst's time. Raises what `run_of` does.
+    `after_each` counts towards the burst's time, but not towards a claim's. Raises what `run_of` raises.
     """
     agents = await floor.agents(url)
     work = partial(_work, claim, plan.tickets_at_once, after_each)
@@ -60,9 +60,9 @@ async def bursts(url: str, claim: Claim, plan: Plan, *, after_each: AfterClaim |
 
 
 def run_of(latencies: list[float], took: float, plan: Plan) -> Run:
-    """Sum bursts up; raise `RuntimeError` if agents found nothing although tickets wait and there is room."""
+    """Sum up the bursts; raise `RuntimeError` if agents found nothing although tickets wait and there is room."""
     if len(latencies) < 0.9 * floor.AGENTS * plan.tickets_at_once * plan.bursts:
-        raise RuntimeError("agents found nothing among so many")
+        raise RuntimeError("agents found no tickets although enough are waiting")
     return Run(len(latencies) / took, latencies)
 
 
@@ -79,13 +79,13 @@ async def _work(
 
 
 def compared(name: str, ours: list[Run], reference: list[Run]) -> Row:
-    """Compare by the medians of the rates, and say how long claims of ours took."""
+    """Compare by the medians of the rates, and add how long our claims took."""
     p99_ms = percentiles_ms(ours)[1]
     return faster(name, [run.rate for run in ours], [run.rate for run in reference], "claims/s", p99_ms=p99_ms)
 
 
 def percentiles_ms(runs: list[Run]) -> tuple[float, float]:
-    """The median and the 99th percentile: the medians of the runs' own."""
+    """Return the median and the 99th percentile, each as the median over the runs."""
     p50s, p99s = zip(*(run.percentiles_ms for run in runs), strict=True)
     return median(p50s), median(p99s)
 

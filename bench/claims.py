@@ -1,9 +1,9 @@
-"""Claims by 200 agents on 100,000 waiting tickets, in one group and in 240, beside claims of one request at a time.
+"""Claims by 200 agents on 100,000 waiting tickets, in one group and in 240, compared with one claim per request.
 
-`claim_vs_per_request` compares with requests that keep the same promises as ours, because only they could take its
-place: safe to repeat, one ticket at a time however many clients an agent has, never over capacity. `_vs_bare_statement`
-says what these promises cost: it compares with a single statement that keeps none of them. All are measured in turns
-on equally filled tables. `bench.serving` says what each side does.
+`claim_vs_per_request` compares with requests that keep the same promises as ours, since only they could replace it:
+safe to repeat, one ticket at a time however many clients an agent has, never over capacity. `_vs_bare_statement`
+shows what these promises cost: it compares with a single statement that keeps none of them. All sides take turns on
+equally filled tables. `bench.serving` says what each side does.
 """
 
 from datetime import timedelta
@@ -18,14 +18,14 @@ from router.domain.capacity import Capacity
 WAITING = 100_000
 ROUNDS = 3
 CARRIED = Capacity(limit=10, weights={}, most={})
-"""As many as an agent takes in a burst, so that everybody is full in its end."""
+"""As many as an agent takes in a burst, so that everybody is full at its end."""
 
 NO_WAIT = timedelta(0)
 SHAPES = {"": ONE_GROUP, "_240": MANY_GROUPS}
 
 
 async def run(services: Services) -> list[Row]:
-    """Claims per second in one group and in 240, each beside both references."""
+    """Measure claims per second in one group and in 240, each against both references."""
     return [row for suffix, shape in SHAPES.items() for row in await _compare(services, suffix, shape)]
 
 

@@ -1,7 +1,7 @@
-"""Claims over HTTP by 200 agents, each on a connection of their own, beside the same API with one claim per request.
+"""Claims over HTTP by 200 agents, each on their own connection, compared with the same API and one claim per request.
 
-Everything but the claim is the same on both sides: the token is looked up, and the whole page of the ticket is read and
-sent. The clients are another process.
+Both sides do everything but the claim in the same way: they look up the token, then read and send the ticket's whole
+page. The clients run in another process.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from router.postgres.work.tokens import Tokens
 from tests.clients.api import running_api
 
 CONNECTIONS = 20
-"""For reading pages, on both sides."""
+"""Connections for reading pages, on both sides."""
 
 POLICY = "\n".join(
     (
@@ -46,7 +46,7 @@ POLICY = "\n".join(
 
 
 async def run(services: Services) -> list[Row]:
-    """Claims per second over HTTP, beside one claim per request."""
+    """Compare claims per second over HTTP with one claim per request."""
     runs: dict[Side, list[Run]] = {lane: [], per_request: []}
     async with floor.floor(services.database_url, MANY_GROUPS, waiting=0) as url:
         secrets = await _secrets(url)
@@ -60,7 +60,7 @@ async def run(services: Services) -> list[Row]:
 
 
 async def _secrets(url: str) -> list[str]:
-    """A token for each agent."""
+    """Make a token for each agent."""
     async with connected(url, Metrics(CollectorRegistry()), size=1, name="tokens") as database:
         names = [row["name"] for row in await database.fetch("tokens", "select name from agent")]
         return [await Tokens(database).create(name, Role.AGENT, agent_name=name) for name in names]
@@ -103,5 +103,5 @@ async def _burst(clients: asyncio.subprocess.Process) -> Burst:
     clients.stdin.write(b"\n")
     line = await clients.stdout.readline()
     if not line:
-        raise RuntimeError("the clients gave up: their error stands above")
+        raise RuntimeError("the clients stopped: see their error above")
     return Burst.model_validate_json(line)

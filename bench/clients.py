@@ -1,8 +1,8 @@
-"""`python -m bench.clients`: agents' clients in a process of their own, who ask for tickets over HTTP.
+"""`python -m bench.clients`: agents' clients in their own process, which ask for tickets over HTTP.
 
-Reads one line of JSON, `Clients`, and then a line for each burst; answers each burst with one line, the seconds that it
-took and those that each claim took. Each agent keeps a connection and sends bytes that were made before: a library's
-client would take half as long for a request as the API, and of the same machine.
+Reads one line of JSON, `Clients`, and then a line for each burst. Answers each burst with one line: the seconds that
+the burst took and that each claim took. Each agent keeps a connection and sends prepared bytes: a library's client
+would use half as much time per request as the API, on the same machine.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _LENGTH = re.compile(rb"\r\nContent-Length: (\d+)\r\n")
 
 
 class Clients(BaseModel):
-    """Where to ask, as whom, and how often each in a burst."""
+    """Where to ask, with which tokens, and how often each asks in a burst."""
 
     url: str
     secrets: Sequence[str]
@@ -27,7 +27,7 @@ class Clients(BaseModel):
 
 
 class Burst(BaseModel):
-    """How long a burst and its claims took, in seconds."""
+    """How long a burst and each of its claims took, in seconds."""
 
     took: float
     latencies: Sequence[float]
@@ -41,7 +41,7 @@ class Client:
         self._request = request
 
     async def ask(self) -> int:
-        """Return the answer's status, once all of it is there."""
+        """Return the answer's status once the whole answer has arrived."""
         self._writer.write(self._request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         if length := _LENGTH.search(head):
@@ -73,7 +73,7 @@ async def _work(client: Client, tickets: int) -> list[float]:
     for _ in range(tickets):
         asked = time.perf_counter()
         while (status := await client.ask()) == 503:
-            pass  # asking again is what the answer says, and what it costs is measured
+            pass  # the answer says to ask again; the time counts
         if status != 200:
             break
         latencies.append(time.perf_counter() - asked)

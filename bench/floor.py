@@ -1,4 +1,4 @@
-"""A contact center's floor in a database of the benchmark's own: agents, teams, groups, and tickets that wait."""
+"""A contact center in the benchmark's own database: agents, teams, groups and waiting tickets."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ CUSTOMERS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How tickets are spread: every team has all of `groups_per_team`, an agent belongs to one team."""
+    """How tickets are spread: every team has `groups_per_team` groups, and an agent belongs to one team."""
 
     teams: int
     groups_per_team: int
@@ -25,7 +25,7 @@ class Shape:
 
 
 ONE_GROUP = Shape(teams=1, groups_per_team=1, skills_per_agent=1)
-# 30 skills in a team, one for each group; an agent has 13 of them
+# 30 skills in a team, one per group; an agent has 13 of them
 MANY_GROUPS = Shape(teams=8, groups_per_team=30, skills_per_agent=13)
 
 FILL = {
@@ -40,7 +40,7 @@ FILL = {
     "teams": """
         insert into agent_team (agent_id, team)
         select id, 'team' || (id % $1) from agent""",
-    # every third group is of chats
+    # every third group is for chats
     "groups": """
         insert into skill_group (queue, team, skills, channel)
         select 'queue' || t, 'team' || t, array['skill' || k], case k % 3 when 2 then 'chat' else 'email' end
@@ -68,8 +68,8 @@ QUEUE = """
     join (select *, row_number() over (order by id) - 1 as position, count(*) over () as groups from skill_group)
       as skill_group on skill_group.position = n % groups"""
 
-# Between two claims an agent's client shows the ticket, which marks it as seen. What that costs is not measured: on
-# both sides every ticket is seen at once.
+# Between two claims an agent's client shows the ticket, which marks it as seen. We do not measure that cost: on both
+# sides every ticket counts as seen at once.
 SEEN_AT_ONCE = """
     create function seen_at_once() returns trigger language plpgsql as $$
     begin
@@ -91,7 +91,7 @@ REQUEUE_ALL = "update ticket set state = 'queued', assigned_to = null where assi
 
 @asynccontextmanager
 async def floor(server_url: str, shape: Shape, *, waiting: int) -> AsyncIterator[str]:
-    """The URL of a database with so many tickets waiting for `AGENTS` available agents; it is dropped in the end."""
+    """Yield the URL of a database with `waiting` tickets and `AGENTS` available agents; drop it at the end."""
     name = f"frontdesk_bench_{uuid4().hex[:12]}"
     await run(server_url, f"create database {name}")
     url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
@@ -105,14 +105,14 @@ async def floor(server_url: str, shape: Shape, *, waiting: int) -> AsyncIterator
 
 
 async def refill(url: str, waiting: int) -> None:
-    """Let so many tickets wait, and forget all that happened before."""
+    """Put `waiting` tickets into the queues, and delete everything that happened before."""
     await run(url, "truncate ticket, ticket_event, conversation, mail_reference, refusal")
     await run(url, QUEUE, waiting, CUSTOMERS)
     await tidy(url)
 
 
 async def tidy(url: str) -> None:
-    """Do what autovacuum and the checkpointer would do sooner or later, so that they do not do it while we measure."""
+    """Run vacuum and a checkpoint now, so that they do not run while we measure."""
     await run(url, "vacuum analyze")
     await run(url, "checkpoint")
 
@@ -122,7 +122,7 @@ async def agents(url: str) -> list[AgentId]:
 
 
 async def run(url: str, sql: str, *arguments: object) -> list[asyncpg.Record]:
-    """One statement on a connection of its own."""
+    """Run one statement on its own connection."""
     connection = await asyncpg.connect(url)
     try:
         return await connection.fetch(sql, *arguments)

@@ -1,8 +1,8 @@
-"""Taking messages in: the product's worker beside a consumer that handles one message a transaction.
+"""Intake: compares the product's worker with a consumer that handles one message per transaction.
 
-Both drain a prefilled broker queue of 1 KB messages in turns, then run at half of what they just did (`half_load`);
-ours also runs at the half of the reference (`same_load`). From publishing to the committed ticket is measured. Broker,
-database, publisher and worker share the machine.
+Both take turns to drain a prefilled broker queue of 1 KB messages, then run at half the rate they reached
+(`half_load`); ours also runs at half the reference's rate (`same_load`). Times run from publishing to the committed
+ticket. Broker, database, publisher and worker share the machine.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ from router.postgres.migrate import migrate
 from router.rabbit.publisher import RabbitPublisher, rabbit_publisher
 
 DRAINS = 5
-"""Of each side, in turns: from one to the next, a machine that others share differs by a tenth."""
+"""Drains by each side, in turns: on a shared machine they differ by a tenth."""
 
 PACES = 2
 PACED_S = 6.0
 ENDS_WITHIN_S = 120.0
 PUBLISHED_AT_ONCE = 500
 WORKER_STARTS_S = 4.0
-"""When the paced load begins: a worker that is still starting would find a backlog."""
+"""When the paced load starts: a worker that is still starting would find a backlog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Report:
 
 
 async def run(services: Services) -> list[Row]:
-    """Return the rows of this benchmark; none without a broker."""
+    """Return this benchmark's rows; none if there is no broker."""
     if services.amqp_url is None:
         return []
     metrics = Metrics(CollectorRegistry())
@@ -102,7 +102,7 @@ async def _paced(services: Services, half: float, half_reference: float) -> Pace
 
 
 def _quicker(name: str, ours: list[Report], reference: list[Report]) -> list[Row]:
-    """Compare the times from publishing to the committed ticket, where less is better, by their medians."""
+    """Compare by their medians the times from publishing to the committed ticket; less is better."""
     return [
         _shorter(f"intake_p50_at_{name}", [r.p50_ms for r in ours], [r.p50_ms for r in reference]),
         _shorter(f"intake_p99_at_{name}", [r.p99_ms for r in ours], [r.p99_ms for r in reference]),
@@ -126,7 +126,7 @@ async def _drain(services: Services, publisher: RabbitPublisher, side: Side) -> 
 
 
 async def _pace(services: Services, side: Side, rate: float) -> Report:
-    """Let the worker run at `rate` messages a second, published on time whether it keeps up or not."""
+    """Run the worker while `rate` messages a second are published, whether it keeps up or not."""
     count = int(rate * PACED_S)
     async with _database(services.database_url) as database_url:
         bodies = messages(count, start=1_000_000)
@@ -149,7 +149,7 @@ async def _publish(publisher: RabbitPublisher, bodies: Iterable[bytes]) -> None:
 
 
 async def _work(services: Services, database_url: str, side: Side, count: int) -> Report:
-    """Run a worker until so many messages are in the database."""
+    """Run a worker until `count` messages are in the database."""
     worker = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.intake_worker", side.kind,
         stdout=asyncio.subprocess.PIPE,

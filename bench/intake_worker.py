@@ -1,8 +1,8 @@
 """The two consumers that the intake benchmark compares, each as the only worker of its process.
 
-`batch` is the product's own consumer and receiver. `per-message` is the usual way: aio-pika hands over one delivery at
-a time, ten in flight, each with a transaction of its own that decides through the same code and writes the same rows,
-a statement for each (`plain_store`).
+`batch` is the product's own consumer and receiver. `per-message` is the usual way: aio-pika delivers one message at a
+time, with ten in flight. Each has its own transaction, which decides with the same code and writes the same rows, one
+statement per row (`plain_store`).
 """
 
 import asyncio
@@ -33,12 +33,12 @@ from router.settings import load_settings
 
 IN_FLIGHT = 10
 WARM_UP_S = 1.5
-"""Ages are taken from then on: plans and caches of the first messages say nothing about the rest."""
+"""Ages are measured after this time: the first messages still fill plans and caches."""
 
 
 @dataclass(slots=True)
 class Log:
-    """When the first delivery was taken, when the last was committed, and how old each was by then."""
+    """When the first delivery was taken, when the last was committed, and how old each was at its commit."""
 
     begun: float = 0.0
     ended: float = 0.0

@@ -1,7 +1,7 @@
-"""Publishes messages at a steady rate whether anybody keeps up or not, and is itself hardly any of the load.
+"""Publishes messages at a steady rate, whether anybody keeps up or not, and costs hardly any load itself.
 
-All is prepared before the first message is due: what is left is to hand over bytes. Each carries the time at which it
-was due as its id, so that a publisher that is late is not counted in favour of whoever consumes.
+Everything is prepared before the first message is due, so that only bytes remain to be sent. Each message's id is the
+time at which it was due: a late publisher does not make the consumer look better.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from router.rabbit.properties import properties_of
 
 
 def publication(body: bytes, *, due: float) -> Publication:
-    """A message of the load; its id is the time, in seconds since 1970, from which its age counts."""
+    """Return a message of the load; its id is the time, in seconds since 1970, from which its age counts."""
     return Publication(
         exchange=Exchange.INBOUND,
         routing_key="load.message.v1",
@@ -35,19 +35,19 @@ async def publish_paced(url: str, bodies: Iterable[bytes], rate: float, *, start
     begin = time.time() + starts_in_s
     connection = await aiormq.connect(url)
     channel = await connection.channel(publisher_confirms=False)
-    assert isinstance(channel, Channel)  # its type says more than the interface's
+    assert isinstance(channel, Channel)  # the concrete type, which has more than the interface
     planned = [(begin + number / rate, body) for number, body in enumerate(bodies)]
     prepared = [(due, _frame(channel.number, publication(body, due=due))) for due, body in planned]
     for due, frame in prepared:
         if (early := due - time.time()) > 0:
             await asyncio.sleep(early)
         await channel.write_queue.put(frame)
-    await channel.close()  # which is answered after all that was sent before
+    await channel.close()  # the broker answers this after everything sent before
     await connection.close()
 
 
 def _frame(channel: int, publication: Publication) -> ChannelFrame:
-    """A publication as AMQP sends it."""
+    """Return a publication as AMQP sends it."""
     command = Basic.Publish(exchange=publication.exchange, routing_key=publication.routing_key)
     header = ContentHeader(properties=properties_of(publication), body_size=len(publication.body))
     return ChannelFrame.marshall(channel, [command, header, ContentBody(publication.body)])

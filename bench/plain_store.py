@@ -1,5 +1,5 @@
-"""What the reference consumer reads and writes with: the same rows as the product's store, under the same locks, the
-usual way: a plain statement for each thing to look up and for each row to write.
+"""The reference consumer's store: the same rows and locks as the product's store, but one plain statement for each
+lookup and each row.
 """
 
 import json
@@ -125,7 +125,7 @@ PUT_RECEIVED = """
 
 
 class FourIds:
-    """One new id of each kind, as many as a message can need."""
+    """One new id of each kind: a message never needs more."""
 
     def __init__(self, row: asyncpg.Record) -> None:
         self._row = row
@@ -144,7 +144,7 @@ class FourIds:
 
 
 class PlainIntake(PostgresIntake):
-    """The store of a consumer that handles one message a transaction; it knows the groups by heart, like ours."""
+    """The store of a consumer that handles one message per transaction; it caches the groups, like ours."""
 
     @asynccontextmanager
     async def transaction(self, wanted: Wanted) -> AsyncIterator[PostgresIntakeTransaction]:

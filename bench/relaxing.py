@@ -1,7 +1,7 @@
-"""Claims while 100,000 of 300,000 waiting tickets are relaxed at once, beside the same while none is to be relaxed.
+"""Claims while 100,000 of 300,000 waiting tickets are relaxed at once, compared with claims while none are.
 
-Those that are due first are relaxed, which are those that agents would be given: they leave the heads of their groups,
-ask for no skill any more, and come forward.
+The tickets due first are relaxed, and these are the ones that agents would get next: they leave the heads of their
+groups, no longer ask for a skill, and move forward.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from bench.row import Row, Services
 WAITING = 300_000
 RELAXED = 100_000
 BURSTS = 12
-"""So many that the timers are busy all the while, and chance moves the 99th percentile little."""
+"""Enough to keep the timers busy all the time, and to keep chance out of the 99th percentile."""
 
 LOOK_EVERY_S = 0.5
 
@@ -32,7 +32,7 @@ TOOK = "select extract(epoch from max(at) - min(at))::float8 as seconds from tic
 
 
 async def claims(services: Services) -> list[Row]:
-    """The 99th percentile of how long a claim takes."""
+    """Compare the 99th percentile of how long a claim takes."""
     runs: dict[bool, list[Run]] = {True: [], False: []}
     async with floor(services.database_url, MANY_GROUPS, waiting=0) as url:
         for _ in range(ROUNDS):
@@ -55,7 +55,7 @@ async def claims(services: Services) -> list[Row]:
 
 
 async def _measure(url: str, *, are_due: bool) -> Run:
-    """Measure beside the timers; raises `RuntimeError` if they were done before the agents were."""
+    """Measure while the timers run; raises `RuntimeError` if they finish before the agents."""
     async with _timers(url):
         measured = await measure(url, serving.lane, CARRIED, Plan(bursts=BURSTS))
         if are_due:
@@ -64,14 +64,14 @@ async def _measure(url: str, *, are_due: bool) -> Run:
 
 
 async def _relaxed(url: str) -> None:
-    """Wait until all are relaxed, and say how long that took."""
+    """Wait until all tickets are relaxed, and print how long that took."""
     left = await _left(url)
     if not left:
-        raise RuntimeError("all was relaxed before the agents were done")
+        raise RuntimeError("all tickets were relaxed before the agents had finished")
     while await _left(url):
         await asyncio.sleep(LOOK_EVERY_S)
     [took] = await run(url, TOOK)
-    print(f"{RELAXED:,} relaxed in {took['seconds']:.1f} s, the last {left:,} of them beside no claims")
+    print(f"{RELAXED:,} relaxed in {took['seconds']:.1f} s, the last {left:,} after the claims had ended")
 
 
 async def _left(url: str) -> int:
@@ -84,7 +84,7 @@ async def _timers(url: str) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.timers", url, stdout=PIPE)
     assert process.stdout
     if not await process.stdout.readline():
-        raise RuntimeError("the timers gave up: their error stands above")
+        raise RuntimeError("the timers stopped: see their error above")
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What every benchmark is given and what it gives back."""
+"""What every benchmark gets and what it returns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The servers that a benchmark may use: administrators' URLs. It makes its own database or virtual host there."""
+    """Administrators' URLs of the servers that a benchmark may use. It makes its own database or virtual host there."""
 
     database_url: str
     amqp_url: str | None
@@ -15,9 +15,9 @@ class Services:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One comparison: `ratio` says how many times better ours is, whichever direction is better for the unit.
+    """One comparison: `ratio` says how many times better ours is, whether more or less of the unit is better.
 
-    `p99_ms` is the 99th percentile of how long ours took, where that is measured.
+    `p99_ms` is the 99th percentile of how long ours took, if measured.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Row:
 def faster(
     name: str, ours: Sequence[float], reference: Sequence[float], unit: str, *, p99_ms: float | None = None
 ) -> Row:
-    """Compare rates, where more is better, by their medians."""
+    """Compare rates by their medians; more is better."""
     return Row(
         name=name,
         ours=round(median(ours), 1),

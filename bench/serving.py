@@ -1,10 +1,10 @@
-"""Who answers agents that ask for their next ticket: the product's lane, and references that serve one at a time.
+"""The sides that answer an agent's request for the next ticket: the product's lane, and references that serve singly.
 
-The reference is a request that keeps all that the lane promises: the same ticket again after a lost answer, one ticket
-at a time for an agent with two clients, and never more than fits. For that it locks the agent, then counts what is
-held and looks for what was not seen (in a statement of its own, which sees what the last holder of the lock did), then
-claims one of a channel with room. The bare statement is that last step alone: the fastest claim there is for a single
-request, which keeps none of these promises. Both have 20 connections, the number at which they are fastest.
+The reference is a request that keeps all of the lane's promises: the same ticket again after a lost answer, one ticket
+at a time for an agent with two clients, and never more than fits. It locks the agent. Then it counts what they hold and
+looks for a ticket they have not seen (in a second statement, which sees what the last holder of the lock did). Then it
+claims a ticket of a channel with room. The bare statement is that last step alone: the fastest claim possible for a
+single request, with none of these promises. Both have 20 connections, the number at which they are fastest.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ from tests.making.assignment import a_policy
 
 CONNECTIONS = 20
 APPLICATION = "frontdesk bench"
-"""How the connections of all sides are called, so that one of them can be broken."""
+"""The name of all sides' connections, so that the benchmark can break one of them."""
 
 
 class Next(Protocol):
-    """What answers; `router.flow.assign.claims.Claims` does."""
+    """What answers requests, such as `router.flow.assign.claims.Claims`."""
 
     async def next(self, agent_id: AgentId, wait: timedelta, token_id: TokenId | None = None) -> Assignment | None: ...
 
@@ -46,7 +46,7 @@ Side = Callable[[str, Capacity], AbstractAsyncContextManager[Next]]
 
 @asynccontextmanager
 async def lane(url: str, capacity: Capacity) -> AsyncIterator[Claims]:
-    """All who wait are served together."""
+    """Serve everybody who waits together."""
     metrics = Metrics(CollectorRegistry())
     async with connected(url, metrics, size=2, name=APPLICATION.removeprefix("frontdesk ")) as database:
         claims = Claims(PostgresClaims(database), metrics, policy=a_policy(capacity))
@@ -58,20 +58,20 @@ async def lane(url: str, capacity: Capacity) -> AsyncIterator[Claims]:
 
 @asynccontextmanager
 async def per_request(url: str, capacity: Capacity) -> AsyncIterator[Next]:
-    """One transaction for each request."""
+    """Serve each request in its own transaction."""
     async with _pool(url) as pool:
         yield PerRequest(pool, capacity)
 
 
 @asynccontextmanager
 async def bare_statement(url: str, _: Capacity) -> AsyncIterator[Next]:
-    """One statement for each request."""
+    """Serve each request with one statement."""
     async with _pool(url) as pool:
         yield BareStatement(pool)
 
 
-# Locks the head of each of the agent's groups and takes the one due first. Locking only that one, among some unlocked
-# candidates of each group, is slower: 1,900 to 3,200 claims/s in 240 groups.
+# Locks the head of each of the agent's groups and takes the one due first. Locking only that one, among several
+# unlocked candidates per group, is slower: 1,900 to 3,200 claims/s in 240 groups.
 CLAIM_ONE = """
     with taken as (
       update ticket
@@ -116,7 +116,7 @@ HELD = """
 
 
 class PerRequest:
-    """Keeps every promise of `next`, for one request at a time."""
+    """Keeps every promise of `next`, one request at a time."""
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", capacity: Capacity) -> None:
         self._pool = pool
@@ -136,7 +136,7 @@ class PerRequest:
         """Nobody waits here."""
 
     def _room(self, agent: asyncpg.Record, held: list[asyncpg.Record]) -> list[str]:
-        """The channels of which one more ticket fits."""
+        """Return the channels with room for one more ticket."""
         weights, most = json.loads(agent["weights"]), json.loads(agent["most"])
         capacity = self._default.adjusted(limit=agent["capacity"], weights=weights, most=most)
         counted = Counter(row["channel"] for row in held)
@@ -144,7 +144,7 @@ class PerRequest:
 
 
 class BareStatement:
-    """Claims and keeps no promise."""
+    """Claims, and keeps no promises."""
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool

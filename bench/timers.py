@@ -1,6 +1,6 @@
-"""`python -m bench.timers URL`: the timers of tickets in a process of their own, as in a deployment.
+"""`python -m bench.timers URL`: runs only the ticket timers, in their own process as in a deployment.
 
-Says so in one line once they run, and runs them until it is ended. Leaves out what else `frontdesk timers` does.
+Prints one line once they run, and runs them until it is stopped.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ routes:
     relax: [{after: 10m, drop_skills: true, target: 5m}]
 triage: {bias: -1}
 """)
-"""Every ticket of `bench.floor` has this route; no agent is lost while the benchmark runs."""
+"""Every ticket of `bench.floor` takes this route; no agent is lost while the benchmark runs."""
 
 
 async def main(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Messages for the load: real customers' texts where they lie beside the repository, else words of our own."""
+"""Messages for the load: real customers' texts if they lie beside the repository, or else our own words."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ OWN = (
 
 
 def messages(count: int, *, start: int = 0, seed: int = 1) -> Iterator[bytes]:
-    """Canonical messages of about one kilobyte from 20,000 customers on four channels."""
+    """Yield canonical messages of about one kilobyte, from 20,000 customers on four channels."""
     draw = random.Random(seed + start)
     texts = _texts()
     for number in range(start, start + count):

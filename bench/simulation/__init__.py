@@ -1,1 +1,1 @@
-"""A contact center's year on a virtual clock, decided by the router's own decisions: no server, no waiting."""
+"""A contact center's year on a virtual clock, run by the router's own decisions without servers or waiting."""

@@ -1,6 +1,6 @@
-"""The contact center of the simulation: its policy, its people and their shifts, and who writes when.
+"""The simulated contact center: its policy, its people and their shifts, and who writes when.
 
-Everything is drawn from the seed that is handed in. What then happens is left to `clock`.
+All chance comes from the `random` that is passed in. `clock` plays out what happens.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ GERMAN = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A class of tickets: its `share` of all, and how long one takes, lognormal around `handle` (its median)."""
+    """A class of tickets: its `share` of all tickets; the handle time is lognormal with median `handle`."""
 
     name: str
     channel: Channel
@@ -56,7 +56,7 @@ class Member:
     off: frozenset[int] = frozenset()
 
     def shifts(self) -> Iterator[datetime]:
-        """When each shift begins, from the night before the first Monday on."""
+        """Yield the start of each shift, from the night before the first Monday on."""
         start = MONDAY + timedelta(hours=self.starts_at, days=-1)
         while True:
             if start.weekday() not in self.off:
@@ -66,7 +66,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A ticket to be, and how long it will take whoever gets it."""
+    """A future ticket, and how long it will take any agent who gets it."""
 
     at: datetime
     kind: Kind
@@ -76,7 +76,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Center:
-    """Who writes and who answers. `hours` and `weekdays` say when customers write: shares of a day and of a week."""
+    """Who writes and who answers. `hours` and `weekdays` are shares of a day and a week: when customers write."""
 
     policy: Policy
     staff: Sequence[Member]
@@ -86,15 +86,15 @@ class Center:
 
     @property
     def full_load(self) -> float:
-        """How many tickets a week are as much work as the shifts can carry."""
+        """Return how many tickets a week keep the shifts fully busy."""
         work = sum((kind.share * kind.mean_handle * self._weight(kind) for kind in self.kinds), timedelta())
         carried = sum(self._limit(member) * (7 - len(member.off)) for member in self.staff) * SHIFT
         return carried / work
 
     def arrivals(self, *, days: int, load: Sequence[float], random: Random) -> Iterator[Arrival]:
-        """Poisson arrivals of so many days from a Monday on, in order.
+        """Yield Poisson arrivals for `days` days from a Monday on, in order.
 
-        `load` is the share of full load on each day; after the last, they begin again.
+        `load` is the share of full load on each day; after the last entry it starts again.
         """
         routing = {kind.name: [route(kind.facts(code), self.policy) for code in ("en", "de")] for kind in self.kinds}
         for hour in range(24 * days):
@@ -110,7 +110,7 @@ class Center:
                 )
 
     def _hourly(self, begin: datetime) -> float:
-        """How many tickets come in the hour, at full load."""
+        """Return how many tickets come in this hour at full load."""
         of_week = self.weekdays[begin.weekday()] / sum(self.weekdays)
         return self.full_load * of_week * self.hours[begin.hour] / sum(self.hours)
 
@@ -122,7 +122,7 @@ class Center:
 
 
 def _poisson(begin: datetime, rate: float, random: Random) -> Iterator[datetime]:
-    """The moments of one hour. Each hour may begin anew: what is exponential has no memory."""
+    """Yield the arrival times in one hour. Each hour can start afresh: the exponential distribution has no memory."""
     after = random.expovariate(rate)
     while after < 1:
         yield begin + timedelta(hours=after)
@@ -145,7 +145,7 @@ KINDS = (
 
 
 def busy_center() -> Center:
-    """Teams, skills, languages, limits and shifts as they are found: most people come by day, and some at night."""
+    """Return a center with realistic teams, skills, languages, limits and shifts; most people work by day."""
     return Center(
         policy=parse_policy((Path(__file__).parent / "policy.yaml").read_text()),
         staff=list(_staff()),

@@ -1,15 +1,15 @@
-"""A virtual clock that lets the router's own decisions run a contact center, event by event and without any waiting.
+"""A virtual clock that runs a contact center with the router's own decisions, event by event and without waiting.
 
-What is decided is decided by `offer`, `dispatch`, `relax` and `Capacity`; here tickets only stand in line until then.
-Handle times are what tickets take beside each other; agents finish what they hold when their shift is over.
+`offer`, `dispatch`, `relax` and `Capacity` make all decisions; this module only keeps tickets in line until then.
+Handle times apply even when an agent works on several tickets at once; after their shift, agents finish what they hold.
 
-**The bound of due first.** What an agent is given is due no later than anything else that waits in a queue of that
-mode (pull or push) and that this agent could be given: has the skills for, and room. Nothing is due sooner after it
-came than the shortest target T (a relax step's is its `after` and `target` together). So whatever comes after
-`due_at - T` does not pass a ticket for which the same agents can be had: the line before it is closed T before it is
-due, and from then on only becomes shorter. Where n equal agents hold one ticket each, it waits at most (R + D) / n: R
-is what was left of the work in hand when it came, D all work that is due before it. First-come-first-served closes the
-line when the ticket comes, however urgent what follows is; strict priority never does.
+**The bound of due first.** An agent gets the ticket that is due first among those that wait in queues of that mode
+(pull or push) and that this agent could get: they have the skills and the room. No ticket is due sooner after its
+arrival than the shortest target T (for a relax step, `after` plus `target`). So a ticket that arrives after `due_at -
+T` does not overtake one that the same agents can take: the line ahead of it is closed T before it is due, and only
+gets shorter from then on. If n equal agents hold one ticket each, it waits at most (R + D) / n: R is the work left in
+hand when it arrived, D all work that is due before it. First-come-first-served closes the line when the ticket
+arrives, however urgent later tickets are; strict priority never closes it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,7 +43,7 @@ ORDERS: dict[str, Order] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """A ticket's wait that ended with `agent_id`; `waiting` is what it was when given, after `relaxed` steps."""
+    """A wait that ended with `agent_id`; `waiting` is the ticket as it was handed out, after `relaxed` steps."""
 
     arrival: Arrival
     waiting: relax.Waiting
@@ -61,14 +61,14 @@ class Answered:
 
 
 def simulate(center: Center, arrivals: Iterable[Arrival], order: Order, random: Random) -> Sequence[Answered]:
-    """Let the center answer everything that arrives; the answers come in order of time."""
+    """Let the center answer everything that arrives; return the answers in order of time."""
     clock = _Clock(center, iter(arrivals), order, random)
     clock.run()
     return clock.answered
 
 
 class _Clock:
-    """What is going to happen, and when. After every event, nothing is left waiting that somebody has room for."""
+    """The future events. After each one, no ticket waits that a free agent could take."""
 
     def __init__(self, center: Center, arrivals: Iterator[Arrival], order: Order, random: Random) -> None:
         self.answered: list[Answered] = []
@@ -87,7 +87,7 @@ class _Clock:
         self._numbers = count(1)
 
     def run(self) -> None:
-        """Go from event to event until everybody is answered."""
+        """Go from event to event until every ticket is answered."""
         for agent in self._agents.values():
             self._await_shift(agent)
         self._await_arrival()
@@ -99,7 +99,7 @@ class _Clock:
         heappush(self._events, (when, next(self._numbers), happen))
 
     def _await_arrival(self) -> None:
-        """Expect the next ticket, if one is still to come; it is open from now on, so that the clock goes on."""
+        """Expect the next ticket, if there is one; it counts as open from now on, so that the clock keeps running."""
         if arrival := next(self._arrivals, None):
             ticket = self._ticket(arrival)
             self._tickets[ticket.waiting.id] = ticket
@@ -110,7 +110,7 @@ class _Clock:
         self._queue(ticket)
 
     def _queue(self, ticket: Ticket) -> None:
-        """Let the ticket wait where it belongs by now, in the place that it has by its times."""
+        """Put the ticket in line where it belongs now, at the place that its times give it."""
         relaxed = relax.relax(ticket.waiting, self._policy, self.now)
         ticket.waiting = relaxed.ticket
         if relaxed.relax_at:
@@ -136,18 +136,18 @@ class _Clock:
         self._await_shift(agent)
 
     def _ask(self, agent: Answerer) -> None:
-        """An agent who may have room is given what fits."""
+        """Give an agent who may have room what fits."""
         if self.now < agent.ends_at and not agent.asking.is_full:
             self._free[agent.id] = agent
             self._serve([agent], list(agent.groups.values()))
 
     def _serve(self, agents: Sequence[Answerer], groups: Sequence[Group]) -> None:
-        """Give the front of these groups to these agents, until nothing fits any more."""
+        """Give the first tickets of these groups to these agents until nothing fits any more."""
         while agents and (self._pull(agents, groups) or self._push(agents, groups)):
             agents = [agent for agent in agents if not agent.asking.is_full]
 
     def _pull(self, agents: Sequence[Answerer], groups: Sequence[Group]) -> int:
-        """How many agents took what they had asked for."""
+        """Hand out tickets that agents ask for; return how many."""
         heads = [
             (group.number, None, group.asked.channel, ticket.waiting.id)
             for group, ticket in _fronts(groups, push=False)
@@ -160,7 +160,7 @@ class _Clock:
         return len(matches)
 
     def _push(self, agents: Sequence[Answerer], groups: Sequence[Group]) -> int:
-        """How many tickets were offered."""
+        """Offer tickets to agents; return how many."""
         fronts = _fronts(groups, push=True)
         if not fronts:
             return 0
@@ -204,7 +204,7 @@ class _Clock:
         ticket.entry = None
         agent.held[ticket.arrival.kind.channel] += 1
         agent.idle_since = self.now
-        # asks anew for more: behind those who have asked before
+        # the agent asks again, behind those who asked earlier
         self._free.pop(agent.id)
         if not agent.asking.is_full:
             self._free[agent.id] = agent
@@ -225,7 +225,7 @@ class _Clock:
         return Ticket(arrival, waiting)
 
     def _group(self, asked: Requirement) -> Group:
-        """Where such tickets wait; if none has before, every agent is told."""
+        """Return the group where such tickets wait; tell every agent about a new one."""
         if asked not in self._groups:
             queue = self._policy.queues[asked.queue]
             rule = queue.offer if queue.mode is QueueMode.PUSH else None
@@ -236,7 +236,7 @@ class _Clock:
 
 
 def _fronts(groups: Iterable[Group], *, push: bool) -> Sequence[tuple[Group, Ticket]]:
-    """The first of each group that is pushed, or not, in their order."""
+    """Return the first ticket of each push group (or of each pull group), in their order."""
     fronts = [(front, group) for group in groups if (group.rule is not None) is push and (front := group.front())]
     return [(group, ticket) for (_, _, ticket), group in sorted(fronts, key=itemgetter(0))]
 

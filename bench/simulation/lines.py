@@ -1,4 +1,4 @@
-"""Where the simulation's tickets stand in line, and its agents as they are at a moment. Leaves events to `clock`."""
+"""The lines in which the simulation's tickets wait, and the current state of its agents. `clock` has the events."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from router.policy.model import OfferRule, Policy
 
 Place: TypeAlias = tuple[datetime | timedelta, ...]
 Order: TypeAlias = Callable[[relax.Waiting], Place]
-"""By what tickets are sorted where they wait; the least comes first."""
+"""The sort key of waiting tickets; the smallest comes first."""
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """One that has come; `entry` is its place in the line of its group while it waits in one."""
+    """A ticket that has arrived; `entry` is its place in its group's line while it waits."""
 
     arrival: Arrival
     waiting: relax.Waiting
@@ -37,7 +37,7 @@ Entry: TypeAlias = tuple[Place, TicketId, Ticket]
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """Tickets that ask for the same. `rule` is there in push queues."""
+    """Tickets that ask for the same. Only push queues have a `rule`."""
 
     number: int
     asked: Requirement
@@ -49,14 +49,14 @@ class Group:
         heappush(self.line, ticket.entry)
 
     def front(self) -> Entry | None:
-        """The first; what was taken or has moved since it came into the line is forgotten here."""
+        """Return the first ticket; drop those that were taken or have moved since."""
         while self.line and self.line[0] is not self.line[0][2].entry:
             heappop(self.line)
         return self.line[0] if self.line else None
 
 
 class Answerer:
-    """A member of staff in the course of the days."""
+    """A member of staff over the days."""
 
     def __init__(self, agent_id: AgentId, member: Member, policy: Policy) -> None:
         profile = member.profile
@@ -67,12 +67,12 @@ class Answerer:
         self.groups: dict[int, Group] = {}
         self.held: Counter[str] = Counter()
         self._numbers: list[int] = []
-        # made once, as it is asked at every event: what it refers to changes
+        # made once, because every event uses it; the objects it refers to change
         self.asking = offer.Asking(agent_id, self._numbers, profile.capacity(policy.assignment.capacity), self.held)
         self._person = Agent(id=agent_id, name=profile.name, teams=profile.teams, skills=profile.skills.words())
 
     def meet(self, group: Group) -> None:
-        """Be given tickets of this group from now on, if they may be."""
+        """Take tickets of this group from now on, if allowed."""
         if self._person.may_take(group.asked):
             self.groups[group.number] = group
             self._numbers.append(group.number)

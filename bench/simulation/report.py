@@ -1,4 +1,4 @@
-"""A year in the simulated center: below full load, and with weeks of too much to do, against other orders."""
+"""A year in the simulated center, below full load and with overloaded days, compared with other orders."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ DAYS = 364
 SEED = 20260105
 BELOW = (0.75,)
 RUSHES = (0.75,) * 8 + (1.25,) * 2 + (0.75,) * 4
-"""Shares of full load, day by day."""
+"""Shares of full load, per day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
-    """How one class fared: its waits, and the share that was answered within the target (the service level)."""
+    """The results of one class: its waits, and the share answered within the target (the service level)."""
 
     count: int
     target: timedelta
@@ -51,19 +51,19 @@ ByKind: TypeAlias = Mapping[str, Waits]
 
 
 def simulated(order: str, load: Sequence[float], *, days: int = DAYS, seed: int = SEED) -> Sequence[Answered]:
-    """What became of each ticket. Load, days and seed alone say what arrives: it is the same for every order."""
+    """Return each ticket's result. Only load, days and seed decide what arrives, so it is the same for every order."""
     center = busy_center()
     arrivals = center.arrivals(days=days, load=load, random=Random(seed))
     return simulate(center, arrivals, ORDERS[order], Random(seed))
 
 
 def of_rushes(answers: Iterable[Answered]) -> list[Answered]:
-    """The tickets that came on a day with too much to do."""
+    """Return the tickets that arrived on an overloaded day."""
     return [answer for answer in answers if RUSHES[(answer.arrival.at - MONDAY).days % len(RUSHES)] > 1]
 
 
 def by_kind(answers: Iterable[Answered]) -> ByKind:
-    """How each class fared, in the order of their targets."""
+    """Return the results of each class, in the order of their targets."""
     of_kind: dict[str, list[Answered]] = {kind.name: [] for kind in KINDS}
     for answer in answers:
         of_kind[answer.arrival.kind.name].append(answer)
@@ -71,7 +71,7 @@ def by_kind(answers: Iterable[Answered]) -> ByKind:
 
 
 async def run(_: Services) -> list[Row]:
-    """Print the report; the two numbers that say most stand beside the other benchmarks'."""
+    """Print the report, and return its two main numbers as rows beside the other benchmarks."""
     above = report(Console(width=100))
     short, longest = {}, {}
     for order, kinds in above.items():
@@ -96,7 +96,7 @@ async def run(_: Services) -> list[Row]:
 
 
 def report(console: Console) -> Mapping[str, ByKind]:
-    """Simulate both years and print them; returns how each class fared in the rushes, by order."""
+    """Simulate both years and print them; return each class's results in the rushes, by order."""
     below = by_kind(simulated(DUE_FIRST, BELOW))
     above = {order: by_kind(of_rushes(simulated(order, RUSHES))) for order in ORDERS}
     console.print(_table(f"A year at {BELOW[0]:.0%} of full load", {DUE_FIRST: below}))
@@ -119,20 +119,20 @@ def _table(title: str, orders: Mapping[str, ByKind]) -> Table:
 
 
 def _what_happens(below: ByKind, above: Mapping[str, ByKind]) -> str:
-    """To whom, in words, with the numbers of the tables."""
+    """Say in words what happens to whom, with the tables' numbers."""
     due_first, first_come, strict = above[DUE_FIRST], above[FIRST_COME], above[STRICT_PRIORITY]
     latest = max(waits.longest - waits.target for waits in below.values())
     return (
         f"Below full load nobody starves: nobody is answered later than {_length(latest)} after the target. In a rush,"
-        f" due first makes everybody late by about the same: the {_mean(due_first, 'short')} that short messages wait"
-        f" on average, the {_mean(due_first, 'mail')} of mails and the {_mean(due_first, 'complex')} of complex queries"
-        " lie apart about as their targets do, and nobody waits longer than"
-        f" {_length(_longest(due_first))}. First come lets everybody wait alike ({_mean(first_come, 'mail')}), so the"
-        f" short targets pay: {_in_time(first_come, 'short')} of the short messages are in time (due first:"
+        f" due first makes everybody late by about the same amount: the average waits of {_mean(due_first, 'short')}"
+        f" for short messages, {_mean(due_first, 'mail')} for mails and {_mean(due_first, 'complex')} for complex"
+        " queries differ about as their targets do, and nobody waits longer than"
+        f" {_length(_longest(due_first))}. First come makes everybody wait the same ({_mean(first_come, 'mail')}), and"
+        f" the short targets pay for it: {_in_time(first_come, 'short')} of the short messages are in time (due first:"
         f" {_in_time(due_first, 'short')}). Strict priority keeps {_in_time(strict, 'short')} of them in time, and the"
-        f" last class pays for all: complex queries wait {_mean(strict, 'complex')} on average and up to"
-        f" {_length(strict['complex'].longest)}, since whatever comes meanwhile goes first, however long that lasts."
-        " Chats are offered to people of their own, whatever the order; those that overflow wait with the others."
+        f" last class pays for everybody: complex queries wait {_mean(strict, 'complex')} on average and up to"
+        f" {_length(strict['complex'].longest)}, because whatever arrives meanwhile goes first, however long that"
+        " lasts. Chats are offered to people of their own in every order; those that overflow wait with the others."
     )
 
 
@@ -149,7 +149,7 @@ def _longest(kinds: ByKind) -> timedelta:
 
 
 def _length(time: timedelta) -> str:
-    """A length of time as people say it: in the largest unit of which there is at least one."""
+    """Return a length of time as people say it, in the largest unit that fits at least once."""
     for unit, length in (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", timedelta(minutes=1))):
         if time >= length:
             return f"{time / length:.1f} {unit}"

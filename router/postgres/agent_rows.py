@@ -1,4 +1,4 @@
-"""Agents in rows, and the lock on them that comes first in every transaction."""
+"""Reads agents from rows, and takes the lock on them that comes first in every transaction."""
 
 import json
 from collections.abc import Collection
@@ -15,20 +15,20 @@ SQL = load("agent_rows")
 
 
 async def lock_agents(connection: Connection, agents: Collection[AgentId]) -> None:
-    """Let nobody else give these agents anything, or take it, until the transaction ends; unknown ids are nobody."""
+    """Keep others from giving these agents work, or taking it, until the transaction ends; ignores unknown ids."""
     await connection.execute(SQL["lock_agents"], list(agents))
 
 
 def agent_of(row: asyncpg.Record) -> Agent:
-    """The agent in a row with the columns id, name, teams and skills."""
+    """Return the agent in a row with the columns id, name, teams and skills."""
     return Agent(id=row["id"], name=row["name"], teams=frozenset(row["teams"]), skills=frozenset(row["skills"]))
 
 
 def presence_of(row: asyncpg.Record) -> Presence:
-    """The presence in a row with the columns status, reason, since and seen_at."""
+    """Return the presence in a row with the columns status, reason, since and seen_at."""
     return Presence(status=Status(row["status"]), reason=row["reason"], since=row["since"], seen_at=row["seen_at"])
 
 
 def capacity_of(row: asyncpg.Record, usual: Capacity) -> Capacity:
-    """What the agent of a row with the columns capacity, weights and most can carry, where the policy says `usual`."""
+    """Return the agent's capacity from a row with the columns capacity, weights and most; `usual` is the policy's."""
     return usual.adjusted(limit=row["capacity"], weights=json.loads(row["weights"]), most=json.loads(row["most"]))

@@ -1,4 +1,4 @@
-"""The trail of changes to all but tickets. Leaves transactions to whoever makes the change."""
+"""The audit trail: changes to everything but tickets. The caller brings the transaction."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ SQL = load("audit")
 async def note(
     connection: Connection, *, by: Actor, action: str, subject: str, data: Mapping[str, object] | None = None
 ) -> None:
-    """Write down one change in the transaction that makes it; `flow.audit.AuditLine` says what the words are."""
+    """Record one change in the transaction that makes it; `flow.see.audit.AuditLine` explains the fields."""
     await connection.execute(SQL["note"], str(by), action, subject, json.dumps(data or {}))
 
 

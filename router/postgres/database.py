@@ -1,4 +1,4 @@
-"""The one place that touches the pool: every await has a deadline, every asyncpg error becomes one of ours."""
+"""The only module that uses the pool: every await has a deadline, and every asyncpg error becomes one of ours."""
 
 import asyncio
 import re
@@ -17,12 +17,12 @@ Connection: TypeAlias = "asyncpg.Connection[Any] | PoolConnectionProxy[Any]"
 CONNECT_S = 5.0
 ACQUIRE_S = 2.0
 STATEMENT_S = 15.0
-# asyncpg may take its command timeout twice (the statement, then the cancellation), hence the server's own, shorter one
+# asyncpg may use its command timeout twice (statement, then cancellation), so the server has its own, shorter timeout
 _SERVER_SETTINGS = {
     "jit": "off",
-    "plan_cache_mode": "force_generic_plan",  # the same plan for all arguments, and no planning for each
-    "timezone": "UTC",  # of the times inside JSON
-    "enable_seqscan": "off",  # a plan cached while a table was empty must not read all of it for ever after
+    "plan_cache_mode": "force_generic_plan",  # one plan for all arguments, and no planning per execution
+    "timezone": "UTC",  # for times inside JSON
+    "enable_seqscan": "off",  # a plan cached while a table was empty must not scan the whole table forever
     "statement_timeout": "12s",
     "lock_timeout": "6s",
     "idle_in_transaction_session_timeout": "30s",
@@ -31,13 +31,13 @@ _SERVER_SETTINGS = {
 }
 
 # Classes of SQLSTATEs that blame the values: cardinality, data, integrity, check option, program limits, internal.
-# All others say something about the server, the schema or the moment: the same transaction may succeed later.
+# All others are about the server, the schema or the moment: the same transaction may succeed later.
 _BLAME_VALUES = ("21", "22", "23", "44", "54", "XX")
 _RACED = {"23505"}
 
 
 class Database:
-    """A pool of connections with deadlines. Statements run in transactions; nothing else of the pool is reachable."""
+    """A pool of connections with deadlines. It only lets callers run statements in transactions."""
 
     def __init__(self, pool: "asyncpg.Pool[Any]", metrics: Metrics) -> None:
         self._pool = pool
@@ -49,12 +49,12 @@ class Database:
     ) -> AsyncIterator[Connection]:
         """Yield a connection inside one transaction; `flow` labels its time in the metrics.
 
-        `locks` are 64-bit keys of advisory locks, to be had one after the other before anything else, and given back at
-        the end. They cost no round trip of their own.
+        `locks` are 64-bit keys of advisory locks. They are taken one after another before anything else, released at
+        the end, and cost no extra round trip.
 
-        Raises `StoreUnavailable` where repeating may help, `Raced` where another transaction recorded the same thing,
-        `DataError` where the values are at fault. A server that has become read-only is left: after a failover the
-        address leads to another one.
+        Raises `StoreUnavailable` if repeating may help, `Raced` if another transaction recorded the same thing, and
+        `DataError` if the values are at fault. Disconnects from a server that has become read-only: after a failover
+        the address leads to another server.
         """
         async with self._connection(flow) as connection:
             try:
@@ -66,24 +66,24 @@ class Database:
             await connection.execute("commit")
 
     async def fetch(self, flow: str, sql: str, *arguments: object) -> list[asyncpg.Record]:
-        """Run one statement, which is a transaction by itself, and return its rows."""
+        """Run one statement as its own transaction and return its rows."""
         async with self._connection(flow) as connection:
             return await connection.fetch(sql, *arguments)
 
     async def execute(self, flow: str, sql: str, *arguments: object) -> None:
-        """Run one statement, which is a transaction by itself."""
+        """Run one statement as its own transaction."""
         async with self._connection(flow) as connection:
             await connection.execute(sql, *arguments)
 
     async def problems(self) -> list[str]:
-        """One line if the database does not answer or takes no writes; empty when healthy."""
+        """Return one line if the database does not answer or is read-only; empty if it is healthy."""
         try:
             [row] = await self.fetch("health", "select current_setting('transaction_read_only') = 'on' as read_only")
         except StoreUnavailable as exc:
             return [f"database: {exc}"]
         if row["read_only"]:
             await self._pool.expire_connections()
-            return ["database: the server is read-only: FRONTDESK_DATABASE_URL should lead to the primary"]
+            return ["database: the server is read-only: point FRONTDESK_DATABASE_URL to the primary"]
         return []
 
     @asynccontextmanager
@@ -100,7 +100,7 @@ class Database:
 
     async def _acquired(self) -> "PoolConnectionProxy[Any]":
         try:
-            async with asyncio.timeout(ACQUIRE_S):  # asyncpg's own timeout takes a task
+            async with asyncio.timeout(ACQUIRE_S):  # asyncpg's own timeout costs a task
                 return await self._pool.acquire()
         except TimeoutError as exc:
             doubt = "it does not answer, or all FRONTDESK_DATABASE_CONNECTIONS are busy"
@@ -108,7 +108,7 @@ class Database:
 
 
 def _begin(read_only: bool, locks: Sequence[int]) -> str:
-    """Statements of a simple query, the one kind that may hold several; it takes no arguments, hence the literal."""
+    """Return the text of a simple query: only those may have several statements, but they take no arguments."""
     begin = "begin read only" if read_only else "begin"
     if not locks:
         return begin
@@ -120,7 +120,7 @@ def _begin(read_only: bool, locks: Sequence[int]) -> str:
 async def connected(
     dsn: str, metrics: Metrics, *, size: int, name: str, setting: str = "FRONTDESK_DATABASE_URL"
 ) -> AsyncIterator[Database]:
-    """Open a pool of at most `size` connections; raises `Misconfigured`, naming the setting, if no server is there."""
+    """Open a pool of at most `size` connections; raises `Misconfigured` with the setting if no server answers."""
     with connecting(dsn, setting=setting):
         pool = await asyncpg.create_pool(
             dsn,
@@ -139,7 +139,7 @@ async def connected(
 
 @contextmanager
 def connecting(dsn: str, *, setting: str = "FRONTDESK_DATABASE_URL") -> Iterator[None]:
-    """Turn what asyncpg raises while it connects into `Misconfigured`, which names the setting and the server."""
+    """Turn asyncpg's errors while connecting into `Misconfigured`, which names the setting and the server."""
     try:
         yield
     except TimeoutError as exc:
@@ -149,7 +149,7 @@ def connecting(dsn: str, *, setting: str = "FRONTDESK_DATABASE_URL") -> Iterator
 
 
 async def _as_it_is(_: object) -> None:
-    """Spare the round trip that resets a connection: all that transactions set here is local to them."""
+    """Skip the round trip that resets a connection: transactions here only change local settings."""
 
 
 async def _close(pool: "asyncpg.Pool[Any]") -> None:
@@ -161,7 +161,7 @@ async def _close(pool: "asyncpg.Pool[Any]") -> None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what asyncpg raises into `StoreUnavailable`, `Raced` or `DataError`; the SQL text never enters a message."""
+    """Turn asyncpg's errors into `StoreUnavailable`, `Raced` or `DataError`; messages never contain the SQL text."""
     try:
         yield
     except asyncpg.PostgresError as exc:
@@ -175,7 +175,7 @@ def translated() -> Iterator[None]:
 def _ours(exc: asyncpg.PostgresError) -> Exception:
     state = exc.sqlstate or ""
     if state in _RACED:
-        return Raced(f"recorded by another transaction at the same time: {getattr(exc, 'constraint_name', '')}")
+        return Raced(f"another transaction recorded it at the same time: {getattr(exc, 'constraint_name', '')}")
     if state.startswith(_BLAME_VALUES):
         return DataError(f"the database refuses it ({state}): {_first_line(exc)}")
     return StoreUnavailable(f"the database cannot do it now ({state}): {_first_line(exc)}")

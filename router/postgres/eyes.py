@@ -1,4 +1,4 @@
-"""Whose eyes a transaction reads with: a person's are bound by row-level security. Leaves statements to the stores."""
+"""Read-only transactions on behalf of a viewer: row-level security limits what a person sees."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,5 +20,5 @@ async def eyes(database: Database, viewer: Viewer) -> AsyncIterator[Connection]:
 
 
 def listed(teams: Teams) -> list[str] | None:
-    """The teams as an argument; None is every team."""
+    """Return the teams as a statement's argument; None means every team."""
     return None if teams is None else list(teams)

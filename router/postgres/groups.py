@@ -1,7 +1,7 @@
-"""Skill groups: where tickets with equal requirements wait, and which agents are eligible for which.
+"""Skill groups: where tickets with equal requirements wait, and which agents are eligible for them.
 
-Leaves transactions to the caller. The lock taken here is the last of a transaction, after rows of agents and tickets,
-so that no two flows can wait for each other.
+The caller brings the transaction. The lock taken here comes last in it, after the rows of agents and tickets, so that
+two flows can never wait for each other.
 """
 
 import json
@@ -19,7 +19,7 @@ SQL = load("groups")
 
 
 async def ensure(connection: Connection, requirements: Collection[Requirement]) -> dict[Requirement, int]:
-    """Return the group id of each requirement, making those that do not exist yet, with their eligible agents."""
+    """Return the group id of each requirement; create missing groups with their eligible agents."""
     groups = await _find(connection, requirements)
     if missing := set(requirements) - groups.keys():
         await _make(connection, missing)
@@ -28,7 +28,7 @@ async def ensure(connection: Connection, requirements: Collection[Requirement]) 
 
 
 async def regroup(connection: Connection, agent_id: AgentId) -> None:
-    """Bring the agent's eligible groups in line with teams and skills, which this transaction has written."""
+    """Update the agent's eligible groups to the teams and skills that this transaction has written."""
     await connection.execute(SQL["serialise_groups"])
     await connection.execute(SQL["leave_groups"], agent_id)
     await connection.execute(SQL["join_groups"], agent_id)
@@ -46,7 +46,7 @@ async def _make(connection: Connection, requirements: Collection[Requirement]) -
 
 
 def requirement(row: asyncpg.Record) -> Requirement:
-    """What the ticket or group in a row asks of an agent."""
+    """Return what the ticket or group in a row asks of an agent."""
     return Requirement(queue=row["queue"], team=row["team"], skills=tuple(row["skills"]), channel=row["channel"])
 
 

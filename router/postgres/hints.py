@@ -1,4 +1,4 @@
-"""Wakes waiting loops by PostgreSQL's NOTIFY. A hint and no more: whoever waits also polls."""
+"""Wakes waiting loops with PostgreSQL's NOTIFY. It is only a hint: every waiting loop also polls."""
 
 import asyncio
 import random
@@ -16,9 +16,9 @@ from router.postgres.statements import load
 SQL = load("hints")
 
 QUEUED = "frontdesk_queued"
-"""Tickets wait that did not: whoever can give them to somebody looks at once."""
+"""New tickets wait: the loops that can assign them look at once."""
 AGENTS = "frontdesk_agents"
-"""Tickets have come to agents, or left them: their streams look at once."""
+"""Agents have gained or lost tickets: their streams look at once."""
 
 CONNECT_S = 5.0
 PAUSE_S = 5.0
@@ -33,9 +33,9 @@ async def hint(connection: Connection, *channels: str) -> None:
 
 
 class Hints:
-    """One connection of a process that listens for all its loops; reconnects by itself.
+    """A process's one connection that listens for all its loops; it reconnects by itself.
 
-    The connection must be a direct one: LISTEN gets nothing through a pooler in transaction mode.
+    The connection must be direct: LISTEN receives nothing through a pooler in transaction mode.
     """
 
     def __init__(self, dsn: str, metrics: Metrics) -> None:
@@ -55,7 +55,7 @@ class Hints:
 
     @property
     def are_awaited(self) -> bool:
-        """Whether anybody is to be told of anything."""
+        """Whether anybody waits for a notification."""
         return bool(self._wakers)
 
     async def run(self) -> NoReturn:
@@ -64,7 +64,7 @@ class Hints:
             try:
                 await self._listen()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-                log.warning("no hints from the database: polling only", reason=str(exc) or type(exc).__name__)
+                log.warning("no notifications from the database: only polling", reason=str(exc) or type(exc).__name__)
             await asyncio.sleep(PAUSE_S * random.uniform(0.5, 1))  # noqa: S311 - jitter
 
     async def _listen(self) -> NoReturn:
@@ -72,7 +72,7 @@ class Hints:
         try:
             for channel in self._wakers:
                 await connection.add_listener(channel, self._wake)
-            while True:  # a connection that died silently is found by asking
+            while True:  # only a query shows that a connection has died silently
                 self._metrics.loop_success.labels("hints").set_to_current_time()
                 await asyncio.sleep(CHECK_EVERY_S)
                 await connection.execute("select 1")

@@ -18,7 +18,7 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """One file: its version is the leading number of its name."""
+    """One migration file; the version is the number at the start of its name."""
 
     version: str
     name: str
@@ -27,13 +27,13 @@ class Migration:
 
 
 def migrations_folder() -> Path:
-    """The folder beside the sources, or the copy that an installed package ships."""
+    """Return the folder beside the sources, or the copy in an installed package."""
     beside = _ROOT / "migrations"
     return beside if beside.is_dir() else _ROOT / "router" / "shipped" / "migrations"
 
 
 def read_migrations(folder: Path) -> list[Migration]:
-    """All migrations of a folder in order; raises `Misconfigured` for a file without a `-- migrate:up` section."""
+    """Read a folder's migrations in order; raises `Misconfigured` for a file without a `-- migrate:up` section."""
     return [_read(path) for path in sorted(folder.glob("*.sql"))]
 
 
@@ -50,9 +50,9 @@ def _read(path: Path) -> Migration:
 
 
 async def migrate(dsn: str, folder: Path | None = None) -> list[str]:
-    """Apply what is missing and return the names of the migrations applied; safe to run from many processes.
+    """Apply the missing migrations and return their names; safe to run from many processes.
 
-    Raises `Misconfigured` if no server is there, `StoreUnavailable` or `DataError` where one of them fails.
+    Raises `Misconfigured` if no server answers, and `StoreUnavailable` or `DataError` if a migration fails.
     """
     with connecting(dsn):
         connection = await asyncpg.connect(dsn, timeout=CONNECT_S)
@@ -65,13 +65,13 @@ async def migrate(dsn: str, folder: Path | None = None) -> list[str]:
 
 
 async def _lock(connection: asyncpg.Connection) -> None:
-    """Asks again and again: `create index concurrently` waits for every statement, one that waits for the lock too."""
-    while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - no event tells
+    """Ask repeatedly: `create index concurrently` waits for all statements, even for one that waits for this lock."""
+    while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - there is no event
         await asyncio.sleep(_ASK_EVERY_S)
 
 
 async def pending(connection: Connection, folder: Path | None = None) -> list[str]:
-    """The names of the migrations that the database does not have yet."""
+    """Return the names of the migrations that the database does not have yet."""
     if await connection.fetchval("select to_regclass('schema_migrations')") is None:
         applied = set[str]()
     else:
@@ -104,4 +104,4 @@ async def require_current(database: Database) -> None:
     async with database.transaction("migrate", read_only=True) as connection:
         missing = await pending(connection)
     if missing:
-        raise Misconfigured(f"the database lacks {', '.join(missing)}: run `frontdesk migrate` first")
+        raise Misconfigured(f"the database lacks the migrations {', '.join(missing)}: run `frontdesk migrate` first")

@@ -1,4 +1,4 @@
-"""Rows of the database to nouns, and the columns that set-based statements unnest. Leaves a batch to `records`."""
+"""Turns database rows into nouns, and values into the columns that set-based statements unnest."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -17,7 +17,7 @@ from router.flow.intake.changes import Outcome, Received, Unprocessable
 from router.flow.intake.suspects import hash_of
 
 Row: TypeAlias = Iterable[Any]
-"""The values of a row, in the order in which its statement names them."""
+"""The values of a row, in the order of its statement."""
 
 # An entry of a B-tree index holds at most 2,704 bytes, channel and overhead included.
 _INDEXED_BYTES = 2600
@@ -48,7 +48,7 @@ def known_handle(row: Row) -> KnownHandle:
 
 
 def reference(row: Row) -> tuple[tuple[str, str], ConversationId]:
-    """A Message-ID of an account, and the conversation that it leads to."""
+    """Return an account's Message-ID, and the conversation that it leads to."""
     account, message_id, conversation_id = row
     return (account, message_id), conversation_id
 
@@ -87,7 +87,7 @@ def conversation(row: Row) -> Conversation:
 
 
 def ticket(row: Row) -> Ticket:
-    """A ticket as intake needs it: the reasons of its triage are left in the row."""
+    """Return a ticket as intake needs it, without the reasons of its triage."""
     (
         id_, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability,
         language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
@@ -153,13 +153,13 @@ def unprocessable(refused: Unprocessable) -> Sequence[object]:
 
 
 def _indexable(key: MessageKey | None) -> MessageKey | None:
-    """A payload may be refused for its very key; nothing must keep it from being kept."""
+    """Drop a key that is too long for the index: a payload may be refused for its key, and must be kept anyway."""
     size = len(f"{key.account}{key.external_id}".encode(errors="replace")) if key else 0
     return key if size <= _INDEXED_BYTES else None
 
 
 def storable(text: str | None) -> str | None:
-    """Text from outside as PostgreSQL can keep it: with neither NUL nor half a surrogate pair."""
+    """Return outside text as PostgreSQL can store it: without NUL or half surrogate pairs."""
     return text and text.replace("\x00", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
 
 

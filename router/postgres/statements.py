@@ -1,4 +1,4 @@
-"""Loads the named statements of `sql/**/*.sql`; the stores run them."""
+"""Loads the named statements from `sql/**/*.sql`. The stores run them."""
 
 import re
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ INTRODUCTION = re.compile(r"^-- name: (\w+)\n-- \S.*\n", re.MULTILINE)
 
 @cache
 def load(file: str) -> Mapping[str, str]:
-    """Return the statements of `sql/FILE.sql` by name; `file` is such as `assign/claims`.
+    """Return the statements of `sql/FILE.sql` by name; `file` is, for example, `assign/claims`.
 
-    Each is introduced by a line `-- name: claim_heads` and one comment line that states its purpose. Raises
-    `ValueError` if that line is missing or a name stands twice.
+    Each statement starts with a line such as `-- name: claim_heads` and a comment line that states its purpose. Raises
+    `ValueError` if that line is missing or a name appears twice.
     """
     text = (SQL / f"{file}.sql").read_text()
     _, *parts = INTRODUCTION.split(text)

@@ -1,4 +1,4 @@
-"""Questions that many ask at the same time, answered together. Leaves answering to the function it is made with."""
+"""Answers questions that many callers ask at the same time in one go."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,10 +10,10 @@ Round: TypeAlias = asyncio.Task[Sequence[Answer]]
 
 
 class Together(Generic[Question, Answer]):
-    """Answers in rounds, one after another: each takes whoever came during the last one, `at_most` so many.
+    """Answers in rounds, one after another: each takes the questions that came during the last one, at most `at_most`.
 
-    There is no timer: who asks alone is answered at once. `answer` returns the answers in the order of the questions;
-    what it raises is raised to all whom that round was for, and to nobody else.
+    There is no timer: a single question is answered at once. `answer` returns the answers in the order of the
+    questions; its errors go to all callers of that round, and to nobody else.
     """
 
     def __init__(self, answer: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]], *, at_most: int) -> None:
@@ -23,7 +23,7 @@ class Together(Generic[Question, Answer]):
         self._last: Round[Answer] | None = None
 
     async def ask(self, question: Question) -> Answer:
-        """Return the answer; a caller who is cancelled keeps nobody else from theirs."""
+        """Return the answer; a cancelled caller does not affect the others."""
         if self._last is None or not self._gathered or len(self._gathered) == self._at_most:
             self._gathered = []
             self._last = self._begin(self._gathered, after=self._last)
@@ -33,7 +33,7 @@ class Together(Generic[Question, Answer]):
 
     def _begin(self, questions: list[Question], *, after: Round[Answer] | None) -> Round[Answer]:
         begun = asyncio.create_task(self._serve(questions, after))
-        # where every caller has gone, nobody is left to be told of an error
+        # if all callers have gone, nobody is left to receive an error
         begun.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         return begun
 

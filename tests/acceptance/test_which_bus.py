@@ -50,5 +50,5 @@ async def test_on_purpose_the_table_is_the_bus_again_until_the_next_start_with_r
 
     async with deployed(settings) as frontdesk:
         [warning] = await frontdesk.warnings()
-        assert warning == "bus: the table in PostgreSQL holds messages, which nobody fetches: see docs/operations.md"
+        assert warning == "bus: the table in PostgreSQL holds messages that nobody fetches: see docs/operations.md"
     assert command("send", "-", settings=without_broker, stdin=MESSAGE).err == REFUSED

@@ -55,7 +55,7 @@ async def test_one_failed_write_leaves_a_server_that_has_become_read_only(demote
 
 async def test_a_read_only_server_is_a_problem_and_is_left(demoted: Database):
     assert await demoted.problems() == [
-        "database: the server is read-only: FRONTDESK_DATABASE_URL should lead to the primary"
+        "database: the server is read-only: point FRONTDESK_DATABASE_URL to the primary"
     ]
     assert await demoted.problems() == []
     await write(demoted)

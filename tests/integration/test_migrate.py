@@ -87,7 +87,7 @@ async def test_a_file_without_its_marker_is_refused_before_anything_is_applied(e
 
 async def test_a_program_refuses_a_database_that_lacks_a_migration(empty_database_url: str):
     async with connected(empty_database_url, Metrics(CollectorRegistry()), size=2, name="test") as database:
-        with pytest.raises(Misconfigured, match=f"the database lacks {', '.join(EVERY)}: run `frontdesk migrate`"):
+        with pytest.raises(Misconfigured, match=f"lacks the migrations {', '.join(EVERY)}: run `frontdesk migrate`"):
             await require_current(database)
         await migrate(empty_database_url, MIGRATIONS)
         await require_current(database)

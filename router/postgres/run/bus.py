@@ -1,4 +1,4 @@
-"""The bus as a table: what RabbitMQ does for the flows, for a deployment without a broker."""
+"""The bus as a table: it replaces RabbitMQ in a deployment without a broker."""
 
 import asyncio
 import random
@@ -39,7 +39,7 @@ LOOK_EVERY_S = 10.0
 CHANNEL = "frontdesk_bus"
 _BROKER_QUEUES = {Exchange.INBOUND: INTAKE, Exchange.OUTBOUND: OUTBOUND}
 
-# as long as a row may be before PostgreSQL packs it: what has room for this has room for most
+# as long as a row can be before PostgreSQL compresses it: if this fits, most publications fit
 _SAMPLE = Publication(exchange=Exchange.INBOUND, routing_key="sample", format="sample", body=bytes(1900))
 
 SQL = load("run/bus")
@@ -49,8 +49,8 @@ log = structlog.get_logger(__name__)
 class PostgresConsumer:
     """Implements `router.flow.run.bus.Consumer`: leases the oldest deliveries, and deletes them once taken.
 
-    The lease is renewed while `take` runs, given back when it fails or the consumer stops, and runs out after `LEASE`
-    when the process dies.
+    The lease is renewed while `take` runs, and released if it fails or the consumer stops. If the process dies, the
+    lease expires after `LEASE`.
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class PostgresConsumer:
             self._metrics.broker_ready.clear()
 
     async def _look_after(self) -> NoReturn:
-        """Export how much waits."""
+        """Export how many deliveries wait."""
         while True:
-            with suppress(FrontdeskError):  # the next batch says what is wrong
+            with suppress(FrontdeskError):  # the next batch reports what is wrong
                 found = {row["exchange"]: row["ready"] for row in await self._database.fetch("bus", SQL["ready"])}
                 for exchange, broker_queue in _BROKER_QUEUES.items():
                     self._metrics.broker_ready.labels(broker_queue).set(found.get(exchange, 0))
@@ -149,11 +149,11 @@ class PostgresConsumer:
     async def _renew(self, ids: list[int]) -> NoReturn:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            with suppress(Unavailable):  # the next try is still in time
+            with suppress(Unavailable):  # the next attempt still comes in time
                 await self._database.execute("bus", SQL["renew"], ids, self._owner, LEASE)
 
     async def _release(self, ids: list[int]) -> None:
-        with suppress(FrontdeskError):  # the lease ends by itself
+        with suppress(FrontdeskError):  # the lease expires by itself
             await self._database.execute("bus", SQL["release"], ids, self._owner)
 
     async def _wait(self) -> None:
@@ -177,7 +177,7 @@ class PostgresConsumer:
 
 
 class PostgresPublisher:
-    """Implements `router.flow.run.bus.Publisher`: publications that wait at the same time share one transaction."""
+    """Implements `router.flow.run.bus.Publisher`: publications that wait together share one transaction."""
 
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
@@ -187,7 +187,7 @@ class PostgresPublisher:
         self._problem: str | None = None
 
     async def problems(self) -> Sequence[str]:
-        """See `Publisher.problems`. What failed last is tried out again: nobody may publish until nothing is wrong."""
+        """See `Publisher.problems`. After a failure, tries again first: nobody may publish until all is well."""
         if self._problem is not None:
             await self._try_out()
         return [] if self._problem is None else [self._problem]
@@ -199,15 +199,15 @@ class PostgresPublisher:
         try:
             async with asyncio.timeout(PUBLISH_S):
                 async with self._lane:
-                    if not kept.done():  # else whoever had the lane before has kept ours too
+                    if not kept.done():  # if done, the previous holder of the lane has stored ours too
                         await self._keep_all()
                 await kept
         except TimeoutError as exc:
-            raise BusUnavailable(f"the bus did not keep it within {PUBLISH_S:g} s") from exc
+            raise BusUnavailable(f"the bus did not store the message within {PUBLISH_S:g} s") from exc
 
     async def _keep_all(self) -> None:
         batch, self._waiting = self._waiting, []
-        problem: str | None = "the bus did not keep it"  # should we be cancelled
+        problem: str | None = "the bus did not store the message"  # in case we are cancelled
         try:
             with self._metrics.broker.labels("publish").time():
                 await self._keep([publication for publication, _ in batch])
@@ -236,15 +236,15 @@ class PostgresPublisher:
 
 
 async def left_over(database: Database) -> Sequence[str]:
-    """One line if the table holds deliveries, for a deployment whose bus is RabbitMQ: nobody fetches them there."""
-    with suppress(Unavailable):  # whoever looks after the database says so
+    """Return one line if the table holds deliveries although the bus is RabbitMQ: then nobody fetches them."""
+    with suppress(Unavailable):  # the database's own check reports this
         if await database.fetch("bus", SQL["any"]):
-            return ["bus: the table in PostgreSQL holds messages, which nobody fetches: see docs/operations.md"]
+            return ["bus: the table in PostgreSQL holds messages that nobody fetches: see docs/operations.md"]
     return []
 
 
 class _Undone(Exception):
-    """Ends a transaction that is to leave nothing."""
+    """Ends a transaction that must leave nothing behind."""
 
 
 def _settle(batch: list[tuple[Publication, "asyncio.Future[None]"]], problem: str | None) -> None:
@@ -255,7 +255,7 @@ def _settle(batch: list[tuple[Publication, "asyncio.Future[None]"]], problem: st
             kept.set_result(None)
         else:
             kept.set_exception(BusUnavailable(problem))
-            kept.exception()  # seen, should its publisher have been cancelled
+            kept.exception()  # mark it as seen, in case its publisher was cancelled
 
 
 def _delivery_of(row: asyncpg.Record) -> Delivery:

@@ -1,4 +1,4 @@
-"""What the processes of one deployment share in the database: switches, secrets, duties, gauges, policy versions."""
+"""What a deployment's processes share in the database: switches, secrets, duties, gauges and policy versions."""
 
 import secrets
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ SQL = load("run/operations")
 
 
 class PostgresOperations:
-    """Implements `router.flow.run.gauges.Gauges`, and what the composition root hands around of the rest."""
+    """Implements `router.flow.run.gauges.Gauges`; the composition root passes on the other methods."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,7 +27,7 @@ class PostgresOperations:
         await self._database.execute("switch", SQL["turn_switch"], switch, on)
 
     async def secret(self, name: str) -> bytes:
-        """The deployment's secret of that name: 32 random bytes, made on first use and the same for every process."""
+        """Return the deployment's secret of that name: 32 random bytes, made on first use, shared by all processes."""
         await self._database.execute("secret", SQL["make_secret"], name, secrets.token_bytes(32))
         return bytes((await self._database.fetch("secret", SQL["read_secret"], name))[0]["value"])
 

@@ -1,4 +1,4 @@
-"""The outbox's side of the database: reserves replies without a cursor, so that none is overlooked."""
+"""The outbox in the database. It reserves replies without a cursor, so that it misses none."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

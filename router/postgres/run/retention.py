@@ -1,4 +1,4 @@
-"""Makes room and forgets: partitions ahead of time, old ones dropped, old rows pruned. Leaves when to `flow.loops`."""
+"""Makes partitions ahead of time, drops old ones and deletes old rows. `flow.run.loops` decides when."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ log = structlog.get_logger(__name__)
 
 MAINTAIN_EVERY_S = 3600.0
 MONTHS_AHEAD = 3
-# 1 MiB, some 5,000 received keys: a short transaction. Going by blocks, no piece reads again what another has read;
-# a limit would pass over ever more dead rows, and a BRIN index no longer narrows anything once space has been reused.
+# 1 MiB, about 5,000 received keys: a short transaction. With blocks, no piece reads again what another has read. A
+# limit would skip over more and more dead rows, and a BRIN index no longer helps once space has been reused.
 BLOCKS_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long to keep what grows. `received` is also the time in which a repeated message is recognised."""
+    """How long to keep growing data. `received` is also how long a repeated message is recognised."""
 
     messages: timedelta
     raw: timedelta
@@ -35,12 +35,12 @@ class Retention:
 
     @property
     def of_partitions(self) -> Mapping[str, timedelta]:
-        """By partitioned table; a month goes when all of it is older."""
+        """Return the age limit of each partitioned table; a month goes when all of it is older."""
         return {"message": self.messages, "payload": self.raw, "ticket_event": self.events}
 
     @property
     def of_rows(self) -> Mapping[str, timedelta]:
-        """By table whose rows go one by one."""
+        """Return the age limit of each table whose rows go one by one."""
         defaults = {f"{table}_default": age for table, age in self.of_partitions.items()}
         return defaults | {
             "received": self.received,
@@ -54,7 +54,7 @@ class Retention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
-    """What one round did: partitions by name, rows by table."""
+    """What one round did: partitions by name, and rows by table."""
 
     made: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
@@ -62,9 +62,9 @@ class Maintenance:
 
 
 async def maintain(database: Database, retention: Retention) -> Maintenance:
-    """Do one round by the database's clock, in many short transactions; any number of processes may, at the same time.
+    """Do one round by the database's clock, in many short transactions. Several processes may do this at once.
 
-    Raises `StoreUnavailable` where a lock was not to be had or the database is away; the next round goes on from there.
+    Raises `StoreUnavailable` if it cannot get a lock or the database is away; the next round continues from there.
     """
     made = await _partitions(database, "ensure_partitions", MONTHS_AHEAD)
     dropped = [

@@ -1,1 +1,1 @@
-"""SQL for what people are shown."""
+"""SQL for what people see."""

@@ -1,4 +1,4 @@
-"""The page of a ticket and the card of a customer, out of the documents in which PostgreSQL gives them."""
+"""Builds the page of a ticket and the card of a customer from the JSON documents that PostgreSQL returns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from router.flow.see.tickets import TicketLine, lease_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """The document about a customer; `tickets` are those of the viewer's teams that are open or among the contacts."""
+    """The document about a customer; `tickets` are the viewer's teams' tickets that are open or among the contacts."""
 
     id: int
     name: str | None
@@ -50,7 +50,7 @@ _PAGE = TypeAdapter(Page)
 
 
 def page(document: str, viewer: Viewer) -> TicketPage:
-    """The page in a document of the statement `pages`."""
+    """Build the page from a document of the statement `pages`."""
     found = _PAGE.validate_json(document)
     ticket = found.ticket
     lease = lease_for(viewer, ticket_id=TicketId(ticket.id), assigned_to=ticket.assigned_to, epoch=found.lease_epoch)
@@ -66,7 +66,7 @@ def page(document: str, viewer: Viewer) -> TicketPage:
 
 
 def card(document: str) -> CustomerCard:
-    """The card in a document of the statement `cards`."""
+    """Build the card from a document of the statement `cards`."""
     return _card(_CUSTOMER.validate_json(document))
 
 
@@ -110,7 +110,7 @@ def ticket_line(row: asyncpg.Record, viewer: Viewer) -> TicketLine:
 
 
 def _elsewhere(contacts: Sequence[Contact], own: Mapping[int, TicketLine]) -> list[PastContact]:
-    """Another team's open tickets, each by its latest contact."""
+    """Return other teams' open tickets, each by its latest contact."""
     latest = {
         contact.ticket_id: contact
         for contact in reversed(contacts)

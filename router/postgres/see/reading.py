@@ -1,4 +1,4 @@
-"""What people may read, from PostgreSQL. Persons read under row-level security as well as the statements' own teams."""
+"""What people may read, from PostgreSQL. Row-level security and the statements' team filter both apply to people."""
 
 import json
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ from router.postgres.together import Together
 SQL = load("see/reading")
 MAX_ID = 2**63 - 1
 READ_TOGETHER = 50
-"""Pages in one statement: what a page costs falls no further with more, and nobody waits for more than these."""
+"""Pages per statement: more would not make a page cheaper, and would make people wait longer."""
 
 
 class PostgresReading:
-    """Finds what a viewer may see; what they may not see is not found."""
+    """Finds only what a viewer may see."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -48,7 +48,7 @@ class PostgresReading:
         return None if row is None else Original(**row)
 
     async def tickets(self, viewer: Viewer, wanted: Filter) -> Sequence[TicketLine]:
-        """A page of tickets, newest first, of at most `wanted.limit`."""
+        """Return a page of tickets, newest first, at most `wanted.limit`."""
         arguments = (listed(viewer.teams), wanted.state, wanted.queue, *_ids(wanted), wanted.limit)
         async with eyes(self._database, viewer) as connection:
             customers = await _customers(connection, wanted)
@@ -96,7 +96,7 @@ class PostgresReading:
 
 
 def _ids(wanted: Filter) -> tuple[int, int]:
-    """From which id to which. Both are always there: of `coalesce` row-level security lets no index make use."""
+    """Return the first and last id to look at. Both are always set: row-level security lets `coalesce` use no index."""
     last = MAX_ID if wanted.before is None else wanted.before - 1
     return (0, last) if wanted.number is None else (wanted.number, min(wanted.number, last))
 

@@ -1,4 +1,4 @@
-"""The situations of connected agents, from PostgreSQL: one statement, however many they are."""
+"""The situations of all connected agents, from PostgreSQL in one statement."""
 
 import json
 from collections import Counter
@@ -19,7 +19,7 @@ _TICKETS = TypeAdapter(tuple[HeldTicket, ...])
 
 
 class PostgresStream:
-    """Reads as the role that sees every ticket: the statement keeps each agent to their own."""
+    """Reads as the role that sees every ticket; the statement limits each agent to their own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,7 +35,7 @@ def _situation(row: asyncpg.Record, capacity: Capacity) -> Situation:
     return Situation(presence=_declared(row), capacity=_load(held.values(), own), held=held)
 
 
-# Most agents hold from look to look what they held: reading it anew would take most of the time of a look.
+# Most agents hold the same from one look to the next: parsing it again would take most of a look's time.
 @lru_cache(maxsize=4096)
 def _held(text: str) -> Mapping[int, HeldTicket]:
     return {ticket.id: ticket for ticket in _TICKETS.validate_json(text)}

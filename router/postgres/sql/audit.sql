@@ -1,11 +1,11 @@
 -- name: note
--- One change, and who made it.
+-- Records one change and who made it.
 insert into audit (actor, action, subject, data)
 values ($1, $2, $3, $4)
 
 -- name: changes
--- A page of the trail, newest first: what was done to these teams and to the agents in them, or with null to anybody.
--- The limit is a subquery: of a bare `coalesce` row-level security lets no index make use.
+-- A page of the trail, newest first: changes to these teams and their agents; null means all.
+-- The limit is a subquery, because under row-level security a bare `coalesce` can use no index.
 select id, at, actor, action, subject, data
 from audit
 where ($2::text is null or subject = $2)

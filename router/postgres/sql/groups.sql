@@ -1,17 +1,17 @@
 -- name: find_groups
--- The groups of the requirements, as far as they exist.
+-- The existing groups of these requirements.
 select skill_group.id, skill_group.queue, skill_group.team, skill_group.skills, skill_group.channel
 from jsonb_to_recordset($1::jsonb)
   as required (queue text, team text, skills text[], channel text)
 join skill_group using (queue, team, skills, channel)
 
 -- name: serialise_groups
--- From here to the end of the transaction nobody else makes a group or changes who is eligible for one.
--- The snapshot of the statement after this one is the first that sees what the last holder wrote.
+-- From here to the end of the transaction, nobody else makes a group or changes who is eligible for one.
+-- Only the next statement's snapshot sees what the last holder wrote.
 select pg_advisory_xact_lock(hashtextextended('frontdesk.groups', 0))
 
 -- name: insert_groups
--- Makes the groups that are still missing and says which those were.
+-- Makes the missing groups and returns them.
 insert into skill_group (queue, team, skills, channel)
 select queue, team, skills, channel
 from jsonb_to_recordset($1::jsonb)
@@ -20,7 +20,7 @@ on conflict on constraint one_group_for_equal_requirements do nothing
 returning id
 
 -- name: fill_groups
--- Every agent of a new group's team with all of its skills is eligible for it, the retired ones aside.
+-- Makes every agent of a new group's team who has all its skills eligible for it, except retired agents.
 insert into agent_group (agent_id, group_id)
 select agent.id, skill_group.id
 from skill_group
@@ -30,7 +30,7 @@ where skill_group.id = any ($1::bigint[])
   and agent.retired_at is null
 
 -- name: leave_groups
--- Takes the agent out of the groups that teams and skills no longer allow.
+-- Removes the agent from groups that their teams and skills no longer allow.
 delete from agent_group
 using agent, skill_group
 where agent_group.agent_id = $1
@@ -45,7 +45,7 @@ where agent_group.agent_id = $1
         and agent_team.team = skill_group.team))
 
 -- name: join_groups
--- Puts the agent into every group that teams and skills allow.
+-- Adds the agent to every group that their teams and skills allow.
 insert into agent_group (agent_id, group_id)
 select agent.id, skill_group.id
 from agent

@@ -1,5 +1,5 @@
 -- name: hint
--- Wakes every process that listens for one of the channels. Once a batch and never for every message: NOTIFY puts one
--- commit after another.
+-- Wakes every process that listens on one of the channels. Once per batch, never per message: NOTIFY makes commits wait
+-- for each other.
 select pg_notify(channel, '')
 from unnest($1::text[]) as channel

@@ -1,5 +1,5 @@
 -- name: ticket
--- A ticket as a write finds it; nothing is locked yet.
+-- A ticket as a write finds it, not locked yet.
 select
   id, customer_id, channel, queue, team, skills, state, assigned_to, lease_epoch, complexity, route, enqueued_at, due_at,
   relaxed, relax_at, preferred_agent_id, statement_timestamp() as now,
@@ -9,7 +9,7 @@ where id = $1
   and ($2::text[] is null or team = any ($2))
 
 -- name: lock_tickets
--- Tickets as they are from here to the end of the transaction; last in the order of locks.
+-- Locks tickets to the end of the transaction and reads them; last in the order of locks.
 select
   id, customer_id, channel, queue, team, skills, state, assigned_to, lease_epoch, complexity, route, enqueued_at, due_at,
   relaxed, relax_at, preferred_agent_id, statement_timestamp() as now,

@@ -5,13 +5,13 @@ from switch
 where name = $1
 
 -- name: turn_switch
--- Turn a switch on or off, for all processes.
+-- Turns a switch on or off for all processes.
 update switch
 set is_on = $2, changed_at = now()
 where name = $1
 
 -- name: make_secret
--- The secret of this name, made by whoever asks first.
+-- Makes the secret of this name if there is none yet.
 insert into secret (name, value)
 values ($1, $2)
 on conflict (name) do nothing
@@ -23,13 +23,13 @@ from secret
 where name = $1
 
 -- name: remember_policy
--- Keep the text of a policy version, so that its decisions can be explained later.
+-- Stores the text of a policy version, so that its decisions can be explained later.
 insert into policy_version (version, text)
 values ($1, $2)
 on conflict (version) do nothing
 
 -- name: take_duty
--- Take a duty that nobody holds, or keep it; no row means that another process has it.
+-- Takes a duty that nobody holds, or keeps it; no row means that another process has it.
 insert into duty (name, holder, until)
 values ($1, $2, now() + make_interval(secs => $3))
 on conflict (name) do update
@@ -38,12 +38,12 @@ where duty.holder = excluded.holder or duty.until < now()
 returning holder
 
 -- name: lay_down_duty
--- Let another process take the duty at once.
+-- Lets another process take the duty at once.
 delete from duty
 where name = $1 and holder = $2
 
 -- name: measure_queues
--- How many tickets wait in each queue, since when the oldest, and how many are past their target.
+-- How many tickets wait in each queue, how long the oldest has waited, and how many are past their target.
 select
   skill_group.queue,
   count(*) as waiting,
@@ -54,6 +54,6 @@ join skill_group on skill_group.id = waiting.group_id
 group by skill_group.queue
 
 -- name: measure_outbox
--- How many replies wait for the bus, and since when the oldest.
+-- How many replies wait for the bus, and how long the oldest has waited.
 select count(*) as pending, coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0) as oldest_s
 from outbox

@@ -1,5 +1,5 @@
 -- name: oldest_of_each_conversation
--- What may be sent now without overtaking: a reply waits for the one before it.
+-- The replies that may be sent now: each waits for the one before it in its conversation.
 select id, routing_key, format, account, message_id, body
 from outbox
 where not exists (
@@ -11,6 +11,6 @@ limit $1
 for update skip locked
 
 -- name: sent
--- The bus has these for good.
+-- Deletes replies that the bus has confirmed.
 delete from outbox
 where id = any ($1::bigint[])

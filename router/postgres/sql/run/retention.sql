@@ -7,11 +7,11 @@ select ensure_partitions($1) as partition
 select drop_partitions_before($1, now() - $2::interval) as partition
 
 -- name: count_blocks
--- How many blocks the table has: a round of pruning goes through them piece by piece.
+-- How many blocks the table has; a round of pruning goes through them piece by piece.
 select pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint as blocks
 
 -- name: prune_received
--- Forgets keys received longer ago than $1 in the blocks from $2 up to $3.
+-- Deletes keys received longer ago than $1 in the blocks from $2 up to $3.
 with pruned as (
   delete from received
   where ctid >= format('(%s,0)', $2::bigint)::tid
@@ -33,7 +33,7 @@ with pruned as (
 select count(*) as rows from pruned
 
 -- name: prune_refusal
--- Forgets offers refused longer ago than $1 in the blocks from $2 up to $3.
+-- Deletes refusals older than $1 in the blocks from $2 up to $3.
 with pruned as (
   delete from refusal
   where ctid >= format('(%s,0)', $2::bigint)::tid
@@ -55,7 +55,7 @@ with pruned as (
 select count(*) as rows from pruned
 
 -- name: prune_attempt
--- Forgets attempts whose last beginning is longer ago than $1 in the blocks from $2 up to $3.
+-- Deletes attempts that last began longer ago than $1 in the blocks from $2 up to $3.
 with pruned as (
   delete from attempt
   where ctid >= format('(%s,0)', $2::bigint)::tid
@@ -66,7 +66,7 @@ with pruned as (
 select count(*) as rows from pruned
 
 -- name: prune_bus_delivery
--- Deletes replies that nobody fetched from the embedded bus for $1 in the blocks from $2 up to $3; what came in waits.
+-- Deletes replies that nobody fetched from the embedded bus for $1 in the blocks from $2 up to $3; keeps inbound ones.
 with pruned as (
   delete from bus_delivery
   where ctid >= format('(%s,0)', $2::bigint)::tid
@@ -78,7 +78,7 @@ with pruned as (
 select count(*) as rows from pruned
 
 -- name: prune_message_default
--- Deletes messages older than $1 that found no partition of their month, in the blocks from $2 up to $3.
+-- Deletes messages older than $1 that had no partition for their month, in the blocks from $2 up to $3.
 with pruned as (
   delete from message_default
   where ctid >= format('(%s,0)', $2::bigint)::tid
@@ -89,7 +89,7 @@ with pruned as (
 select count(*) as rows from pruned
 
 -- name: prune_payload_default
--- Deletes raw bytes older than $1 that found no partition of their month, in the blocks from $2 up to $3.
+-- Deletes raw bytes older than $1 that had no partition for their month, in the blocks from $2 up to $3.
 with pruned as (
   delete from payload_default
   where ctid >= format('(%s,0)', $2::bigint)::tid
@@ -100,7 +100,7 @@ with pruned as (
 select count(*) as rows from pruned
 
 -- name: prune_ticket_event_default
--- Deletes events older than $1 that found no partition of their month, in the blocks from $2 up to $3.
+-- Deletes events older than $1 that had no partition for their month, in the blocks from $2 up to $3.
 with pruned as (
   delete from ticket_event_default
   where ctid >= format('(%s,0)', $2::bigint)::tid
