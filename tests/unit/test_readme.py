@@ -20,6 +20,7 @@ DOCUMENTS = [
     "docs/architecture.md",
     "docs/assignment.md",
     "docs/api.md",
+    "docs/glossary.md",
     "docs/integrations.md",
     "docs/policy.md",
     "docs/settings.md",
