@@ -1,8 +1,8 @@
-# Everything a newcomer, a developer or CI runs. Each target is one line; `make help` lists them.
+# Everything that a newcomer, a developer or CI runs. Each target is one line; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-# The CA of a company's proxy is in the system's store alone; where there is no store, uv brings its own.
+# A company's proxy has its CA only in the system's store. If there is no such store, uv uses its own.
 export UV_SYSTEM_CERTS ?= $(if $(wildcard /etc/ssl/certs/*),true,false)
 
 .PHONY: help demo up test check format bench lock clean
@@ -13,19 +13,19 @@ help: ## list these targets
 demo: .venv/run ## the main job on embedded defaults, live (FOR=20: for 20 s)
 	@$(BIN)/frontdesk demo $(if $(FOR),--for $(FOR))
 
-up: .venv/run ## serve everything, embedded unless FRONTDESK_DATABASE_URL
+up: .venv/run ## serve everything, with an embedded PostgreSQL by default
 	@exec $(BIN)/frontdesk up
 
-test: .venv/dev ## every test, on servers started for it (TESTS=path: those)
+test: .venv/dev ## every test, on servers of its own (TESTS=path: only those)
 	@$(BIN)/python -m tests.servers.services $(BIN)/python -m pytest $(TESTS)
 
 check: .venv/dev ## ruff, mypy --strict, import-linter, squawk: what CI checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/squawk migrations/*.sql
 
-format: .venv/dev ## let ruff format and sort the code
+format: .venv/dev ## format and sort the code with ruff
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: .venv/dev ## speed beside its references: a table, and bench/latest.json
+bench: .venv/dev ## measure speed beside its references; write bench/latest.json
 	@FRONTDESK_TEST_DURABLE=1 $(BIN)/python -m tests.servers.services $(BIN)/python -m bench
 
 lock: .venv/uv ## rewrite requirements/*.txt from pyproject.toml, with hashes
