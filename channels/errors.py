@@ -1,4 +1,4 @@
-"""What can be wrong with a payload, in words its sender can act on."""
+"""The errors of a payload, in words that its sender can act on."""
 
 from channels.message import MessageKey
 
@@ -7,9 +7,9 @@ class Malformed(Exception):
     """The payload can never be processed as it is; sending it again will not help."""
 
     def __init__(self, field: str, problem: str, *, key: MessageKey | None = None) -> None:
-        """`field` is a dotted path into the payload (`attachments.0.size`, `body`); `problem` one clause, no period.
+        """`field` is a dotted path into the payload (`attachments.0.size`, `body`); `problem` is a clause, no period.
 
-        `key` is the message's, where so much could be read.
+        `key` is the message's key, if it could be read.
         """
         super().__init__(f"{field}: {problem}")
         self.field = field
@@ -18,4 +18,4 @@ class Malformed(Exception):
 
 
 class UnknownFormat(Malformed):
-    """No parser is known for the format that the delivery names."""
+    """There is no parser for the format that the delivery names."""

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, as a `Malformed` in words for the sender. Leaves what is right to the models."""
+"""Turns pydantic's findings into a `Malformed` in words for the sender."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 
 def whole_number(value: object) -> object:
-    """Let no text and no truth value pass for a number, for a validator before pydantic's own.
+    """Refuse text and true or false as a number; a validator that runs before pydantic's own.
 
-    JSON Schema calls 5.0 an integer, and pydantic's lax mode would call "5" and true one as well.
+    JSON Schema accepts 5.0 as an integer; pydantic's lax mode would also accept "5" and true.
     """
     if isinstance(value, (str, bool)):
         raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic reports ValueError only
@@ -25,7 +25,7 @@ def whole_number(value: object) -> object:
 
 
 def malformed(error: ValidationError, format_name: str, *, key: MessageKey | None = None) -> Malformed:
-    """Return the first thing that pydantic found, in words for the sender."""
+    """Return pydantic's first finding in words for the sender."""
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(step) for step in first["loc"] if step != "[key]")
     return Malformed(field or "body", _problem(first["type"], first["msg"], first.get("ctx", {}), format_name), key=key)
@@ -57,26 +57,26 @@ _SENTENCES = {
     "mapping_type": "must be an object with fields",
     "model_type": "must be an object with fields",
     "model_attributes_type": "must be an object with fields",
-    "timezone_aware": "must have a zone, as 2026-03-01T09:30:00Z",
+    "timezone_aware": "must have a time zone, such as 2026-03-01T09:30:00Z",
     "value_error": "{error}",
 }
-"""pydantic's kinds of errors, in words for whoever sends the payload."""
+"""pydantic's kinds of errors, in words for the sender."""
 
 _SHAPES = {
     NOT_BLANK: "must hold more than white space",
     MEDIA_TYPE: "must be a media type such as image/png",
-    PROVIDER: "must be of lower-case letters, digits, dots, dashes and underscores, 64 at most",
-    WEB_ADDRESS: "must be an address that begins with http:// or https://",
+    PROVIDER: "must be at most 64 lower-case letters, digits, dots, dashes and underscores",
+    WEB_ADDRESS: "must be an address that starts with http:// or https://",
     LANGUAGE: "must be a language tag such as en or pt-BR",
 }
-"""Patterns, in the same words."""
+"""What a value must look like, by its pattern."""
 
 
 def _problem(kind: str, words: str, limits: dict[str, Any], format_name: str) -> str:
     if kind.startswith("datetime_"):
-        return "must be a date and time with a zone, as 2026-03-01T09:30:00Z"
+        return "must be a date and time with a zone, such as 2026-03-01T09:30:00Z"
     if kind == "string_pattern_mismatch":
-        return _SHAPES.get(limits["pattern"], "is not written as its description says")
+        return _SHAPES.get(limits["pattern"], "does not match its description")
     if kind in _SENTENCES:
         return _SENTENCES[kind].format(format_name=format_name, **limits)
     return words.removeprefix("Input ").replace("should", "must")

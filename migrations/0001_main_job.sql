@@ -2,9 +2,9 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
--- Agents read under this role, which owns nothing and does not bypass row-level security (the second net under
--- the team conditions of the statements themselves). Roles belong to the whole server, so this one may be there
--- already: made for another database, perhaps at this moment, or by whoever keeps CREATEROLE to themselves.
+-- Agents read under this role. It owns nothing and does not bypass row-level security, which is the second net under
+-- the statements' own team conditions. Roles belong to the whole server, so this one may exist already: made for
+-- another database, perhaps at this moment, or by an administrator who does not grant CREATEROLE.
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'frontdesk_agent') then
@@ -31,14 +31,14 @@ create table agent (
   levels jsonb not null default '{}',
   -- ISO 639 codes
   languages text[] not null default '{}',
-  -- what requirements are matched with, written from levels and languages: german, german:1 to german:4, language:de
+  -- what requirements are matched against, derived from levels and languages: german, german:1 to german:4, language:de
   skills text[] not null default '{}',
-  -- the weight that one can carry at once, what a ticket of a channel weighs, how many of a channel at most; what is
-  -- not said here, the policy says
+  -- the total weight an agent can carry, the weight of a ticket by channel, the most tickets by channel; the policy
+  -- fills in what is not set here
   capacity integer constraint capacity_is_sane check (capacity between 0 and 1000),
   weights jsonb not null default '{}',
   most jsonb not null default '{}',
-  -- keeps what is held and is given nothing new
+  -- keeps the tickets they hold and gets no new ones
   is_draining boolean not null default false,
   retired_at timestamptz,
   created_at timestamptz not null default now()
@@ -96,7 +96,7 @@ create table handle (
 -- serves: a customer's handles on the ticket page; erasure
 create index handle_of_customer on handle (customer_id);
 
--- Where tickets wait: tickets with the same queue, team, skills and channel form one group.
+-- Where tickets wait: tickets with the same queue, team, skills and channel form a group.
 
 create table skill_group (
   id bigint generated always as identity primary key,
@@ -107,7 +107,7 @@ create table skill_group (
   constraint one_group_for_equal_requirements unique (queue, team, skills, channel)
 );
 
--- which agents may be given tickets of which group; rewritten whenever skills, teams or groups change
+-- which agents may get tickets of which group; rewritten whenever skills, teams or groups change
 create table agent_group (
   agent_id bigint not null references agent (id),
   group_id bigint not null references skill_group (id),
@@ -144,7 +144,7 @@ create table ticket (
   assigned_to bigint,
   assigned_at timestamptz,
   lease_epoch integer not null default 0,
-  -- until when the state lasts unless somebody acts: the end of an offer, of wrap-up, of a snooze with a date
+  -- when the state ends unless somebody acts: the end of an offer, of wrap-up, of a snooze with a date
   state_until timestamptz,
   -- the agent has the ticket on screen: `next` may give another one
   is_seen boolean not null default false,
@@ -155,17 +155,17 @@ create table ticket (
   resolved_at timestamptz,
   -- the ticket that took over this one's conversations
   merged_into bigint,
-  -- offered, assigned and in wrap-up alike, a ticket counts against its agent's capacity
+  -- a ticket that is offered, assigned or in wrap-up counts against its agent's capacity
   constraint held_tickets_have_an_agent check (
     (state in ('offered', 'assigned', 'wrap_up')) = (assigned_to is not null)),
-  -- a claim outside the agent's teams cannot be written, whatever the statement
+  -- no statement can assign a ticket to an agent outside its team
   constraint agents_hold_tickets_of_their_teams_only
     foreign key (assigned_to, team) references agent_team (agent_id, team)
 ) with (fillfactor = 80);
 -- serves: heads of the groups, earliest due first
 create index ticket_waiting on ticket (group_id, due_at, id) include (enqueued_at)
   where state = 'queued' and preferred_agent_id is null;
--- serves: heads of what is reserved for one agent, apart from the groups, so that it blocks none
+-- serves: heads of what is reserved for one agent; kept apart from the groups, so that it blocks none
 create index ticket_reserved on ticket (preferred_agent_id, due_at, id)
   where state = 'queued' and preferred_agent_id is not null;
 -- serves: an agent's own tickets; `next` repeated after a lost answer
@@ -174,7 +174,7 @@ create index ticket_held on ticket (assigned_to, assigned_at) where assigned_to 
 create index ticket_ending on ticket (state_until) where state_until is not null;
 -- serves: the timer that relaxes
 create index ticket_relaxing on ticket (relax_at) where state = 'queued' and relax_at is not null;
--- serves: a customer's tickets; intake, which looks at the latest open ones however many have ended
+-- serves: a customer's tickets; intake, which looks at the latest open ones, however many have ended
 create index ticket_of_customer on ticket (customer_id, is_open, id desc);
 
 create table conversation (
@@ -184,7 +184,7 @@ create table conversation (
   provider text not null,
   account text not null,
   thread_key text,
-  -- where replies go: it belongs to the conversation and no merge of customers changes it
+  -- where replies go: it belongs to the conversation, and a merge of customers does not change it
   reply_to jsonb not null,
   subject text,
   ticket_id bigint references ticket (id),
@@ -214,7 +214,7 @@ create table mail_reference (
 -- serves: erasure
 create index mail_reference_of_conversation on mail_reference (conversation_id);
 
--- What was written, and what came of it. Partitioned by month; `frontdesk timers` makes and drops the partitions.
+-- What was written, and what became of it. Partitioned by month; `frontdesk timers` makes and drops the partitions.
 
 create table received (
   channel text not null,
@@ -251,11 +251,11 @@ create table message (
 ) partition by range (received_at);
 -- serves: the transcript of a ticket
 create index message_of_ticket on message (ticket_id, sent_at, id);
--- serves: erasure; people write in the tickets of others, too, and in none
+-- serves: erasure; people also write in other people's tickets, and outside any ticket
 create index message_of_author on message (author);
 
--- The raw bytes of deliveries that the rows of their messages do not hold completely: provider formats, inline
--- attachments. Under the id of the first message; one webhook may hold a thousand.
+-- The raw bytes of deliveries that the message rows do not hold completely: provider formats, inline attachments.
+-- Stored under the id of the first message; one webhook may hold a thousand.
 create table payload (
   id bigint not null,
   received_at timestamptz not null,
@@ -292,12 +292,12 @@ create table unprocessable (
   hash bytea not null,
   replayed_at timestamptz
 );
--- invariant: a delivery that comes again, unless it was replayed, is kept once for each reason
+-- invariant: a repeated delivery is kept once for each reason, unless it was replayed
 create unique index unprocessable_once on unprocessable (hash, stage, reason) where replayed_at is null;
 -- serves: what became of a message, asked by its key
 create index unprocessable_by_key on unprocessable (channel, account, external_id);
 
--- Redelivered payloads whose processing has begun and not ended: three beginnings make a suspect.
+-- Redelivered payloads whose processing has started and not ended: three starts make a payload suspect.
 create table attempt (
   hash bytea primary key,
   started integer not null,
@@ -336,7 +336,7 @@ create table bus_delivery (
 -- serves: leasing the oldest deliveries of an exchange
 create index bus_delivery_in_order on bus_delivery (exchange, id);
 
--- What the processes of one deployment share.
+-- What a deployment's processes share.
 
 create table secret (
   name text primary key,
@@ -350,7 +350,7 @@ create table switch (
 );
 insert into switch (name, is_on) values ('intake', true);
 
--- A duty is held by one process at a time, so that a gauge is exported once.
+-- One process at a time holds a duty, so that a gauge is exported only once.
 create table duty (
   name text primary key,
   holder text not null,
@@ -399,8 +399,8 @@ grant select on
   agent, agent_team, customer, handle, ticket, conversation, message, payload, ticket_event, skill_group, agent_group
   to frontdesk_agent;
 
--- Makes the monthly partitions from this month to `ahead` months on, and says which are new. The default partitions
--- only catch what comes while no `timers` process has run for so long; nothing is lost then.
+-- Makes the monthly partitions from this month to `ahead` months on, and returns the new ones. The default partitions
+-- only catch rows if no `timers` process has run for that long, so that nothing is lost.
 create function ensure_partitions(ahead integer) returns setof text
   language plpgsql
   as $$
@@ -424,7 +424,7 @@ begin
             to_char(month + interval '1 month', 'YYYY-MM-DD') || 'T00:00:00Z');
           return next partition;
         exception
-          -- another process was faster, or the default partition holds rows of this month already and keeps them
+          -- another process was faster, or the default partition already holds rows of this month and keeps them
           when duplicate_table or check_violation then null;
         end;
       end if;

@@ -2,9 +2,9 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
--- Drops the partitions of `parent` that end at or before `before`, and says which. The default partition has no end
--- and stays. A drop locks the whole table for a moment: rather than let writers queue up behind a long read, it gives
--- up after a second and is tried again at the next round.
+-- Drops the partitions of `parent` that end at or before `before`, and returns their names. The default partition has
+-- no end and stays. A drop locks the whole table for a moment. It gives up after a second, so that writers do not queue
+-- up behind a long read, and the next round tries again.
 create function drop_partitions_before(parent text, before timestamptz) returns setof text
   language plpgsql
   set lock_timeout = '1s'
@@ -12,7 +12,7 @@ create function drop_partitions_before(parent text, before timestamptz) returns 
 declare
   partition text;
 begin
-  -- one process at a time, or a second one would trip over what the first has dropped
+  -- one process at a time: a second one would fail on partitions that the first has dropped
   perform pg_advisory_xact_lock(hashtext('drop_partitions_before'));
   for partition in
     select pg_class.relname

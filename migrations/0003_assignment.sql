@@ -2,16 +2,16 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
--- The declared status and the live lease of an agent, apart from `agent` because it is written all the time.
+-- An agent's declared status and live lease; separate from `agent` because it changes all the time.
 create table presence (
   agent_id bigint primary key references agent (id),
   status text not null constraint status_is_known check (status in ('available', 'busy', 'away', 'wrap_up', 'offline')),
   -- one of the policy's reasons for the status
   reason text,
   since timestamptz not null,
-  -- the lease is live until this and the grace time
+  -- the lease is live until this time plus the grace time
   seen_at timestamptz not null,
-  -- since when nothing was given to the agent: who is idle longest is offered the next ticket
+  -- since when the agent has got no new ticket: the longest idle agent gets the next offer
   idle_since timestamptz not null,
   -- offers in a row that expired unanswered
   missed smallint not null default 0
@@ -19,7 +19,7 @@ create table presence (
 -- serves: the timer that finds agents whose lease has ended
 create index presence_by_seen on presence (seen_at);
 
--- Who declined an offer or let it expire in the wait that began at `enqueued_at`.
+-- Who declined an offer or let it expire in the wait that started at `enqueued_at`.
 create table refusal (
   ticket_id bigint not null references ticket (id) on delete cascade,
   agent_id bigint not null references agent (id),
@@ -29,7 +29,7 @@ create table refusal (
   primary key (ticket_id, agent_id)
 );
 
--- What was changed about agents, teams, presence and tokens, and by whom; tickets have `ticket_event`.
+-- Changes to agents, teams, presence and tokens, and who made them; tickets have `ticket_event`.
 create table audit (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),

@@ -2,9 +2,9 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
--- Row-level security on who answers: a person reads about themselves, and about the agents of their own teams.
+-- Row-level security on agents: people read about themselves and about the agents of their own teams.
 
--- As its owner, whom row-level security does not bind: the policy of agent_team asks it, and would ask itself for ever.
+-- Runs as its owner, whom row-level security does not bind: agent_team's policy calls it and would recurse forever.
 alter function agent_teams() security definer;
 alter function agent_teams() set search_path = public, pg_temp;
 

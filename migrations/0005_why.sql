@@ -2,11 +2,11 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
--- A lead reads under row-level security, too, what keeps the agents of their teams from a ticket; and nothing that
--- agents may read is left without it.
+-- Row-level security also covers what a lead reads about what keeps their teams' agents from a ticket. Now it covers
+-- everything that agents may read.
 
--- What an agent holds fills their hands, whosever the tickets are; of those of other teams no more than the channel is
--- told. As the owner, whom row-level security does not bind.
+-- All tickets that an agent holds take capacity, whatever their team; for other teams' tickets, this shows only the
+-- channel. Runs as the owner, whom row-level security does not bind.
 create function channels_held_by(agent_id bigint) returns text[]
   language sql stable security definer
   set search_path = public, pg_temp

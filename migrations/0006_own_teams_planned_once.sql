@@ -2,8 +2,8 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
--- Row-level security asks for an agent's teams once for each table that a statement reads. In SQL the function is
--- planned anew every time, which took half of the reading of a ticket's page; in PL/pgSQL once for each connection.
+-- Row-level security asks for an agent's teams once for each table that a statement reads. An SQL function is planned
+-- again every time, which took half the time of reading a ticket's page; PL/pgSQL plans it once per connection.
 create or replace function agent_teams() returns text[]
   language plpgsql stable security definer
   set search_path = public, pg_temp

@@ -2,11 +2,11 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
--- What an agent has on hand, each as one document. In PL/pgSQL, so that it is planned once for each connection, and so
--- that many agents' pages are read in one statement: row-level security asks once for each statement whose eyes it
--- reads with, and every call of such a function makes a statement of its own.
+-- What agents see, each as one document. In PL/pgSQL, so that it is planned once per connection and one statement can
+-- read many agents' pages: row-level security checks once per statement who reads, and every call of such a function
+-- runs its own statement.
 
--- `id + 0`: no index serves this order. One that does, in a plan made while the table was empty, is read to its end.
+-- `id + 0` keeps indexes out of this order: a plan made while the table was empty would read one to its end.
 create function customer_card(of_customer bigint, of_teams text[]) returns json
   language plpgsql stable
   as $$
@@ -85,7 +85,7 @@ begin
             order by id + 0
           ) as held
         ) as conversations,
-        -- the latest, oldest first
+        -- the latest entries, oldest first
         (
           select coalesce(json_agg(entry order by entry.sent_at, entry.id), '[]')
           from (
@@ -106,8 +106,8 @@ begin
 end
 $$;
 
--- The page as row-level security shows it to an agent, and nobody else's eyes before or after: what a function sets
--- for itself ends with it.
+-- The page as row-level security shows it to an agent. The identity does not outlast the call: what a function sets for
+-- itself ends with it.
 create function ticket_page_seen_by(agent_id bigint, of_ticket bigint, of_teams text[], shown integer) returns json
   language plpgsql stable
   set role = frontdesk_agent
@@ -118,7 +118,7 @@ begin
   return ticket_page(of_ticket, of_teams, shown);
 end
 $$;
--- Who sees with an agent's eyes does not choose whose.
+-- A role that reads as an agent must not choose which agent.
 revoke execute on function ticket_page_seen_by(bigint, bigint, text[], integer) from public;
 
 -- migrate:down

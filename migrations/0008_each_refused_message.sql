@@ -2,7 +2,7 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
--- Further messages of a payload kept as unprocessable: the row of the payload, which is kept once, names the first.
+-- Further messages of an unprocessable payload: the payload is kept once, and its row names only the first message.
 create table unprocessable_message (
   unprocessable_id bigint not null references unprocessable (id) on delete cascade,
   channel text not null,
@@ -12,7 +12,7 @@ create table unprocessable_message (
 );
 -- serves: what became of a message, asked by its key
 create index unprocessable_message_by_key on unprocessable_message (channel, account, external_id);
--- serves: they end with their payload
+-- serves: deleting them with their payload
 create index unprocessable_message_of_payload on unprocessable_message (unprocessable_id);
 
 -- migrate:down

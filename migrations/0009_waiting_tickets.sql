@@ -2,8 +2,8 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
--- What waits, of which there are figures. In two parts, since an index serves each: nothing is read of what has ended.
--- With the eyes of whoever asks: row-level security holds as for the table.
+-- The waiting tickets, for the figures. In two parts, because an index serves each: no ended ticket is read.
+-- Runs with the caller's rights, so row-level security applies as for the table.
 create view waiting_ticket with (security_invoker) as
 select group_id, enqueued_at, due_at
 from ticket
