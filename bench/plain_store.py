@@ -58,7 +58,7 @@ LOCK_CONVERSATIONS = """
 LOCK_TICKETS = """
     select
       id, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability, language,
-      skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at, reopened_count,
+      skills, target_s, enqueued_at, due_at, reserved_for, reserved_until, last_customer_at, reopened_count,
       created_at, resolved_at, assigned_to, relax_at, relaxed, first_reply_at
     from ticket
     where id = any (array(
@@ -227,14 +227,14 @@ class PlainTransaction(PostgresIntakeTransaction):
 
     async def _put_tickets(self, changes: Changes) -> None:
         for ticket in changes.tickets.values():
-            requirement = rows.requirement(ticket)
+            wait, asked = ticket.wait, ticket.wait.requirement
             group_ids = await self._group_ids(changes)
-            triage, routing = ticket.triage, ticket.routing
+            triage = ticket.triage
             reasons = json.dumps([{"signal": r.signal, "weight": r.weight, "words": r.words} for r in triage.reasons])
             await self._connection.execute(
-                PUT_TICKET, ticket.id, ticket.customer_id, ticket.channel, ticket.subject, ticket.state, routing.queue,
-                routing.team, group_ids[requirement], routing.route, routing.policy_version, triage.complexity,
-                triage.probability, reasons, triage.language, list(routing.skills),
-                int(routing.target.total_seconds()), ticket.enqueued_at, ticket.due_at, ticket.last_customer_at,
+                PUT_TICKET, ticket.id, ticket.customer_id, ticket.channel, ticket.subject, ticket.state, asked.queue,
+                asked.team, group_ids[asked], ticket.route, ticket.policy_version, triage.complexity,
+                triage.probability, reasons, triage.language, list(asked.skills),
+                int(ticket.target.total_seconds()), wait.enqueued_at, wait.due_at, ticket.last_customer_at,
                 ticket.created_at,
             )  # fmt: skip

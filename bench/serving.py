@@ -84,7 +84,7 @@ CLAIM_ONE = """
         join skill_group on skill_group.id = agent_group.group_id and skill_group.channel = any ($2::text[])
         cross join lateral (
           select id, due_at from ticket
-          where group_id = agent_group.group_id and state = 'queued' and preferred_agent_id is null
+          where group_id = agent_group.group_id and state = 'queued' and reserved_for is null
           order by due_at, id
           limit 1
           for no key update skip locked

@@ -1,6 +1,6 @@
 """A virtual clock that runs a contact center with the router's own decisions, event by event and without waiting.
 
-`offer`, `dispatch`, `relax` and `Capacity` make all decisions; this module only keeps tickets in line until then.
+`offer`, `dispatch`, `wait` and `Capacity` make all decisions; this module only keeps tickets in line until then.
 Handle times apply even when an agent works on several tickets at once; after their shift, agents finish what they hold.
 
 **The bound of due first.** An agent gets the ticket that is due first among those that wait in queues of that mode
@@ -23,10 +23,11 @@ from random import Random
 
 from bench.simulation.center import SHIFT, Arrival, Center
 from bench.simulation.lines import Answerer, Group, Order, Ticket
-from router.decide import dispatch, offer, relax
+from router.decide import dispatch, offer
+from router.decide.wait import begin, relax
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
-from router.domain.wait import Requirement
+from router.domain.wait import Requirement, Wait
 from router.policy.model import QueueMode
 
 MISSED = 0.04
@@ -43,10 +44,11 @@ ORDERS: dict[str, Order] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """A wait that ended with `agent_id`; `waiting` is the ticket as it was handed out, after `relaxed` steps."""
+    """A wait that ended with `agent_id`; `wait` is as it was when the ticket was handed out."""
 
+    id: TicketId
     arrival: Arrival
-    waiting: relax.Waiting
+    wait: Wait
     agent_id: AgentId
     given_at: datetime
     answered_at: datetime
@@ -102,7 +104,7 @@ class _Clock:
         """Expect the next ticket, if there is one; it counts as open from now on, so that the clock keeps running."""
         if arrival := next(self._arrivals, None):
             ticket = self._ticket(arrival)
-            self._tickets[ticket.waiting.id] = ticket
+            self._tickets[ticket.id] = ticket
             self._at(arrival.at, partial(self._arrive, ticket))
 
     def _arrive(self, ticket: Ticket) -> None:
@@ -111,11 +113,11 @@ class _Clock:
 
     def _queue(self, ticket: Ticket) -> None:
         """Put the ticket in line where it belongs now, at the place that its times give it."""
-        relaxed = relax.relax(ticket.waiting, self._policy, self.now)
-        ticket.waiting = relaxed.ticket
-        if relaxed.relax_at:
-            self._at(relaxed.relax_at, partial(self._relax, ticket))
-        group = self._group(ticket.waiting.requirement)
+        route = ticket.arrival.routing.route
+        ticket.wait = relax(ticket.wait, route=route, policy=self._policy, now=self.now)
+        if ticket.wait.relax_at:
+            self._at(ticket.wait.relax_at, partial(self._relax, ticket))
+        group = self._group(ticket.wait.requirement)
         group.add(ticket, self._order)
         self._serve([agent for agent in self._free.values() if group.number in agent.groups], [group])
 
@@ -148,10 +150,7 @@ class _Clock:
 
     def _pull(self, agents: Sequence[Answerer], groups: Sequence[Group]) -> int:
         """Hand out tickets that agents ask for; return how many."""
-        heads = [
-            (group.number, None, group.asked.channel, ticket.waiting.id)
-            for group, ticket in _fronts(groups, push=False)
-        ]
+        heads = [(group.number, None, group.asked.channel, ticket.id) for group, ticket in _fronts(groups, push=False)]
         matches = offer.offer([agent.asking for agent in agents], heads) if heads else []
         for match in matches:
             agent, ticket = self._agents[match.agent_id], self._tickets[match.ticket_id]
@@ -188,12 +187,13 @@ class _Clock:
         self._release(agent, ticket)
 
     def _answer(self, agent: Answerer, ticket: Ticket, *, given_at: datetime) -> None:
-        del self._tickets[ticket.waiting.id]
+        del self._tickets[ticket.id]
         self._at(self.now + ticket.arrival.handle, partial(self._release, agent, ticket))
         self.answered.append(
             Answered(
+                id=ticket.id,
                 arrival=ticket.arrival,
-                waiting=ticket.waiting,
+                wait=ticket.wait,
                 agent_id=agent.id,
                 given_at=given_at,
                 answered_at=self.now,
@@ -214,15 +214,11 @@ class _Clock:
         self._ask(agent)
 
     def _ticket(self, arrival: Arrival) -> Ticket:
-        routing, channel = arrival.routing, arrival.kind.channel.value
-        waiting = relax.Waiting(
-            id=TicketId(next(self._numbers)),
-            route=routing.route,
-            requirement=Requirement(queue=routing.queue, team=routing.team, skills=routing.skills, channel=channel),
-            enqueued_at=arrival.at,
-            due_at=arrival.at + routing.target,
+        routing = arrival.routing
+        wait = begin(
+            routing.requirement, route=routing.route, target=routing.target, policy=self._policy, now=arrival.at
         )
-        return Ticket(arrival, waiting)
+        return Ticket(TicketId(next(self._numbers)), arrival, wait)
 
     def _group(self, asked: Requirement) -> Group:
         """Return the group where such tickets wait; tell every agent about a new one."""
@@ -243,7 +239,7 @@ def _fronts(groups: Iterable[Group], *, push: bool) -> Sequence[tuple[Group, Tic
 
 def _waiting(group: Group, ticket: Ticket) -> dispatch.Waiting:
     return dispatch.Waiting(
-        ticket_id=ticket.waiting.id,
+        ticket_id=ticket.id,
         group=group.number,
         queue=group.asked.queue,
         channel=group.asked.channel,

@@ -8,15 +8,15 @@ from heapq import heappop, heappush
 from typing import TypeAlias
 
 from bench.simulation.center import Arrival, Member
-from router.decide import dispatch, offer, relax
+from router.decide import dispatch, offer
 from router.domain.agent import Agent, Presence, Status
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
-from router.domain.wait import Requirement
+from router.domain.wait import Requirement, Wait
 from router.policy.model import OfferRule, Policy
 
 Place: TypeAlias = tuple[datetime | timedelta, ...]
-Order: TypeAlias = Callable[[relax.Waiting], Place]
+Order: TypeAlias = Callable[[Wait], Place]
 """The sort key of waiting tickets; the smallest comes first."""
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -26,8 +26,9 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 class Ticket:
     """A ticket that has arrived; `entry` is its place in its group's line while it waits."""
 
+    id: TicketId
     arrival: Arrival
-    waiting: relax.Waiting
+    wait: Wait
     refused_by: frozenset[AgentId] = frozenset()
     entry: "Entry | None" = None
 
@@ -45,7 +46,7 @@ class Group:
     line: list[Entry] = field(default_factory=list)
 
     def add(self, ticket: Ticket, order: Order) -> None:
-        ticket.entry = (order(ticket.waiting), ticket.waiting.id, ticket)
+        ticket.entry = (order(ticket.wait), ticket.id, ticket)
         heappush(self.line, ticket.entry)
 
     def front(self) -> Entry | None:

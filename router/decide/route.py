@@ -1,6 +1,7 @@
 """Route: which queue a ticket waits in, with which skills and target. The first route that holds decides."""
 
 from router.domain.triage import Facts, Routing
+from router.domain.wait import requirement
 from router.policy.model import Policy
 
 
@@ -9,9 +10,7 @@ def route(facts: Facts, policy: Policy) -> Routing:
     matched = next(candidate for candidate in policy.routes if candidate.when.holds(facts))
     return Routing(
         route=matched.name,
-        queue=matched.queue,
-        team=policy.queues[matched.queue].team,
-        skills=matched.skills,
+        requirement=requirement(matched.queue, policy.queues[matched.queue].team, matched.skills, facts.channel),
         target=matched.target,
         policy_version=policy.version,
     )

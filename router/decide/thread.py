@@ -99,7 +99,7 @@ def follow_up(ticket: Ticket | None, policy: Policy, now: datetime) -> FollowUp:
         return FollowUp.BEGINS_ANEW
     if ticket.is_open:
         return FollowUp.CONTINUES
-    queue = policy.queues.get(ticket.routing.queue)
+    queue = policy.queues.get(ticket.queue)
     if ticket.resolved_at is None or queue is None or not queue.reopen.allows(now - ticket.resolved_at):
         return FollowUp.BEGINS_ANEW
     return FollowUp.REOPENS
@@ -118,7 +118,7 @@ def joins(
         ticket
         for ticket in open_tickets
         if ticket.channel != message.channel
-        and ticket.routing.team == routing.team
+        and ticket.team == routing.requirement.team
         and now - ticket.last_customer_at <= within
     )
     return max(fitting, key=lambda ticket: (ticket.last_customer_at, ticket.id), default=None)
@@ -129,7 +129,7 @@ def is_abandoned(message: InboundMessage, ticket: Ticket, policy: Policy) -> boo
 
     A ticket that somebody has accepted is theirs to end. The queue must allow it: who left may still want an answer.
     """
-    queue = policy.queues.get(ticket.routing.queue)
+    queue = policy.queues.get(ticket.queue)
     has_left = message.automatic is Automatic.LEFT and message.channel == ticket.channel
     waits = ticket.state in {TicketState.QUEUED, TicketState.OFFERED} and ticket.first_reply_at is None
     return has_left and waits and queue is not None and queue.abandon

@@ -1,7 +1,6 @@
-"""Transfer: where a ticket may be moved to, and when it is relaxed there. Leaves moving it to the flow."""
+"""Transfer: where a ticket may be moved to."""
 
 from collections.abc import Collection
-from datetime import timedelta
 
 from router.domain.triage import Complexity
 from router.domain.wait import Requirement
@@ -30,9 +29,3 @@ def queues_of(teams: Collection[str], wanted: Requirement, policy: Policy) -> li
     # the sort is stable: all others keep their order
     first = sorted(theirs, key=lambda queue: (queue.name, queue.team) != (wanted.queue, wanted.team))
     return [queue.name for queue in first]
-
-
-def relaxed_after(route: str, queue: str, policy: Policy) -> timedelta | None:
-    """How long after a wait begins the ticket is first relaxed; None outside its route's queue, or without steps."""
-    known = policy.route_named(route)
-    return known.relax[0].after if known and known.queue == queue and known.relax else None

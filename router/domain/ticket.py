@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import NamedTuple, NewType
 
 from router.domain.customer import AgentId, CustomerId
-from router.domain.triage import Complexity, Routing, Triage
-from router.domain.wait import Place
+from router.domain.triage import Complexity, Triage
+from router.domain.wait import Wait
 
 TicketId = NewType("TicketId", int)
 
@@ -52,9 +52,9 @@ OPEN_STATES = frozenset(TicketState) - {TicketState.RESOLVED, TicketState.ABANDO
 
 
 class Ticket(NamedTuple):
-    """One piece of work. A wait runs from `enqueued_at`; it should be answered by `due_at`.
+    """One piece of work, in its current or last wait.
 
-    `relax_at` is the time of the next step of its route's relaxation, of which it has taken `relaxed` in this wait.
+    `route` and `target` are those of the policy version that routed it. A new wait of the ticket has the same target.
     """
 
     id: TicketId
@@ -63,19 +63,24 @@ class Ticket(NamedTuple):
     subject: str | None
     state: TicketState
     triage: Triage
-    routing: Routing
-    enqueued_at: datetime
-    due_at: datetime
+    route: str
+    target: timedelta
+    policy_version: str
+    wait: Wait
     last_customer_at: datetime
     created_at: datetime
     first_reply_at: datetime | None = None
     assigned_to: AgentId | None = None
-    preferred_agent_id: AgentId | None = None
-    preferred_until: datetime | None = None
     reopened_count: int = 0
     resolved_at: datetime | None = None
-    relax_at: datetime | None = None
-    relaxed: int = 0
+
+    @property
+    def queue(self) -> str:
+        return self.wait.requirement.queue
+
+    @property
+    def team(self) -> str:
+        return self.wait.requirement.team
 
     @property
     def is_open(self) -> bool:
@@ -99,17 +104,21 @@ class TicketNow:
     state: TicketState
     assigned_to: AgentId | None
     epoch: int
-    place: Place
+    wait: Wait
     complexity: Complexity
     route: str
-    reserved_for: AgentId | None
+    target: timedelta
     read_up_to: int
     now: datetime
 
     @property
     def queue(self) -> str:
-        return self.place.requirement.queue
+        return self.wait.requirement.queue
+
+    @property
+    def team(self) -> str:
+        return self.wait.requirement.team
 
     @property
     def channel(self) -> str:
-        return self.place.requirement.channel
+        return self.wait.requirement.channel

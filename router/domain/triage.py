@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple, NewType
 
 from channels.message import Channel
+from router.domain.wait import Requirement
 
 Words = NewType("Words", str)
 """The start of a text as case-folded words, with a single space between words and at both ends."""
@@ -39,12 +40,10 @@ class Triage(NamedTuple):
 
 
 class Routing(NamedTuple):
-    """Where a ticket waits, how soon it should be answered, and which route of which policy decided that."""
+    """What a ticket asks for, how soon it should be answered, and which route of which policy decided that."""
 
     route: str
-    queue: str
-    team: str
-    skills: tuple[str, ...]
+    requirement: Requirement
     target: timedelta
     policy_version: str
 

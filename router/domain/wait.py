@@ -1,9 +1,12 @@
-"""What a waiting ticket asks for, and the place where it waits."""
+"""A wait: what a ticket asks for, since when it waits, until when it should be answered, and for whom."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from router.domain.customer import AgentId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,36 +25,49 @@ class Requirement:
         object.__setattr__(self, "skills", tuple(sorted(set(self.skills))))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a ticket waits and since when: what it keeps through declines and lost agents, and an undo gives back."""
+@lru_cache(maxsize=1024)  # all tickets ask for the same few, and intake makes one for each message
+def requirement(queue: str, team: str, skills: tuple[str, ...], channel: str) -> Requirement:
+    """Return the requirement with these fields, the same object each time."""
+    return Requirement(queue=queue, team=team, skills=skills, channel=channel)
+
+
+class Wait(NamedTuple):
+    """One wait of a ticket. It keeps these times through declines, expired offers and lost agents.
+
+    `relax_at` is when the route's next step of relaxation is due, of which the wait has taken `relaxed`; None if no
+    step is left. Until `reserved_until` the ticket waits for the agent `reserved_for` alone; a snoozed ticket has no
+    `reserved_until` yet.
+    """
 
     requirement: Requirement
     enqueued_at: datetime
     due_at: datetime
     relaxed: int = 0
     relax_at: datetime | None = None
+    reserved_for: AgentId | None = None
+    reserved_until: datetime | None = None
 
     def as_data(self) -> dict[str, Any]:
-        """The place as an event remembers it, under `was`."""
+        """The wait as the history remembers it when the ticket leaves it, under `was`."""
+        asked = self.requirement
         return {
-            "queue": self.requirement.queue,
-            "team": self.requirement.team,
-            "skills": list(self.requirement.skills),
+            "queue": asked.queue,
+            "team": asked.team,
+            "skills": list(asked.skills),
             "enqueued_at": self.enqueued_at.isoformat(),
             "due_at": self.due_at.isoformat(),
             "relaxed": self.relaxed,
             "relax_at": self.relax_at and self.relax_at.isoformat(),
         }
 
-    def before(self, was: Mapping[str, Any]) -> "Place":
-        """The place that an event remembers under `was`, of a ticket that waits here now; what it leaves out is as now.
+    def before(self, was: Mapping[str, Any]) -> "Wait":
+        """The wait that the history remembers under `was`, for a ticket that is in this wait now.
 
-        Whoever undoes a relaxation, which is no new wait and tells no `relax_at`, does not want it again at once.
+        What `was` leaves out stays as it is now. A relaxation leaves out `relax_at`: whoever undoes it does not want
+        the step to come again at once. Nobody has the ticket reserved afterwards.
         """
-        asked = replace(self.requirement, queue=was["queue"], team=was["team"], skills=tuple(was["skills"]))
-        return Place(
-            requirement=asked,
+        return Wait(
+            requirement=requirement(was["queue"], was["team"], tuple(was["skills"]), self.requirement.channel),
             enqueued_at=_moment(was.get("enqueued_at")) or self.enqueued_at,
             due_at=_moment(was.get("due_at")) or self.due_at,
             relaxed=was.get("relaxed", self.relaxed),

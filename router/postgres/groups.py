@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 import asyncpg
 
+from router.domain import wait
 from router.domain.customer import AgentId
 from router.domain.wait import Requirement
 from router.postgres.database import Connection
@@ -47,7 +48,7 @@ async def _make(connection: Connection, requirements: Collection[Requirement]) -
 
 def requirement(row: asyncpg.Record) -> Requirement:
     """Return what the ticket or group in a row asks of an agent."""
-    return Requirement(queue=row["queue"], team=row["team"], skills=tuple(row["skills"]), channel=row["channel"])
+    return wait.requirement(row["queue"], row["team"], tuple(row["skills"]), row["channel"])
 
 
 def _recordset(requirements: Collection[Requirement]) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import orjson
@@ -11,8 +10,8 @@ from channels.message import Channel, Handle, HandleKind, MessageKey
 from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import Contact, Customer, KnownHandle
 from router.domain.ticket import Ticket, TicketState
-from router.domain.triage import Complexity, Routing, Triage
-from router.domain.wait import Requirement
+from router.domain.triage import Complexity, Triage
+from router.domain.wait import Wait, requirement
 from router.flow.intake.changes import Outcome, Received, Unprocessable
 from router.flow.intake.suspects import hash_of
 
@@ -90,7 +89,7 @@ def ticket(row: Row) -> Ticket:
     """Return a ticket as intake needs it, without the reasons of its triage."""
     (
         id_, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability,
-        language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
+        language, skills, target_s, enqueued_at, due_at, reserved_for, reserved_until, last_customer_at,
         reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed, first_reply_at,
     ) = row  # fmt: skip
     return Ticket(
@@ -100,37 +99,25 @@ def ticket(row: Row) -> Ticket:
         subject=subject,
         state=TicketState(state),
         triage=Triage(complexity=Complexity(complexity), probability=probability, language=language),
-        routing=Routing(
-            route=route,
-            queue=queue,
-            team=team,
-            skills=tuple(skills),
-            target=timedelta(seconds=target_s),
-            policy_version=policy_version,
+        route=route,
+        target=timedelta(seconds=target_s),
+        policy_version=policy_version,
+        wait=Wait(
+            requirement=requirement(queue, team, tuple(skills), channel),
+            enqueued_at=enqueued_at,
+            due_at=due_at,
+            relaxed=relaxed,
+            relax_at=relax_at,
+            reserved_for=reserved_for,
+            reserved_until=reserved_until,
         ),
-        enqueued_at=enqueued_at,
-        due_at=due_at,
         last_customer_at=last_customer_at,
         created_at=created_at,
+        first_reply_at=first_reply_at,
         assigned_to=assigned_to,
-        preferred_agent_id=preferred_agent_id,
-        preferred_until=preferred_until,
         reopened_count=reopened_count,
         resolved_at=resolved_at,
-        relax_at=relax_at,
-        relaxed=relaxed,
-        first_reply_at=first_reply_at,
     )
-
-
-def requirement(ticket: Ticket) -> Requirement:
-    routing = ticket.routing
-    return _requirement(routing.queue, routing.team, routing.skills, ticket.channel)
-
-
-@lru_cache(maxsize=1024)  # all tickets ask for the same few
-def _requirement(queue: str, team: str, skills: tuple[str, ...], channel: str) -> Requirement:
-    return Requirement(queue=queue, team=team, skills=skills, channel=channel)
 
 
 def unprocessable(refused: Unprocessable) -> Sequence[object]:

@@ -280,7 +280,7 @@ async def test_attempts_are_counted_until_they_are_finished(store: IntakeStore):
 async def test_the_clock_does_not_run_backwards(store: IntakeStore):
     [first] = (await take(store, a_message())).tickets.values()
     [second] = (await take(store, a_message())).tickets.values()
-    assert first.enqueued_at < second.enqueued_at
+    assert first.wait.enqueued_at < second.wait.enqueued_at
 
 
 async def test_a_payload_without_a_message_is_kept_whatever_it_says(store: IntakeStore):

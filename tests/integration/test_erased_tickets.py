@@ -18,10 +18,10 @@ from tests.making.moments import NOON
 async def test_an_open_ticket_of_somebody_erased_ends(database: Database, ada: CustomerId, state: str):
     grace = await an_agent(database, "Grace") if state in {"offered", "assigned", "wrap_up"} else None
     ticket = await a_ticket(database, customer_id=ada, held_by=grace, state=state)
-    await database.execute("test", "update ticket set preferred_agent_id = 7, state_until = now(), relax_at = now()")
+    await database.execute("test", "update ticket set reserved_for = 7, state_until = now(), relax_at = now()")
     await PostgresCustomers(database).erase(OPERATOR, ada)
     [row] = await database.fetch("test", "select * from ticket")
-    assert (row["state"], row["assigned_to"], row["preferred_agent_id"]) == ("resolved", None, None)
+    assert (row["state"], row["assigned_to"], row["reserved_for"]) == ("resolved", None, None)
     assert (row["state_until"], row["relax_at"]) == (None, None)
     assert row["resolved_at"] is not None
     [event] = await database.fetch("test", "select * from ticket_event")

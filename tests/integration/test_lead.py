@@ -83,7 +83,7 @@ async def test_ticket_is_reassigned_to_an_agent_who_alone_is_given_it(api: Api, 
     ticket_id = (await a_hold(api, grace)).lease.ticket_id
     await api.lead.reassign(lead, ticket_id, Destination(agent="Linus"))
     ticket = await row(api, ticket_id)
-    assert (ticket["state"], ticket["queue"], ticket["preferred_agent_id"]) == ("queued", "general", lead.agent.id)
+    assert (ticket["state"], ticket["queue"], ticket["reserved_for"]) == ("queued", "general", lead.agent.id)
 
 
 @pytest.mark.parametrize("state", ["queued", "offered", "snoozed"])
@@ -221,7 +221,7 @@ async def test_closed_queue_has_nothing_waiting_and_the_digests_say_so(api: Api,
     await api.database.execute("test", "update customer set contacts = $1 where id = $2", [contact.encode()], customer)
     reserved = await a_ticket(api.database, customer_id=customer, channel="chat")
     await api.database.execute(
-        "test", "update ticket set preferred_agent_id = $1 where id = $2", lead.agent.id, reserved.ticket_id
+        "test", "update ticket set reserved_for = $1 where id = $2", lead.agent.id, reserved.ticket_id
     )
     elsewhere = await a_ticket(api.database, queue="live")
     assert await api.lead.close(lead, "general", why="Storm is over") == 2

@@ -60,7 +60,7 @@ async def test_snoozed_ticket_leaves_its_holder_and_remembers_them(api: Api, gra
     await api.desk.snooze(hold, until=until)
     ticket = await row(api, hold.lease.ticket_id)
     assert (ticket["state"], ticket["assigned_to"], ticket["state_until"]) == ("snoozed", None, until)
-    assert (ticket["preferred_agent_id"], ticket["preferred_until"]) == (grace.id, None)
+    assert (ticket["reserved_for"], ticket["reserved_until"]) == (grace.id, None)
     kind, state, actor, data = (await history(api, hold))[-1]
     assert (kind, state, actor, data["agent"]) == ("snooze", "snoozed", f"agent:{grace.id}", grace.id)
 
@@ -205,8 +205,8 @@ async def test_ticket_moved_to_an_agent_waits_for_them_where_it_was(api: Api, gr
     hold = await a_hold(api, grace)
     await api.desk.transfer(hold, Destination(agent="Alan", note="You know them."))
     ticket = await row(api, hold.lease.ticket_id)
-    assert (ticket["state"], ticket["queue"], ticket["preferred_agent_id"]) == ("queued", "general", alan.id)
-    assert ticket["preferred_until"] - ticket["enqueued_at"] == timedelta(minutes=15)
+    assert (ticket["state"], ticket["queue"], ticket["reserved_for"]) == ("queued", "general", alan.id)
+    assert ticket["reserved_until"] - ticket["enqueued_at"] == timedelta(minutes=15)
     assert [entry.text for entry in (await page(api, hold)).transcript] == ["You know them."]
 
 
@@ -225,7 +225,7 @@ async def test_ticket_moved_to_an_agent_of_another_team_waits_in_that_teams_queu
     await api.desk.transfer(hold, Destination(agent="Alan"))
     ticket = await row(api, hold.lease.ticket_id)
     assert (ticket["queue"], ticket["team"], ticket["skills"]) == ("expert", "specialists", [])
-    assert ticket["preferred_until"] - ticket["enqueued_at"] == timedelta(minutes=5)
+    assert ticket["reserved_until"] - ticket["enqueued_at"] == timedelta(minutes=5)
 
 
 async def test_skills_go_along_to_an_agent_who_has_them(api: Api, grace: Agent):
@@ -307,7 +307,7 @@ async def test_merging_into_a_snoozed_ticket_wakes_it(api: Api, grace: Agent):
     await api.desk.snooze(asleep)
     await api.desk.merge(await a_hold(api, grace, customer_id=customer), asleep.lease.ticket_id)
     ticket = await row(api, asleep.lease.ticket_id)
-    assert (ticket["state"], ticket["preferred_agent_id"]) == ("queued", None)
+    assert (ticket["state"], ticket["reserved_for"]) == ("queued", None)
     assert ticket["enqueued_at"] > NOON
     states = [state for _, state, _, _ in await history(api, asleep)]
     assert illegal_changes(["queued", "assigned", *states]) == []
@@ -323,8 +323,8 @@ async def test_ticket_that_a_merge_wakes_waits_first_for_whoever_put_it_aside(ap
     await api.desk.snooze(asleep)
     await api.desk.merge(await a_hold(api, grace, **theirs), asleep.lease.ticket_id)
     ticket = await row(api, asleep.lease.ticket_id)
-    assert ticket["preferred_agent_id"] == alan.id
-    assert ticket["preferred_until"] - ticket["enqueued_at"] == timedelta(minutes=5)
+    assert ticket["reserved_for"] == alan.id
+    assert ticket["reserved_until"] - ticket["enqueued_at"] == timedelta(minutes=5)
 
 
 async def test_what_cannot_take_over_a_ticket(api: Api, grace: Agent):

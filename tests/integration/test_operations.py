@@ -89,7 +89,7 @@ async def test_what_is_reserved_for_an_agent_waits_in_its_queue_like_the_rest(
 ):
     reserved = await a_ticket(database)
     await a_ticket(database)
-    await database.execute("test", "update ticket set preferred_agent_id = 7 where id = $1", reserved.ticket_id)
+    await database.execute("test", "update ticket set reserved_for = 7 where id = $1", reserved.ticket_id)
     [load] = await PostgresReading(database).queues(Viewer())
     measured = await operations.queues()
     assert {name: (state.waiting, state.overdue) for name, state in measured.items()} == {"general": (2, 2)}

@@ -70,7 +70,7 @@ async def test_tickets_that_are_due_at_the_same_time_are_all_on_some_page(api: A
 
 async def test_list_shows_what_is_reserved_to_its_agent_alone(api: Api, agent: Agent, grace: Caller):
     reserved = await a_ticket(api.database)
-    await api.database.execute("test", "update ticket set preferred_agent_id = $1", agent.id)
+    await api.database.execute("test", "update ticket set reserved_for = $1", agent.id)
     alan = await api.agent(await an_agent(api.database, "Alan"))
     assert numbers(await grace.get("/v1/queues/general/tickets")) == [reserved.ticket_id]
     assert numbers(await alan.get("/v1/queues/general/tickets")) == []
@@ -116,7 +116,7 @@ async def test_nothing_is_chosen_where_the_policy_does_not_say_so(api: Api, grac
 async def test_what_an_agent_may_not_have_they_may_not_choose(api: Api, agent: Agent, grace: Caller):
     french = await a_ticket(api.database, skills=("french",))
     reserved = await a_ticket(api.database)
-    await api.database.execute("test", "update ticket set preferred_agent_id = 99 where id = $1", reserved.ticket_id)
+    await api.database.execute("test", "update ticket set reserved_for = 99 where id = $1", reserved.ticket_id)
     for lease, why in ((french, "lacks french"), (reserved, "is not the one whom the ticket is reserved for")):
         refused = await take(grace, lease)
         assert (refused.status, refused.json["detail"]) == (

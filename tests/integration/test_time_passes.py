@@ -175,14 +175,14 @@ async def test_what_a_lost_agent_held_is_released(database: Database, timers: Ti
     assert event[3]["policy_version"] == POLICY.version
 
 
-RESERVE = "update ticket set preferred_agent_id = $1, preferred_until = now() + interval '1 minute'"
+RESERVE = "update ticket set reserved_for = $1, reserved_until = now() + interval '1 minute'"
 
 
 @pytest.mark.parametrize(
     ("change", "is_over"),
     [
         pytest.param("update agent set capacity = 0", False, id="full, but there"),
-        pytest.param("update ticket set preferred_until = now()", True, id="long enough"),
+        pytest.param("update ticket set reserved_until = now()", True, id="long enough"),
         pytest.param("update presence set status = 'busy'", True, id="not available"),
         pytest.param("update presence set seen_at = now() - interval '91 seconds'", True, id="lost"),
         pytest.param("delete from presence", True, id="never seen"),
@@ -198,7 +198,7 @@ async def test_a_wish_lasts_while_its_agent_is_there(database: Database, timers:
     await database.execute("test", RESERVE, agent.id)
     await database.execute("test", change)
     await pass_time(timers)
-    assert (await one(database, ticket_id))["preferred_agent_id"] == (None if is_over else agent.id)
+    assert (await one(database, ticket_id))["reserved_for"] == (None if is_over else agent.id)
     assert await database.fetch("test", PLACE) == place
     if is_over:
         kind, state, actor, data = await last_event(database, ticket_id)
@@ -221,7 +221,7 @@ async def test_wrap_up_ends_in_time(database: Database, timers: TicketTimers):
 
 SNOOZE = """
     update ticket
-    set state = 'snoozed', state_until = now() + make_interval(secs => $1), preferred_agent_id = $2, relaxed = 2,
+    set state = 'snoozed', state_until = now() + make_interval(secs => $1), reserved_for = $2, relaxed = 2,
       route = $3"""
 
 
@@ -233,10 +233,10 @@ async def test_a_snoozed_ticket_begins_a_new_wait_and_wishes_for_whoever_had_it(
     await database.execute("test", SNOOZE, -1, agent.id, "all")
     await pass_time(timers)
     ticket = await one(database, ticket_id)
-    assert (ticket["state"], ticket["preferred_agent_id"], ticket["state_until"]) == ("queued", agent.id, None)
+    assert (ticket["state"], ticket["reserved_for"], ticket["state_until"]) == ("queued", agent.id, None)
     assert (ticket["relaxed"], ticket["relax_at"]) == (0, None)
     waits = "select now() - enqueued_at < interval '1 minute' as is_new, due_at - enqueued_at as target, "
-    waits += "preferred_until - enqueued_at as wish from ticket"
+    waits += "reserved_until - enqueued_at as wish from ticket"
     [row] = await database.fetch("test", waits)
     assert (row["is_new"], row["target"].total_seconds(), row["wish"].total_seconds()) == (True, 3600, 600)
     kind, state, actor, data = await last_event(database, ticket_id)
@@ -251,7 +251,7 @@ async def test_a_new_wait_is_relaxed_where_the_ticket_waits_in_its_routes_queue(
     [agent] = await agents_at_work(database, 1)
     await database.execute("test", SNOOZE, -1, agent.id, route)
     await pass_time(timers)
-    assert (await one(database, ticket_id))["preferred_agent_id"] is None
+    assert (await one(database, ticket_id))["reserved_for"] is None
     [row] = await database.fetch("test", "select extract(epoch from relax_at - enqueued_at)::integer as s from ticket")
     assert row["s"] == first_step_s
 
@@ -297,7 +297,7 @@ async def test_a_ticket_relaxed_into_another_queue_waits_for_nobody_in_particula
     await database.execute("test", RESERVE, agent.id)
     await database.execute("test", WAIT, 11)
     await timers.relax()
-    assert (await one(database, ticket_id))["preferred_agent_id"] is None
+    assert (await one(database, ticket_id))["reserved_for"] is None
 
 
 async def test_what_somebody_is_writing_to_is_left_to_the_next_round(database: Database, timers: TicketTimers):

@@ -23,7 +23,7 @@ TOKEN = """
     values (gen_random_uuid(), $1, $2, sha256(gen_random_uuid()::text::bytea), now() + $3::interval)
     returning id"""
 REVOKE = "update token set revoked_at = now() where id = $1"
-RESERVE = "update ticket set preferred_agent_id = $2, preferred_until = now() + interval '1 hour' where id = $1"
+RESERVE = "update ticket set reserved_for = $2, reserved_until = now() + interval '1 hour' where id = $1"
 MOVE = "update ticket set group_id = $2, queue = $3, team = $4 where id = $1"
 
 

@@ -20,7 +20,7 @@ routes:
 triage: {bias: -1}
 """)
 LIVE = a_requirement(queue="live", team="frontline", channel="chat")
-RESERVE = "update ticket set preferred_agent_id = $1, preferred_until = now() + interval '1 hour'"
+RESERVE = "update ticket set reserved_for = $1, reserved_until = now() + interval '1 hour'"
 
 
 async def dispatch(database: Database) -> None:

@@ -90,7 +90,7 @@ def picture(store: FakeIntake) -> object:
                 owners[t.customer_id],
                 t.state,
                 t.channel,
-                t.routing,
+                (t.route, t.target, t.policy_version, t.wait.requirement),
                 t.reopened_count,
                 t.triage.probability,
             )

@@ -39,13 +39,13 @@ from tests.making.running import running
 
 ADMIN = Actor(role=Role.ADMIN)
 TIMES = frozenset(
-    {"enqueued_at", "due_at", "relax_at", "preferred_until", "state_until", "resolved_at", "last_customer_at"}
+    {"enqueued_at", "due_at", "relax_at", "reserved_until", "state_until", "resolved_at", "last_customer_at"}
 )
 GROW_OLDER = """
     update ticket
     set
       enqueued_at = enqueued_at - $1::interval, due_at = due_at - $1, relax_at = relax_at - $1,
-      preferred_until = preferred_until - $1, assigned_at = assigned_at - $1, state_until = state_until - $1,
+      reserved_until = reserved_until - $1, assigned_at = assigned_at - $1, state_until = state_until - $1,
       last_customer_at = last_customer_at - $1, resolved_at = resolved_at - $1;
     update refusal set enqueued_at = enqueued_at - $1::interval;
     update presence

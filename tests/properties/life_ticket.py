@@ -102,8 +102,8 @@ class Ticket:
             "due_at": self.due_at,
             "relax_at": self.relax_at,
             "relaxed": self.relaxed,
-            "preferred_agent_id": self.reserved_for,
-            "preferred_until": self.reserved_until,
+            "reserved_for": self.reserved_for,
+            "reserved_until": self.reserved_until,
             "state_until": self.ends_at,
         }
 

@@ -239,7 +239,7 @@ _HAPPEN = """
 insert into ticket_event (ticket_id, at, kind, state, actor, data) values ($1, now(), 'queue', 'queued', 'intake', $2)
 """
 _RESERVE = """
-update ticket set preferred_agent_id = $2, preferred_until = now() + interval '1 hour' where id = $1
+update ticket set reserved_for = $2, reserved_until = now() + interval '1 hour' where id = $1
 """
 _LAST = """
 update ticket set state_until = now() + interval '1 hour' where id = $1

@@ -62,7 +62,7 @@ def test_nothing_that_comes_less_than_the_shortest_target_before_a_ticket_is_due
     of_equal_agents: Sequence[Answered],
 ) -> None:
     for answer, passed_by in given_during_the_wait(of_equal_agents):
-        closed_at = max(answer.waiting.due_at - SHORTEST, answer.arrival.at)
+        closed_at = max(answer.wait.due_at - SHORTEST, answer.arrival.at)
         assert all(other.arrival.at <= closed_at for other in passed_by)
 
 
@@ -83,19 +83,19 @@ def test_an_agent_is_given_what_is_due_first_of_all_that_the_agent_may_take() ->
     pulled = [
         answer
         for answer in simulated(DUE_FIRST, [0.9], days=5)
-        if center.policy.queues[answer.waiting.requirement.queue].mode is QueueMode.PULL
+        if center.policy.queues[answer.wait.requirement.queue].mode is QueueMode.PULL
     ]
     for answer, waiting in still_waiting(pulled):
         agent = people[answer.agent_id - 1]
         # where a relaxed one waited at this moment, it no longer says; here everything weighs the same, so all fits
-        rivals = [other for other in waiting if not other.waiting.relaxed and agent.may_take(other.waiting.requirement)]
+        rivals = [other for other in waiting if not other.wait.relaxed and agent.may_take(other.wait.requirement)]
         assert all(due(answer) < due(other) for other in rivals)
 
 
 def test_no_class_starves_below_full_load() -> None:
     answers = simulated(DUE_FIRST, BELOW, days=14)
 
-    assert max(answer.answered_at - answer.waiting.due_at for answer in answers) < timedelta(days=1)
+    assert max(answer.answered_at - answer.wait.due_at for answer in answers) < timedelta(days=1)
     assert {kind: waits.in_time > 0.6 for kind, waits in by_kind(answers).items()} == dict.fromkeys(NAMES, True)
 
 
@@ -126,7 +126,7 @@ ZERO = timedelta()
 
 
 def due(answer: Answered) -> tuple[datetime, TicketId]:
-    return answer.waiting.due_at, answer.waiting.id
+    return answer.wait.due_at, answer.id
 
 
 def given_during_the_wait(answers: Sequence[Answered]) -> Iterator[tuple[Answered, Sequence[Answered]]]:
@@ -142,8 +142,8 @@ def still_waiting(answers: Sequence[Answered]) -> Iterator[tuple[Answered, Seque
     for answer in answers:
         while coming and coming[-1].arrival.at <= answer.given_at:
             come = coming.pop()
-            waiting[come.waiting.id] = come
-        del waiting[answer.waiting.id]
+            waiting[come.id] = come
+        del waiting[answer.id]
         yield answer, list(waiting.values())
 
 

@@ -88,7 +88,7 @@ class Picking:
             _check_choosable(ticket.queue, policy)
             if ticket.state is not TicketState.QUEUED:
                 raise Conflict(f"Ticket {ticket_id} is {ticket.state}: somebody was faster, choose another one.")
-            asked = asked_of(ticket.place, policy, now=ticket.now, reserved_for=ticket.reserved_for)
+            asked = asked_of(ticket.wait, policy, now=ticket.now, reserved_for=ticket.wait.reserved_for)
             if why := why_not(await work.standing(agent, ticket, policy.assignment), asked):
                 raise Refused(f"You cannot take ticket {ticket_id}: {agent.name} {why}.")
             assignment = await work.take(agent, ticket, policy.version)

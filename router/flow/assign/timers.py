@@ -1,4 +1,4 @@
-"""What happens to tickets because time passes: offers, leases, wishes, wrap-up and snoozes end, long waits are relaxed.
+"""What happens to tickets as time passes: offers, leases, reservations, wrap-ups and snoozes end, long waits relax.
 
 Any number of processes may run these timers. Leaves offering what then waits to `offers`, giving it out to `claims`.
 """
@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import NoReturn, Protocol, TypeAlias
 
 import structlog
 
-from router.decide.relax import Relaxed, Waiting, relax
-from router.domain.ticket import TicketState
+from router.decide.wait import relax, wake
+from router.domain.ticket import TicketNow, TicketState
+from router.domain.wait import Wait
 from router.flow.run.loops import every
 from router.metrics import Metrics
 from router.policy.model import Policy
@@ -47,16 +47,14 @@ class Expired:
     withdrawn: Sequence[Turned]
 
 
-class RelaxChunk(Protocol):
-    """A chunk of waiting tickets that nobody else changes, and the store's clock."""
+class WaitChunk(Protocol):
+    """A chunk of tickets that nobody else changes."""
 
     @property
-    def waiting(self) -> Sequence[Waiting]: ...
+    def tickets(self) -> Sequence[TicketNow]: ...
 
-    @property
-    def now(self) -> datetime: ...
-
-    async def record(self, relaxed: Sequence[Relaxed], policy_version: str) -> Sequence[Turned]: ...
+    async def record(self, waits: Sequence[Wait], policy_version: str) -> None:
+        """Let each ticket wait so from now on, in the order of `tickets`, and write its history."""
 
 
 class TimerStore(Protocol):
@@ -71,15 +69,15 @@ class TimerStore(Protocol):
     async def release_lost(self, limit: int, policy: Policy) -> Sequence[Turned]:
         """Queue what agents hold whose lease is over, and resolve what they had in wrap-up."""
 
-    async def end_wishes(self, limit: int, policy: Policy) -> Sequence[Turned]:
+    async def end_reservations(self, limit: int, policy: Policy) -> Sequence[Turned]:
         """Let anybody have what was reserved for long enough, or for an agent who is not there."""
 
     async def end_wrap_ups(self, limit: int) -> Sequence[Turned]: ...
 
-    async def wake(self, limit: int, policy: Policy) -> Sequence[Turned]:
-        """Queue what was snoozed until now."""
+    def waking(self, limit: int) -> AbstractAsyncContextManager[WaitChunk]:
+        """Lock tickets that were snoozed until now; what is recorded is durable once the context ends."""
 
-    def relaxing(self, limit: int) -> AbstractAsyncContextManager[RelaxChunk]:
+    def relaxing(self, limit: int) -> AbstractAsyncContextManager[WaitChunk]:
         """Lock waiting tickets whose next step is due; what is recorded is durable once the context ends."""
 
 
@@ -106,7 +104,7 @@ class TicketTimers:
         return {
             "offer_expiry": self.expire_offers,
             "lost_agents": self.release_lost,
-            "wishes": self.end_wishes,
+            "reservations": self.end_reservations,
             "wrap_ups": self.end_wrap_ups,
             "snoozes": self.wake,
             "relaxation": self.relax,
@@ -123,23 +121,26 @@ class TicketTimers:
         self._count_offers([ticket for ticket in turned if ticket.was is TicketState.OFFERED], "withdrawn")
         return len(turned)
 
-    async def end_wishes(self) -> int:
-        return len(await self._store.end_wishes(CHUNK, self._policy()))
+    async def end_reservations(self) -> int:
+        return len(await self._store.end_reservations(CHUNK, self._policy()))
 
     async def end_wrap_ups(self) -> int:
         return len(await self._store.end_wrap_ups(CHUNK))
 
     async def wake(self) -> int:
-        turned = await self._store.wake(CHUNK, self._policy())
-        for (queue, channel), count in Counter((ticket.queue, ticket.channel) for ticket in turned).items():
+        policy = self._policy()
+        async with self._store.waking(CHUNK) as chunk:
+            await chunk.record([wake(ticket, policy) for ticket in chunk.tickets], policy.version)
+        for (queue, channel), count in Counter((ticket.queue, ticket.channel) for ticket in chunk.tickets).items():
             self._metrics.queued.labels(queue, channel, "woken").inc(count)
-        return len(turned)
+        return len(chunk.tickets)
 
     async def relax(self) -> int:
         policy = self._policy()
         async with self._store.relaxing(CHUNK) as chunk:
-            relaxed = [relax(ticket, policy, chunk.now) for ticket in chunk.waiting]
-            return len(await chunk.record(relaxed, policy.version))
+            waits = [relax(ticket.wait, route=ticket.route, policy=policy, now=ticket.now) for ticket in chunk.tickets]
+            await chunk.record(waits, policy.version)
+        return len(chunk.tickets)
 
     def _count_offers(self, turned: Sequence[Turned], outcome: str) -> None:
         for queue, count in Counter(ticket.queue for ticket in turned).items():

@@ -166,13 +166,13 @@ class Receiver:
                 metrics.ingest_lag.observe(max(0.0, (world.now - arrival.delivery.published_at).total_seconds()))
         for line in world.changes.history:
             ticket = world.changes.tickets[line.ticket_id]
-            place = ticket.routing.queue, ticket.channel
+            place = ticket.queue, ticket.channel
             if line.kind is HistoryKind.QUEUE:
                 metrics.queued.labels(*place, line.data["reason"]).inc()
             elif line.kind is HistoryKind.ABANDON:
                 metrics.abandoned.labels(*place).inc()
                 if line.data["was"] == TicketState.OFFERED:
-                    metrics.offers.labels(ticket.routing.queue, "withdrawn").inc()
+                    metrics.offers.labels(ticket.queue, "withdrawn").inc()
 
 
 def _channel(kept: Unprocessable) -> str:

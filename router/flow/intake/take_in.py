@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from channels.message import Automatic, Channel, HandleKind, InboundMessage
 from router.decide.classify import classify
 from router.decide.identify import Identity, identify
 from router.decide.route import route
 from router.decide.thread import FollowUp, Thread, find_thread, follow_up, is_abandoned, joins
-from router.decide.transfer import relaxed_after
+from router.decide.wait import begin
 from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
 from router.domain.history import HistoryKind, HistoryReason
@@ -134,7 +134,7 @@ def _abandon(ticket: Ticket, customer_id: CustomerId, because: Mapping[str, obje
     """End a ticket that nobody waits for any more; the customer's digest says so. An offer of it ends with it."""
     world.put_customer(world.customer(customer_id).with_outcome(ticket.id, ContactOutcome.ABANDONED))
     ended = ticket._replace(state=TicketState.ABANDONED, assigned_to=None)
-    data = {"reason": HistoryReason.LEFT, "queue": ticket.routing.queue, "was": ticket.state.value, **because}
+    data = {"reason": HistoryReason.LEFT, "queue": ticket.queue, "was": ticket.state.value, **because}
     world.put_ticket(ended, HistoryKind.ABANDON, data)
 
 
@@ -170,7 +170,7 @@ def _continue(ticket: Ticket, owner: Customer, policy: Policy, world: World) -> 
     heard = ticket.heard(world.now)
     match ticket.state:
         case TicketState.SNOOZED:
-            woken = heard._replace(**_wait(ticket.routing, ticket.preferred_agent_id, policy, world))
+            woken = _waiting_anew(heard, ticket.wait.reserved_for, policy, world)
             return _Step(woken, HistoryKind.QUEUE, Outcome.CONTINUED, {"reason": HistoryReason.WOKEN})
         case TicketState.WRAP_UP:  # whoever has just ended the contact still has it
             world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.OPEN))
@@ -181,9 +181,8 @@ def _continue(ticket: Ticket, owner: Customer, policy: Policy, world: World) -> 
 
 def _reopen(ticket: Ticket, owner: Customer, channel: Channel, policy: Policy, world: World) -> _Step:
     """Begin a new wait for a ticket that had ended, in its own queue and with its own target."""
-    wait = _wait(ticket.routing, owner.last_agent_id, policy, world)
-    heard = ticket.heard(world.now)
-    reopened = heard._replace(reopened_count=ticket.reopened_count + 1, resolved_at=None, **wait)
+    heard = ticket.heard(world.now)._replace(reopened_count=ticket.reopened_count + 1, resolved_at=None)
+    reopened = _waiting_anew(heard, owner.last_agent_id, policy, world)
     world.put_customer(owner._replace(reopened_count=owner.reopened_count + 1))
     world.add_contact(owner.id, channel, reopened)
     return _Step(reopened, HistoryKind.QUEUE, Outcome.REOPENED, {"reason": HistoryReason.REOPENED})
@@ -208,7 +207,7 @@ def _begin(arrival: Arrival, owner: Customer, tier: str | None, policy: Policy, 
         "complexity": triage.complexity.value,
         "probability": round(triage.probability, 3),
         "route": routing.route,
-        "queue": routing.queue,
+        "queue": routing.requirement.queue,
         "policy_version": routing.policy_version,
     }
     return _Step(ticket, HistoryKind.QUEUE, Outcome.QUEUED, because)
@@ -266,25 +265,32 @@ def _new_ticket(
         customer_id=owner.id,
         channel=message.channel,
         subject=message.subject,
+        state=TicketState.QUEUED,
         triage=triage,
-        routing=routing,
+        route=routing.route,
+        target=routing.target,
+        policy_version=routing.policy_version,
+        wait=begin(
+            routing.requirement,
+            route=routing.route,
+            target=routing.target,
+            policy=policy,
+            now=world.now,
+            reserved_for=owner.last_agent_id,
+        ),
         last_customer_at=world.now,
         created_at=world.now,
-        **_wait(routing, owner.last_agent_id, policy, world),
     )
 
 
-def _wait(routing: Routing, wished: AgentId | None, policy: Policy, world: World) -> dict[str, Any]:
-    """A ticket at the beginning of a wait: first for the agent wished for, where its queue knows such a wish."""
-    now, queue = world.now, policy.queues.get(routing.queue)
-    sticky_for = queue.sticky_for if queue and wished else timedelta(0)
-    first_step = relaxed_after(routing.route, routing.queue, policy)
-    return {
-        "state": TicketState.QUEUED,
-        "enqueued_at": now,
-        "due_at": now + routing.target,
-        "relax_at": now + first_step if first_step else None,
-        "relaxed": 0,
-        "preferred_agent_id": wished if sticky_for else None,
-        "preferred_until": now + sticky_for if sticky_for else None,
-    }
+def _waiting_anew(ticket: Ticket, reserved_for: AgentId | None, policy: Policy, world: World) -> Ticket:
+    """The ticket at the start of another wait, for what it asked for before and with the target it had."""
+    wait = begin(
+        ticket.wait.requirement,
+        route=ticket.route,
+        target=ticket.target,
+        policy=policy,
+        now=world.now,
+        reserved_for=reserved_for,
+    )
+    return ticket._replace(state=TicketState.QUEUED, wait=wait)

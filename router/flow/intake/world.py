@@ -144,7 +144,7 @@ class World:
         self.changes.customers[customer.id] = customer
 
     def add_contact(self, customer_id: CustomerId, channel: Channel, ticket: Ticket) -> None:
-        contact = Contact(at=self.now, channel=channel, queue=ticket.routing.queue, ticket_id=ticket.id)
+        contact = Contact(at=self.now, channel=channel, queue=ticket.queue, ticket_id=ticket.id)
         self.put_customer(self._customers[customer_id].with_contact(contact))
 
     def begin_conversation(self, message: InboundMessage, customer_id: CustomerId) -> Conversation:

@@ -7,7 +7,7 @@ from datetime import datetime
 from router.decide.eligibility import Asked, Standing, why_not
 from router.domain.customer import AgentId
 from router.domain.ticket import OPEN_STATES, TicketId, TicketState
-from router.domain.wait import Place
+from router.domain.wait import Wait
 from router.policy.model import Policy, QueueMode, RelaxStep
 
 
@@ -17,12 +17,10 @@ class Stuck:
 
     id: TicketId
     state: TicketState
-    place: Place
+    wait: Wait
     route: str
     holder: str | None
     state_until: datetime | None
-    reserved_for: AgentId | None
-    reserved_until: datetime | None
     now: datetime
 
 
@@ -53,11 +51,11 @@ class Why:
     agents: Sequence[Answer]
 
 
-def asked_of(place: Place, policy: Policy, *, now: datetime, reserved_for: AgentId | None) -> Asked:
+def asked_of(wait: Wait, policy: Policy, *, now: datetime, reserved_for: AgentId | None) -> Asked:
     """Return what a ticket that waits there asks of whoever takes it."""
     return Asked(
-        requirement=place.requirement,
-        mode=_mode(place, policy),
+        requirement=wait.requirement,
+        mode=_mode(wait, policy),
         now=now,
         grace=policy.assignment.grace,
         reserved_for=reserved_for,
@@ -66,11 +64,11 @@ def asked_of(place: Place, policy: Policy, *, now: datetime, reserved_for: Agent
 
 def explain(stuck: Stuck, standings: Sequence[Standing], policy: Policy) -> Why:
     """Say of every agent what keeps them from the ticket, and of the ticket what it waits for."""
-    reserved_for = stuck.reserved_for if stuck.state is TicketState.QUEUED else None
-    asked = asked_of(stuck.place, policy, now=stuck.now, reserved_for=reserved_for)
+    reserved_for = stuck.wait.reserved_for if stuck.state is TicketState.QUEUED else None
+    asked = asked_of(stuck.wait, policy, now=stuck.now, reserved_for=reserved_for)
     candidates = standings if stuck.state in OPEN_STATES else ()
     answers = [Answer(agent=standing.agent.name, why_not=why_not(standing, asked)) for standing in candidates]
-    required = stuck.place.requirement
+    required = stuck.wait.requirement
     coming, when = _next(stuck, policy)
     return Why(
         id=stuck.id,
@@ -80,8 +78,8 @@ def explain(stuck: Stuck, standings: Sequence[Standing], policy: Policy) -> Why:
         mode=asked.mode,
         channel=required.channel,
         skills=required.skills,
-        enqueued_at=stuck.place.enqueued_at,
-        due_at=stuck.place.due_at,
+        enqueued_at=stuck.wait.enqueued_at,
+        due_at=stuck.wait.due_at,
         summary=_summary(stuck, answers, asked.mode),
         next=coming,
         next_at=when,
@@ -89,8 +87,8 @@ def explain(stuck: Stuck, standings: Sequence[Standing], policy: Policy) -> Why:
     )
 
 
-def _mode(place: Place, policy: Policy) -> QueueMode:
-    queue = policy.queues.get(place.requirement.queue)
+def _mode(wait: Wait, policy: Policy) -> QueueMode:
+    queue = policy.queues.get(wait.requirement.queue)
     return queue.mode if queue else QueueMode.PULL
 
 
@@ -111,10 +109,10 @@ def _summary(stuck: Stuck, answers: Sequence[Answer], mode: QueueMode) -> str:
 
 
 def _waiting(stuck: Stuck, able: Sequence[str], mode: QueueMode) -> str:
-    place = stuck.place.requirement
-    waits = f"It waits in queue {place.queue}" + (", reserved for one agent" if stuck.reserved_for else "")
+    asked = stuck.wait.requirement
+    waits = f"It waits in queue {asked.queue}" + (", reserved for one agent" if stuck.wait.reserved_for else "")
     if not able:
-        return f"{waits}, and nobody of team {place.team} can take it now."
+        return f"{waits}, and nobody of team {asked.team} can take it now."
     verb = "be offered it" if mode is QueueMode.PUSH else "be given it when they ask for the next one"
     return f"{waits}, and {', '.join(able)} can {verb}, unless something else is due first."
 
@@ -125,8 +123,8 @@ def _next(stuck: Stuck, policy: Policy) -> tuple[str | None, datetime | None]:
         (when, words)
         for when, words in (
             (stuck.state_until, _ENDS.get(stuck.state)),
-            (_while_queued(stuck, stuck.reserved_until), "It is no longer reserved."),
-            (_while_queued(stuck, stuck.place.relax_at), _relaxing(stuck, policy)),
+            (_while_queued(stuck, stuck.wait.reserved_until), "It is no longer reserved."),
+            (_while_queued(stuck, stuck.wait.relax_at), _relaxing(stuck, policy)),
         )
         if when and words
     ]
@@ -147,7 +145,7 @@ def _while_queued(stuck: Stuck, when: datetime | None) -> datetime | None:
 
 def _relaxing(stuck: Stuck, policy: Policy) -> str | None:
     route = policy.route_named(stuck.route)
-    steps = route.relax[stuck.place.relaxed :] if route else ()
+    steps = route.relax[stuck.wait.relaxed :] if route else ()
     return f"It is relaxed: {' and '.join(_changes(steps[0]))}." if steps else None
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from channels.message import OutboundMessage
+from router.decide.wait import wake
 from router.domain.actor import Actor
 from router.domain.customer import ContactOutcome, Customer
 from router.domain.errors import Conflict, Invalid, Refused
@@ -21,7 +22,7 @@ from router.domain.ticket import OPEN_STATES, TicketId, TicketNow, TicketState
 from router.flow.assign.hold import ASSIGNED, WRAPPING_UP, Hold, check_read, checked
 from router.flow.work.compose import Addressed, MailIdentity, compose
 from router.flow.work.moves import Moves
-from router.flow.work.transfer import Destination, new_wait, woken
+from router.flow.work.transfer import Destination, wait_at
 from router.metrics import Metrics
 from router.policy.model import Policy
 
@@ -114,11 +115,19 @@ class Desk:
         """
         async with self._store.work() as work:
             await work.lock_agents([hold.agent.id])
-            held = await _held(work, hold)
-            wait = await new_wait(to, held, self._policy(), work)
+            held = await _locked(work, hold)
+            policy = self._policy()
+            wait = await wait_at(to, held, policy, work)
             if to.note:
                 await work.note(held, hold.actor, to.note)
-            await work.begin_wait(held, wait, hold.actor, reason=HistoryReason.TRANSFERRED, was=held.place.as_data())
+            await work.enqueue(
+                held,
+                wait,
+                hold.actor,
+                reason=HistoryReason.TRANSFERRED,
+                policy_version=policy.version,
+                was=held.wait.as_data(),
+            )
         queue = wait.requirement.queue
         self._metrics.queued.labels(queue, held.channel, "transferred").inc()
         _log("ticket queued", hold, reason=HistoryReason.TRANSFERRED, queue=queue)
@@ -131,8 +140,7 @@ class Desk:
         """
         async with self._store.work() as work:
             await work.lock_agents([hold.agent.id])
-            tickets = await work.lock_tickets([hold.lease.ticket_id], hold.agent.teams)
-            held = checked(hold, tickets.get(hold.lease.ticket_id))
+            held = await _locked(work, hold)
             if until is not None and not held.now < until <= held.now + LONGEST_SNOOZE:
                 raise Invalid("until", "must lie ahead, at most a year")
             check_read(held, read_up_to)
@@ -198,7 +206,9 @@ class Desk:
             await work.remember(customer.with_merged(held.id, into))
             await work.merge(held, target, hold.actor)
             if is_woken:
-                await work.begin_wait(target, woken(target, self._policy()), hold.actor, reason=HistoryReason.WOKEN)
+                policy = self._policy()
+                wait = wake(target, policy)
+                await work.enqueue(target, wait, hold.actor, reason=HistoryReason.WOKEN, policy_version=policy.version)
         self._metrics.resolved.labels(held.queue, held.channel).inc()
         if is_woken:
             self._metrics.queued.labels(target.queue, target.channel, "woken").inc()
@@ -208,6 +218,11 @@ class Desk:
 async def _held(work: Work, hold: Hold, *, in_states: Collection[TicketState] = ASSIGNED) -> TicketNow:
     ticket = await work.ticket(hold.lease.ticket_id, hold.agent.teams)
     return checked(hold, ticket, in_states=in_states)
+
+
+async def _locked(work: Work, hold: Hold) -> TicketNow:
+    tickets = await work.lock_tickets([hold.lease.ticket_id], hold.agent.teams)
+    return checked(hold, tickets.get(hold.lease.ticket_id))
 
 
 async def _with_customer(work: Work, hold: Hold, read_up_to: int | None) -> tuple[TicketNow, Customer]:

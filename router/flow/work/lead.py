@@ -17,14 +17,14 @@ from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
 from router.domain.errors import Conflict
 from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import TicketId, TicketNow, TicketState
-from router.domain.wait import Place
+from router.domain.wait import Wait
 from router.flow.assign.presence import Withdrawn, report_withdrawn
 from router.flow.see.agents import no_agent
 from router.flow.see.queues import no_queue
 from router.flow.see.tickets import no_ticket
 from router.flow.see.why import Stuck, Why, explain
 from router.flow.work.moves import Moves
-from router.flow.work.transfer import Destination, new_wait
+from router.flow.work.transfer import Destination, wait_at
 from router.metrics import Metrics
 from router.policy.model import AssignmentRules, Policy
 
@@ -36,10 +36,10 @@ _MOVABLE = frozenset({TicketState.QUEUED, TicketState.OFFERED, TicketState.ASSIG
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misroute:
-    """A transfer or relaxation that can be undone: the line of the history, and the place that the ticket had."""
+    """A transfer or relaxation that can be undone: the line of the history, and the wait that the ticket was in."""
 
     event_id: int
-    was: Place
+    was: Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +85,6 @@ class LeadWork(Moves, Protocol):
     async def misroute(self, ticket: TicketNow) -> Misroute | None:
         """The last transfer or relaxation that has not been undone."""
 
-    async def put_back(self, ticket: TicketNow, misroute: Misroute, by: Actor) -> None: ...
-
     async def customers_waiting(self, closable: Closable, teams: Teams, *, limit: int) -> Sequence[CustomerId]:
         """Whose tickets come next; as many as `limit` tickets have."""
 
@@ -125,11 +123,12 @@ class Lead:
         """
         async with self._store.work() as work:
             ticket = await _seize(work, by, ticket_id)
-            wait = await new_wait(to, ticket, self._policy(), work)
+            policy = self._policy()
+            wait = await wait_at(to, ticket, policy, work)
             if to.note:
                 await work.note(ticket, by, to.note)
-            why = {"reason": HistoryReason.REASSIGNED, "holder": ticket.assigned_to, "was": ticket.place.as_data()}
-            await work.begin_wait(ticket, wait, by, kind=HistoryKind.REASSIGN, **why)
+            why = {"reason": HistoryReason.REASSIGNED, "policy_version": policy.version, "was": ticket.wait.as_data()}
+            await work.enqueue(ticket, wait, by, kind=HistoryKind.REASSIGN, holder=ticket.assigned_to, **why)
         queue = wait.requirement.queue
         self._count_offer(ticket.queue, ticket.state)
         self._metrics.queued.labels(queue, ticket.channel, "reassigned").inc()
@@ -148,7 +147,8 @@ class Lead:
             queue = misroute.was.requirement.queue
             if queue not in self._policy().queues:
                 raise Conflict(f"Queue {queue}, where ticket {ticket_id} was, is there no more: reassign the ticket.")
-            await work.put_back(ticket, misroute, by)
+            why = {"reason": HistoryReason.UNDONE, "undone": misroute.event_id, "holder": ticket.assigned_to}
+            await work.enqueue(ticket, misroute.was, by, kind=HistoryKind.REASSIGN, **why)
         self._count_offer(ticket.queue, ticket.state)
         _log("ticket queued", by, ticket_id=ticket_id, reason="undone", queue=queue)
 

@@ -4,8 +4,6 @@ Locks are taken in one order everywhere: agents, customer, conversations, ticket
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
 
 from router.domain.actor import Actor, Teams
@@ -13,21 +11,7 @@ from router.domain.agent import Agent
 from router.domain.customer import AgentId, Customer, CustomerId
 from router.domain.history import HistoryKind
 from router.domain.ticket import TicketId, TicketNow, TicketState
-from router.domain.wait import Requirement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewWait:
-    """How a ticket waits from now on: for whom, until it is relaxed, and for `wish_lasts` for one agent only.
-
-    `policy_version` is that of the policy which has decided so.
-    """
-
-    requirement: Requirement
-    policy_version: str
-    relaxed_after: timedelta | None = None
-    wish: AgentId | None = None
-    wish_lasts: timedelta | None = None
+from router.domain.wait import Requirement, Wait
 
 
 class Directory(Protocol):
@@ -52,9 +36,10 @@ class Moves(Directory, Protocol):
 
     async def note(self, ticket: TicketNow, by: Actor, text: str) -> int: ...
 
-    async def begin_wait(
-        self, ticket: TicketNow, wait: NewWait, by: Actor, *, kind: HistoryKind = HistoryKind.QUEUE, **why: object
-    ) -> None: ...
+    async def enqueue(
+        self, ticket: TicketNow, wait: Wait, by: Actor, *, kind: HistoryKind = HistoryKind.QUEUE, **why: object
+    ) -> None:
+        """Let the locked ticket wait so, whoever held it; groups are locked after it."""
 
     async def end(
         self,

@@ -126,7 +126,7 @@ def _waiting(row: asyncpg.Record) -> Waiting:
         group=row["group_id"],
         queue=row["queue"],
         channel=row["channel"],
-        reserved_for=row["preferred_agent_id"],
+        reserved_for=row["reserved_for"],
         refused_by=frozenset(row["refused_by"]),
     )
 

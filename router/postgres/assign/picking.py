@@ -43,12 +43,12 @@ class PostgresPickingWork(TicketRows):
     """One transaction in which an agent, whose row is locked, takes a ticket of their choice."""
 
     async def standing(self, agent: Agent, ticket: TicketNow, rules: AssignmentRules) -> Standing:
-        place = ticket.place
+        wait = ticket.wait
         [standing] = await standings(
             self._connection,
             ticket.id,
-            team=place.requirement.team,
-            enqueued_at=place.enqueued_at,
+            team=wait.requirement.team,
+            enqueued_at=wait.enqueued_at,
             usual=rules.capacity,
             also=agent.id,
             only=agent.id,

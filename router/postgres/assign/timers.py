@@ -4,21 +4,23 @@ A chunk's tickets are locked together with their agents and without waiting, so 
 flows that wait for each other; what somebody else has locked is left to the next round.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from typing import TypeAlias
 
 import asyncpg
 
-from router.decide.relax import Relaxed, Waiting
 from router.domain.customer import AgentId
-from router.domain.ticket import TicketState
+from router.domain.ticket import TicketNow, TicketState
+from router.domain.wait import Wait
 from router.flow.assign.timers import Expired, Turned
 from router.policy.model import Policy
 from router.postgres import groups, hints
 from router.postgres.database import Connection, Database
 from router.postgres.rows import columns
 from router.postgres.statements import load
+from router.postgres.ticket_rows import ticket, wait_columns
 
 SQL = load("assign/timers")
 
@@ -43,8 +45,11 @@ class PostgresTimers:
             await _hint(connection, released, hints.AGENTS)
         return _turned(released)
 
-    async def end_wishes(self, limit: int, policy: Policy) -> Sequence[Turned]:
-        return await self._queued("end_wishes", limit, policy.assignment.grace, policy.version)
+    async def end_reservations(self, limit: int, policy: Policy) -> Sequence[Turned]:
+        async with self._database.transaction("timers") as connection:
+            ended = await connection.fetch(SQL["end_reservations"], limit, policy.assignment.grace, policy.version)
+            await _hint(connection, ended)
+        return _turned(ended)
 
     async def end_wrap_ups(self, limit: int) -> Sequence[Turned]:
         async with self._database.transaction("timers") as connection:
@@ -53,40 +58,77 @@ class PostgresTimers:
                 await hints.hint(connection, hints.AGENTS)
         return _turned(resolved)
 
-    async def wake(self, limit: int, policy: Policy) -> Sequence[Turned]:
-        wishes = [(queue.name, queue.sticky_for) for queue in policy.queues.values() if queue.sticky_for]
-        steps = [(route.name, route.queue, route.relax[0].after) for route in policy.routes if route.relax]
-        return await self._queued("wake", limit, *columns(wishes, 2), *columns(steps, 3), policy.version)
+    @asynccontextmanager
+    async def waking(self, limit: int) -> AsyncIterator["PostgresWaitChunk"]:
+        async with self._database.transaction("timers") as connection:
+            yield PostgresWaitChunk(connection, await connection.fetch(SQL["to_wake"], limit), "queue", _waking)
 
     @asynccontextmanager
-    async def relaxing(self, limit: int) -> AsyncIterator["PostgresRelaxChunk"]:
+    async def relaxing(self, limit: int) -> AsyncIterator["PostgresWaitChunk"]:
         async with self._database.transaction("timers") as connection:
-            yield PostgresRelaxChunk(connection, await connection.fetch(SQL["to_relax"], limit))
-
-    async def _queued(self, statement: str, *arguments: object) -> Sequence[Turned]:
-        async with self._database.transaction("timers") as connection:
-            queued = await connection.fetch(SQL[statement], *arguments)
-            await _hint(connection, queued)
-        return _turned(queued)
+            yield PostgresWaitChunk(connection, await connection.fetch(SQL["to_relax"], limit), "relax", _relaxing)
 
 
-class PostgresRelaxChunk:
+Data: TypeAlias = Mapping[str, object]
+
+
+class PostgresWaitChunk:
     """Locked tickets and what is to become of them."""
 
-    def __init__(self, connection: Connection, rows: Sequence[asyncpg.Record]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        rows: Sequence[asyncpg.Record],
+        kind: str,
+        data: Callable[[TicketNow, Wait], Data | None],
+    ) -> None:
+        """`data` is what the history says of a ticket and its wait under `kind`; None if there is nothing to say."""
         self._connection = connection
-        self.waiting = [_waiting(row) for row in rows]
-        self.now = rows[0]["now"] if rows else datetime.min.replace(tzinfo=UTC)
+        self._kind = kind
+        self._data = data
+        self.tickets = [ticket(row) for row in rows]
 
-    async def record(self, relaxed: Sequence[Relaxed], policy_version: str) -> Sequence[Turned]:
-        """Write the tickets; the lock on the groups comes after those on tickets, as everywhere."""
-        if not relaxed:
-            return []
-        group_ids = await groups.ensure(self._connection, {each.ticket.requirement for each in relaxed})
-        table = columns(((*_relaxed_row(each), group_ids[each.ticket.requirement]) for each in relaxed), 8)
-        rows = await self._connection.fetch(SQL["relax"], *table, policy_version)
-        await _hint(self._connection, rows)
-        return _turned(rows)
+    async def record(self, waits: Sequence[Wait], policy_version: str) -> None:
+        """Write the waits; the lock on the groups comes after those on tickets, as everywhere."""
+        if not waits:
+            return
+        group_ids = await groups.ensure(self._connection, {wait.requirement for wait in waits})
+        table = [
+            self._row(ticket, wait, group_ids[wait.requirement], policy_version)
+            for ticket, wait in zip(self.tickets, waits, strict=True)
+        ]
+        await self._connection.execute(SQL["record_waits"], *columns(table, 12), self._kind)
+        await _hint(self._connection, table)
+
+    def _row(self, ticket: TicketNow, wait: Wait, group_id: int, policy_version: str) -> Sequence[object]:
+        data = self._data(ticket, wait)
+        said = None if data is None else json.dumps({**data, "policy_version": policy_version})
+        return ticket.id, *wait_columns(wait, group_id), said
+
+
+def _waking(ticket: TicketNow, wait: Wait) -> Data:
+    return {
+        "reason": "woken",
+        "agent": wait.reserved_for,
+        "queue": ticket.queue,
+        "due_at": wait.due_at.isoformat(),
+    }
+
+
+def _relaxing(ticket: TicketNow, wait: Wait) -> Data | None:
+    if wait.relaxed == ticket.wait.relaxed:
+        return None
+    now, was = wait.as_data(), ticket.wait.as_data()
+    return {
+        "reason": "step",
+        "steps": wait.relaxed,
+        **{field: now[field] for field in _RELAXED},
+        "was": {field: was[field] for field in _RELAXED},
+    }
+
+
+_RELAXED = ("queue", "team", "skills", "due_at")
+"""What a step may change. It tells no other times: the wait goes on."""
 
 
 async def _set_away(connection: Connection, agents: Collection[AgentId], policy: Policy) -> list[asyncpg.Record]:
@@ -105,19 +147,3 @@ async def _hint(connection: Connection, queued: Sequence[object], *also: str) ->
 
 def _turned(rows: Iterable[asyncpg.Record]) -> list[Turned]:
     return [Turned(queue=row["queue"], channel=row["channel"], was=TicketState(row["was"])) for row in rows]
-
-
-def _waiting(row: asyncpg.Record) -> Waiting:
-    return Waiting(
-        id=row["id"],
-        route=row["route"],
-        requirement=groups.requirement(row),
-        enqueued_at=row["enqueued_at"],
-        due_at=row["due_at"],
-        relaxed=row["relaxed"],
-    )
-
-
-def _relaxed_row(relaxed: Relaxed) -> Sequence[object]:
-    ticket, asked = relaxed.ticket, relaxed.ticket.requirement
-    return ticket.id, asked.queue, asked.team, ",".join(asked.skills), ticket.due_at, ticket.relaxed, relaxed.relax_at

@@ -97,7 +97,7 @@ class PostgresIntakeTransaction:
         return bool(await self._connection.fetch(SQL["put_unprocessable"], *rows.unprocessable(refused)))
 
     async def _group_ids(self, changes: Changes) -> Mapping[Requirement, int]:
-        wanted = {rows.requirement(ticket) for ticket in changes.tickets.values()}
+        wanted = {ticket.wait.requirement for ticket in changes.tickets.values()}
         known = {requirement: self._groups[requirement] for requirement in wanted & self._groups.keys()}
         if missing := wanted - known.keys():
             self.found = await groups.ensure(self._connection, missing)

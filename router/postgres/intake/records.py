@@ -16,7 +16,6 @@ from router.domain.history import HistoryKind, HistoryLine
 from router.domain.ticket import Ticket
 from router.domain.wait import Requirement
 from router.flow.intake.changes import Changes, NewHandle, Received, StoredMessage
-from router.postgres.rows import requirement
 
 Row = dict[str, Any]
 
@@ -27,7 +26,7 @@ def arguments(changes: Changes, group_ids: Mapping[Requirement, int]) -> Iterato
     yield changes.now
     yield _json(map(_customer, changes.customers.values()))
     yield _json(map(_handle, changes.handles))
-    yield _json(_ticket(ticket, group_ids[requirement(ticket)]) for ticket in changes.tickets.values())
+    yield _json(_ticket(ticket, group_ids[ticket.wait.requirement]) for ticket in changes.tickets.values())
     yield _json(map(_conversation, changes.conversations.values()))
     yield _json(_message(stored, changes.now) for stored in changes.messages)
     yield _json(row for row, _ in payloads)
@@ -67,35 +66,35 @@ def _handle(new: NewHandle) -> Row:
 
 
 def _ticket(ticket: Ticket, group_id: int) -> Row:
-    triage, routing = ticket.triage, ticket.routing
+    triage, wait, asked = ticket.triage, ticket.wait, ticket.wait.requirement
     return {
         "id": ticket.id,
         "customer_id": ticket.customer_id,
         "channel": ticket.channel,
         "subject": ticket.subject,
         "state": ticket.state,
-        "queue": routing.queue,
-        "team": routing.team,
+        "queue": asked.queue,
+        "team": asked.team,
         "group_id": group_id,
-        "route": routing.route,
-        "policy_version": routing.policy_version,
+        "route": ticket.route,
+        "policy_version": ticket.policy_version,
         "complexity": triage.complexity,
         "probability": triage.probability,
         "reasons": [{"signal": r.signal, "weight": round(r.weight, 3), "words": r.words} for r in triage.reasons],
         "language": triage.language,
-        "skills": routing.skills,
-        "target_s": int(routing.target.total_seconds()),
-        "enqueued_at": ticket.enqueued_at,
-        "due_at": ticket.due_at,
-        "preferred_agent_id": ticket.preferred_agent_id,
-        "preferred_until": ticket.preferred_until,
+        "skills": asked.skills,
+        "target_s": int(ticket.target.total_seconds()),
+        "enqueued_at": wait.enqueued_at,
+        "due_at": wait.due_at,
+        "reserved_for": wait.reserved_for,
+        "reserved_until": wait.reserved_until,
         "last_customer_at": ticket.last_customer_at,
         "reopened_count": ticket.reopened_count,
         "created_at": ticket.created_at,
         "resolved_at": ticket.resolved_at,
         "assigned_to": ticket.assigned_to,
-        "relax_at": ticket.relax_at,
-        "relaxed": ticket.relaxed,
+        "relax_at": wait.relax_at,
+        "relaxed": wait.relaxed,
     }
 
 

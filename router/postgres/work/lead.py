@@ -10,19 +10,18 @@ import asyncpg
 from router.decide.eligibility import Standing
 from router.domain.actor import Actor, Teams, Viewer
 from router.domain.customer import AgentId, Customer, CustomerId
-from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import TicketId, TicketNow, TicketState
 from router.flow.assign.presence import Withdrawn
 from router.flow.see.why import Stuck
 from router.flow.work.lead import Closable, Ended, Misroute, Released
 from router.policy.model import AssignmentRules
-from router.postgres import audit, groups, hints, rows
+from router.postgres import audit, hints, rows
 from router.postgres.assign.presence import withdraw_offers
 from router.postgres.assign.standings import standings
 from router.postgres.database import Database
 from router.postgres.eyes import eyes, listed
 from router.postgres.statements import load
-from router.postgres.ticket_rows import guard, place
+from router.postgres.ticket_rows import wait
 from router.postgres.work.moves import PostgresMoves
 
 SQL = load("work/lead")
@@ -49,10 +48,10 @@ class PostgresLead:
             return await standings(
                 connection,
                 stuck.id,
-                team=stuck.place.requirement.team,
-                enqueued_at=stuck.place.enqueued_at,
+                team=stuck.wait.requirement.team,
+                enqueued_at=stuck.wait.enqueued_at,
                 usual=rules.capacity,
-                also=stuck.reserved_for,
+                also=stuck.wait.reserved_for,
                 teams=viewer.teams,
             )
 
@@ -84,20 +83,7 @@ class PostgresLeadWork(PostgresMoves):
 
     async def misroute(self, ticket: TicketNow) -> Misroute | None:
         row = await self._connection.fetchrow(SQL["misroute"], ticket.id)
-        return None if row is None else Misroute(event_id=row["id"], was=ticket.place.before(json.loads(row["was"])))
-
-    async def put_back(self, ticket: TicketNow, misroute: Misroute, by: Actor) -> None:
-        was = misroute.was
-        to = was.requirement
-        group_id = (await groups.ensure(self._connection, [to]))[to]
-        await self._guarded(
-            SQL["put_back"], *guard(ticket), to.queue, to.team, list(to.skills), group_id, was.enqueued_at, was.due_at,
-            was.relaxed, was.relax_at,
-        )  # fmt: skip
-        back = {"from": ticket.queue, "queue": to.queue, "team": to.team, "holder": ticket.assigned_to}
-        undone = {"reason": HistoryReason.UNDONE, "undone": misroute.event_id}
-        await self.event(ticket, HistoryKind.REASSIGN, TicketState.QUEUED, by, **back, **undone)
-        await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
+        return None if row is None else Misroute(event_id=row["id"], was=ticket.wait.before(json.loads(row["was"])))
 
     async def customers_waiting(self, closable: Closable, teams: Teams, *, limit: int) -> list[CustomerId]:
         waiting = await self._connection.fetch(
@@ -122,11 +108,9 @@ def _stuck(row: asyncpg.Record) -> Stuck:
     return Stuck(
         id=row["id"],
         state=TicketState(row["state"]),
-        place=place(row),
+        wait=wait(row),
         route=row["route"],
         holder=row["holder"],
         state_until=row["state_until"],
-        reserved_for=row["preferred_agent_id"],
-        reserved_until=row["preferred_until"],
         now=row["now"],
     )

@@ -7,12 +7,11 @@ from router.domain.agent import Agent
 from router.domain.customer import Customer, CustomerId
 from router.domain.history import HistoryKind
 from router.domain.ticket import TicketNow, TicketState
-from router.domain.wait import Requirement
-from router.flow.work.moves import NewWait
+from router.domain.wait import Requirement, Wait
 from router.postgres import groups, hints, rows
 from router.postgres.agent_rows import agent_of
 from router.postgres.statements import load
-from router.postgres.ticket_rows import TicketRows, guard
+from router.postgres.ticket_rows import TicketRows, guard, wait_columns
 
 SQL = load("work/moves")
 
@@ -45,20 +44,16 @@ class PostgresMoves(TicketRows):
         await self.event(ticket, HistoryKind.NOTE, ticket.state, by, message_id=message_id)
         return message_id
 
-    async def begin_wait(
-        self, ticket: TicketNow, wait: NewWait, by: Actor, *, kind: HistoryKind = HistoryKind.QUEUE, **why: object
+    async def enqueue(
+        self, ticket: TicketNow, wait: Wait, by: Actor, *, kind: HistoryKind = HistoryKind.QUEUE, **why: object
     ) -> None:
         """Queue the ticket anew; the lock on the groups comes after that on the ticket, as everywhere."""
-        await self.lock_tickets([ticket.id], None)
         to = wait.requirement
         group_id = (await groups.ensure(self._connection, [to]))[to]
-        await self._guarded(
-            SQL["begin_wait"], *guard(ticket), to.queue, to.team, list(to.skills), group_id, wait.relaxed_after,
-            wait.wish, wait.wish_lasts,
-        )  # fmt: skip
+        await self._guarded(SQL["enqueue"], *guard(ticket), *wait_columns(wait, group_id))
         moved = {"from": ticket.queue, "queue": to.queue, "team": to.team, "lease_epoch": ticket.epoch}
-        decided = {"policy_version": wait.policy_version, **({"agent": wait.wish} if wait.wish else {})}
-        await self.event(ticket, kind, TicketState.QUEUED, by, **moved, **decided, **why)
+        reserved = {"agent": wait.reserved_for} if wait.reserved_for else {}
+        await self.event(ticket, kind, TicketState.QUEUED, by, **moved, **reserved, **why)
         await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
 
     async def end(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from channels.message import Channel
 from router.decide.route import route
 from router.domain.triage import Complexity, Facts, Routing
+from router.domain.wait import requirement
 from router.policy.parse import parse_policy
 from router.policy.words import as_words
 
@@ -56,9 +57,7 @@ def test_the_first_route_that_holds_decides(given_facts: Facts, matched: str):
 def test_a_routing_carries_all_that_waiting_needs():
     assert route(facts(complexity="complex", language="de"), POLICY) == Routing(
         route="german-expert",
-        queue="expert",
-        team="specialists",
-        skills=("german",),
+        requirement=requirement("expert", "specialists", ("german",), "email"),
         target=timedelta(hours=2),
         policy_version=POLICY.version,
     )
@@ -80,9 +79,9 @@ any_facts = st.builds(
 
 @given(any_facts, st.sampled_from([POLICY, SHIPPED]))
 def test_there_is_always_an_answer(some: Facts, policy):
-    assert route(some, policy).queue in policy.queues
+    assert route(some, policy).requirement.queue in policy.queues
 
 
 @given(any_facts, st.sampled_from([POLICY, SHIPPED]))
 def test_no_team_is_ever_brought_a_complexity_that_it_does_not_take(some: Facts, policy):
-    assert some.complexity in policy.teams[route(some, policy).team].takes
+    assert some.complexity in policy.teams[route(some, policy).requirement.team].takes

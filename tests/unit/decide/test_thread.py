@@ -10,6 +10,7 @@ from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import CustomerId
 from router.domain.ticket import Ticket, TicketId, TicketState
 from router.domain.triage import Complexity, Routing, Triage
+from router.domain.wait import Wait, requirement
 from router.policy.parse import parse_policy
 from tests.making.messages import a_message, a_user, an_email
 from tests.making.moments import DAY, HOUR, MINUTE, NOON
@@ -140,9 +141,10 @@ def a_ticket(
         subject=None,
         state=state,
         triage=Triage(complexity=Complexity.SIMPLE, probability=0.2),
-        routing=Routing(route="rest", queue=queue, team=team, skills=(), target=HOUR, policy_version="v1"),
-        enqueued_at=NOON - quiet_for,
-        due_at=NOON,
+        route="rest",
+        target=HOUR,
+        policy_version="v1",
+        wait=Wait(requirement=requirement(queue, team, (), "email"), enqueued_at=NOON - quiet_for, due_at=NOON),
         last_customer_at=NOON - quiet_for,
         created_at=NOON - quiet_for,
         resolved_at=None if ended is None else NOON - ended,
@@ -172,7 +174,7 @@ def test_a_follow_up_continues_reopens_or_begins_anew(case: str, ticket: Ticket 
 
 
 def joined(*tickets: Ticket, within: timedelta = HOUR, team: str = "frontline") -> int | None:
-    routing = a_ticket().routing._replace(team=team)
+    routing = Routing("rest", requirement("general", team, (), "chat"), HOUR, "v1")
     ticket = joins(a_message(a_user(), channel=Channel.CHAT), routing, tickets, within, NOON)
     return ticket and ticket.id
 

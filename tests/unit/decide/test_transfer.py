@@ -1,10 +1,8 @@
 """Where a ticket may be moved to, and when it is relaxed there."""
 
-from datetime import timedelta
-
 import pytest
 
-from router.decide.transfer import queues_of, relaxed_after, why_refused
+from router.decide.transfer import queues_of, why_refused
 from router.domain.triage import Complexity
 from router.domain.wait import Requirement
 from router.policy.parse import parse_policy
@@ -76,16 +74,3 @@ def required(queue: str, team: str) -> Requirement:
 )
 def test_somebody_finds_a_ticket_in_its_own_queue_first(teams: set[str], wanted: Requirement, queues: list[str]):
     assert queues_of(teams, wanted, POLICY) == queues
-
-
-@pytest.mark.parametrize(
-    ("route", "queue", "after"),
-    [
-        ("chat", "expert", timedelta(minutes=10)),
-        ("chat", "general", None),
-        ("rest", "general", None),
-        ("dropped-route", "expert", None),
-    ],
-)
-def test_tickets_are_relaxed_in_the_queue_of_their_route_alone(route: str, queue: str, after: timedelta | None):
-    assert relaxed_after(route, queue, POLICY) == after

@@ -2,7 +2,8 @@
 
 from router.domain.customer import CustomerId
 from router.domain.ticket import Ticket, TicketId, TicketState
-from router.domain.triage import Complexity, Routing, Triage
+from router.domain.triage import Complexity, Triage
+from router.domain.wait import Wait, requirement
 from tests.making.moments import HOUR, NOON
 
 TICKET = Ticket(
@@ -12,9 +13,10 @@ TICKET = Ticket(
     subject=None,
     state=TicketState.QUEUED,
     triage=Triage(complexity=Complexity.SIMPLE, probability=0.2),
-    routing=Routing(route="rest", queue="general", team="frontline", skills=(), target=HOUR, policy_version="v1"),
-    enqueued_at=NOON,
-    due_at=NOON + HOUR,
+    route="rest",
+    target=HOUR,
+    policy_version="v1",
+    wait=Wait(requirement=requirement("general", "frontline", (), "email"), enqueued_at=NOON, due_at=NOON + HOUR),
     last_customer_at=NOON,
     created_at=NOON,
 )

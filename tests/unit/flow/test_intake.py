@@ -1,5 +1,6 @@
 """What becomes of a message: every outcome, told through the receiver and a store in memory."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -37,8 +38,8 @@ def test_a_first_message_is_queued_under_a_new_customer():
         store.customers.values(),
         store.conversations.values(),
     )
-    assert (ticket.state, ticket.routing.route, ticket.subject) == (TicketState.QUEUED, "rest", "Parcel")
-    assert ticket.due_at - ticket.enqueued_at == timedelta(hours=4)
+    assert (ticket.state, ticket.route, ticket.subject) == (TicketState.QUEUED, "rest", "Parcel")
+    assert ticket.wait.due_at - ticket.wait.enqueued_at == timedelta(hours=4)
     assert [contact.ticket_id for contact in customer.contacts] == [ticket.id]
     assert (conversation.customer_id, conversation.ticket_id) == (customer.id, ticket.id)
 
@@ -155,7 +156,7 @@ def test_an_answer_to_a_resolved_ticket_reopens_it_for_a_new_wait():
     assert outcomes(reply(), store=store) == [Outcome.REOPENED]
     [ticket], [customer] = store.tickets.values(), store.customers.values()
     assert (ticket.state, ticket.reopened_count, ticket.resolved_at) == (TicketState.QUEUED, 1, None)
-    assert ticket.enqueued_at > NOON + timedelta(minutes=29)
+    assert ticket.wait.enqueued_at > NOON + timedelta(minutes=29)
     assert customer.reopened_count == 1
     assert len(customer.contacts) == 2
 
@@ -168,30 +169,31 @@ def test_an_answer_that_comes_too_late_begins_a_new_ticket_in_the_same_conversat
     assert conversation.ticket_id == max(store.tickets)
 
 
-def test_a_returning_customer_waits_with_a_wish_for_the_last_agent():
+def test_a_returning_customers_ticket_is_reserved_for_the_last_agent():
     store = resolve_all(take_in([MAIL]), ago=timedelta(hours=2))
     [customer_id] = store.customers
     store.customers[customer_id] = store.customers[customer_id]._replace(last_agent_id=7)
     take_in([a_message()], store=store)
-    ticket = store.tickets[max(store.tickets)]
-    assert (ticket.preferred_agent_id, ticket.preferred_until) == (7, ticket.enqueued_at + timedelta(minutes=10))
+    wait = store.tickets[max(store.tickets)].wait
+    assert (wait.reserved_for, wait.reserved_until) == (7, wait.enqueued_at + timedelta(minutes=10))
 
 
-def changed(store: FakeIntake, **fields: object) -> FakeIntake:
+def changed(store: FakeIntake, *, wait: Mapping[str, object] | None = None, **fields: object) -> FakeIntake:
     """The store after something else has happened to its only ticket."""
     [ticket] = store.tickets.values()
-    store.tickets[ticket.id] = ticket._replace(**fields)
+    store.tickets[ticket.id] = ticket._replace(wait=ticket.wait._replace(**wait or {}), **fields)
     return store
 
 
 def test_an_answer_wakes_a_ticket_that_was_put_aside_for_whoever_did_so():
-    store = changed(take_in([MAIL]), state=TicketState.SNOOZED, preferred_agent_id=7, relaxed=2)
+    store = changed(take_in([MAIL]), state=TicketState.SNOOZED, wait={"reserved_for": 7, "relaxed": 2})
     store.now += timedelta(days=3)
     take_in([reply()], store=store)
     [ticket] = store.tickets.values()
-    assert (ticket.state, ticket.due_at) == (TicketState.QUEUED, ticket.enqueued_at + timedelta(hours=4))
-    assert (ticket.preferred_agent_id, ticket.preferred_until) == (7, ticket.enqueued_at + timedelta(minutes=10))
-    assert (ticket.relaxed, ticket.relax_at) == (0, ticket.enqueued_at + timedelta(hours=1))
+    wait = ticket.wait
+    assert (ticket.state, wait.due_at) == (TicketState.QUEUED, wait.enqueued_at + timedelta(hours=4))
+    assert (wait.reserved_for, wait.reserved_until) == (7, wait.enqueued_at + timedelta(minutes=10))
+    assert (wait.relaxed, wait.relax_at) == (0, wait.enqueued_at + timedelta(hours=1))
     assert (store.events[-1].kind, store.events[-1].data["reason"]) == ("queue", "woken")
 
 
@@ -207,7 +209,7 @@ def test_an_answer_in_wrap_up_goes_to_the_agent_who_still_has_the_ticket():
 
 @pytest.mark.parametrize("state", [TicketState.QUEUED, TicketState.OFFERED, TicketState.ASSIGNED])
 def test_an_answer_leaves_everything_else_where_it_is(state: TicketState):
-    store = changed(take_in([MAIL]), state=state, relaxed=1)
+    store = changed(take_in([MAIL]), state=state, wait={"relaxed": 1})
     [before] = store.tickets.values()
     take_in([reply()], store=store)
     [after] = store.tickets.values()
@@ -274,14 +276,14 @@ def test_a_visitor_who_leaves_an_agent_leaves_the_end_to_the_agent(state: Ticket
 def test_where_the_queue_does_not_allow_it_nothing_is_abandoned():
     store = take_in([a_message(a_user("v1"), channel=Channel.CHAT, key="s1", text="My lawyer will sue")], [LEFT])
     [ticket] = store.tickets.values()
-    assert (ticket.routing.queue, ticket.state) == ("expert", TicketState.QUEUED)
+    assert (ticket.queue, ticket.state) == ("expert", TicketState.QUEUED)
 
 
 def test_a_wait_is_relaxed_by_the_first_step_of_its_route():
     [ticket] = take_in([MAIL]).tickets.values()
-    assert ticket.relax_at == ticket.enqueued_at + timedelta(hours=1)
+    assert ticket.wait.relax_at == ticket.wait.enqueued_at + timedelta(hours=1)
     [other] = take_in([a_message(channel=Channel.CHAT)]).tickets.values()
-    assert other.relax_at is None
+    assert other.wait.relax_at is None
 
 
 def test_another_channel_joins_the_open_ticket_of_the_same_team():

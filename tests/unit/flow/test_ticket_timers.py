@@ -4,17 +4,19 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.domain.ticket import TicketState
+from router.domain.ticket import TicketNow, TicketState
+from router.domain.wait import Wait
 from router.flow.assign import timers as flow
 from router.flow.assign.timers import CHUNK, Expired, TicketTimers, Turned
 from router.metrics import Metrics
 from router.policy.model import Policy
 from tests.making.intake import POLICY
+from tests.making.waits import a_ticket_now
 
 DEADLINE_S = 5
 SUCCESS = "router_loop_last_success_timestamp_seconds"
@@ -42,32 +44,30 @@ class Tickets:
     async def release_lost(self, limit: int, policy: Policy) -> Sequence[Turned]:
         return self.turn("lost_agents", limit)
 
-    async def end_wishes(self, limit: int, policy: Policy) -> Sequence[Turned]:
-        return self.turn("wishes", limit)
+    async def end_reservations(self, limit: int, policy: Policy) -> Sequence[Turned]:
+        return self.turn("reservations", limit)
 
     async def end_wrap_ups(self, limit: int) -> Sequence[Turned]:
         return self.turn("wrap_ups", limit)
 
-    async def wake(self, limit: int, policy: Policy) -> Sequence[Turned]:
-        return self.turn("snoozes", limit)
+    @asynccontextmanager
+    async def waking(self, limit: int) -> AsyncIterator["Chunk"]:
+        yield Chunk(tickets=[a_ticket_now()] * len(self.turn("snoozes", limit)))
 
     @asynccontextmanager
-    async def relaxing(self, limit: int) -> AsyncIterator["NothingToDecide"]:
-        yield NothingToDecide(self.turn("relaxation", limit))
+    async def relaxing(self, limit: int) -> AsyncIterator["Chunk"]:
+        yield Chunk(tickets=[a_ticket_now()] * len(self.turn("relaxation", limit)))
 
 
-class NothingToDecide:
-    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    waiting = ()
+@dataclass
+class Chunk:
+    tickets: Sequence[TicketNow]
 
-    def __init__(self, turned: Sequence[Turned]) -> None:
-        self.turned = turned
-
-    async def record(self, relaxed: object, policy_version: str) -> Sequence[Turned]:
-        return self.turned
+    async def record(self, waits: Sequence[Wait], policy_version: str) -> None:
+        assert len(waits) == len(self.tickets)
 
 
-NAMES = ("offer_expiry", "lost_agents", "wishes", "wrap_ups", "snoozes", "relaxation")
+NAMES = ("offer_expiry", "lost_agents", "reservations", "wrap_ups", "snoozes", "relaxation")
 
 
 async def test_every_timer_goes_on_until_nothing_is_due_and_says_when_it_last_worked(monkeypatch):

@@ -1,7 +1,6 @@
 """Why a ticket is where it is, in words."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from router.domain.agent import Agent, Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId, TicketState
-from router.domain.wait import Place, Requirement
+from router.domain.wait import Requirement, Wait
 from router.flow.see.why import Stuck, explain
 from router.policy.parse import parse_policy
 from tests.making.moments import MINUTE, NOON
@@ -35,7 +34,7 @@ triage: {bias: -1}
 STUCK = Stuck(
     id=TicketId(7),
     state=TicketState.QUEUED,
-    place=Place(
+    wait=Wait(
         requirement=Requirement(queue="general", team="frontline", skills=(), channel="email"),
         enqueued_at=NOON,
         due_at=NOON + 240 * MINUTE,
@@ -43,8 +42,6 @@ STUCK = Stuck(
     route="rest",
     holder=None,
     state_until=None,
-    reserved_for=None,
-    reserved_until=None,
     now=NOON,
 )
 
@@ -61,9 +58,8 @@ def standing(name: str, number: int, **changes: Any) -> Standing:
     return replace(able, **changes)
 
 
-def placed(queue: str = "general", relaxed: int = 0, relax_at: datetime | None = None) -> Place:
-    requirement = replace(STUCK.place.requirement, queue=queue)
-    return replace(STUCK.place, requirement=requirement, relaxed=relaxed, relax_at=relax_at)
+def waiting(queue: str = "general", **changes: Any) -> Wait:
+    return STUCK.wait._replace(requirement=replace(STUCK.wait.requirement, queue=queue), **changes)
 
 
 def test_each_agent_has_an_answer_and_the_sentence_names_those_who_can():
@@ -83,7 +79,7 @@ def test_each_agent_has_an_answer_and_the_sentence_names_those_who_can():
     [
         ({}, "It waits in queue general, and nobody of team frontline can take it now."),
         (
-            {"reserved_for": AgentId(9)},
+            {"wait": waiting(reserved_for=AgentId(9))},
             "It waits in queue general, reserved for one agent, and nobody of team frontline can take it now.",
         ),
         ({"state": TicketState.OFFERED, "holder": "Ada"}, "It is offered to Ada, who has not answered yet."),
@@ -106,20 +102,20 @@ def test_what_is_the_case_is_said_in_one_sentence(changes: dict[str, Any], summa
     [
         ({}, (None, None)),
         (
-            {"place": placed(relax_at=NOON + 10 * MINUTE)},
+            {"wait": waiting(relax_at=NOON + 10 * MINUTE)},
             ("It is relaxed: it no longer asks for all its skills.", NOON + 10 * MINUTE),
         ),
         (
-            {"place": placed(relaxed=1, relax_at=NOON + 20 * MINUTE)},
+            {"wait": waiting(relaxed=1, relax_at=NOON + 20 * MINUTE)},
             ("It is relaxed: it moves to queue live and it is due within 0:05:00.", NOON + 20 * MINUTE),
         ),
         (
-            {"place": placed(relax_at=NOON + 10 * MINUTE), "reserved_for": AgentId(9), "reserved_until": NOON + MINUTE},
+            {"wait": waiting(relax_at=NOON + 10 * MINUTE, reserved_for=AgentId(9), reserved_until=NOON + MINUTE)},
             ("It is no longer reserved.", NOON + MINUTE),
         ),
         ({"state": TicketState.OFFERED, "state_until": NOON + MINUTE}, ("The offer expires.", NOON + MINUTE)),
         ({"state": TicketState.SNOOZED, "state_until": NOON + MINUTE}, ("It wakes, and waits again.", NOON + MINUTE)),
-        ({"state": TicketState.ASSIGNED, "place": placed(relax_at=NOON)}, (None, None)),
+        ({"state": TicketState.ASSIGNED, "wait": waiting(relax_at=NOON)}, (None, None)),
     ],
 )
 def test_what_comes_next_by_itself_is_named_with_its_time(changes: dict[str, Any], coming: tuple[Any, Any]):
@@ -128,7 +124,7 @@ def test_what_comes_next_by_itself_is_named_with_its_time(changes: dict[str, Any
 
 
 def test_in_a_push_queue_tickets_are_offered():
-    why = explain(replace(STUCK, place=placed("live")), [standing("Ada", 1)], POLICY)
+    why = explain(replace(STUCK, wait=waiting("live")), [standing("Ada", 1)], POLICY)
     assert why.summary.startswith("It waits in queue live, and Ada can be offered it")
 
 

@@ -49,7 +49,7 @@ from (
     from ticket
     where ticket.group_id = asked.group_id
       and ticket.state = 'queued'
-      and ticket.preferred_agent_id is null
+      and ticket.reserved_for is null
       and ticket.id <> all ((select $4::text::bigint[])::bigint[])
     order by ticket.due_at, ticket.id
     limit asked.depth
@@ -57,15 +57,15 @@ from (
   where skill_group.queue <> all ($5::text[])
   union all
   (
-    select distinct on (ticket.preferred_agent_id, ticket.channel)
-      ticket.group_id, ticket.preferred_agent_id, ticket.channel, ticket.id, ticket.due_at
+    select distinct on (ticket.reserved_for, ticket.channel)
+      ticket.group_id, ticket.reserved_for, ticket.channel, ticket.id, ticket.due_at
     from ticket
-    join agent_team on agent_team.agent_id = ticket.preferred_agent_id and agent_team.team = ticket.team
-    where ticket.preferred_agent_id = any ((select $3::text::bigint[])::bigint[])
+    join agent_team on agent_team.agent_id = ticket.reserved_for and agent_team.team = ticket.team
+    where ticket.reserved_for = any ((select $3::text::bigint[])::bigint[])
       and ticket.state = 'queued'
       and ticket.id <> all ((select $4::text::bigint[])::bigint[])
       and ticket.queue <> all ($5::text[])
-    order by ticket.preferred_agent_id, ticket.channel, ticket.due_at, ticket.id
+    order by ticket.reserved_for, ticket.channel, ticket.due_at, ticket.id
   )
 ) as head
 order by due_at, id
@@ -81,12 +81,12 @@ with matched as (
   from unnest($1::text::bigint[], $2::text::bigint[], $3::text::bigint[], $4::text::integer[])
     as matched (ticket_id, agent_id, group_id, load)
 ), chosen as materialized (
-  select ticket.id, matched.agent_id, matched.load, ticket.preferred_agent_id is not null as is_reserved
+  select ticket.id, matched.agent_id, matched.load, ticket.reserved_for is not null as is_reserved
   from matched
   join ticket on ticket.id = matched.ticket_id
   where ticket.state = 'queued'
     and ticket.group_id = matched.group_id
-    and (ticket.preferred_agent_id is null or ticket.preferred_agent_id = matched.agent_id)
+    and (ticket.reserved_for is null or ticket.reserved_for = matched.agent_id)
   for no key update of ticket skip locked
 ), taken as (
   update ticket
@@ -95,8 +95,8 @@ with matched as (
     assigned_to = chosen.agent_id,
     assigned_at = statement_timestamp(),
     lease_epoch = ticket.lease_epoch + 1,
-    preferred_agent_id = null,
-    preferred_until = null,
+    reserved_for = null,
+    reserved_until = null,
     is_seen = false
   from chosen
   where ticket.id = chosen.id

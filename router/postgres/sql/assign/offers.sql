@@ -11,16 +11,16 @@ with waiting as materialized (
       select from ticket
       where ticket.group_id = skill_group.id
         and ticket.state = 'queued'
-        and ticket.preferred_agent_id is null)
+        and ticket.reserved_for is null)
 ), first as (
   select head.*
   from waiting
   cross join lateral (
-    select ticket.id, ticket.group_id, ticket.preferred_agent_id, ticket.enqueued_at, ticket.due_at
+    select ticket.id, ticket.group_id, ticket.reserved_for, ticket.enqueued_at, ticket.due_at
     from ticket
     where ticket.group_id = waiting.id
       and ticket.state = 'queued'
-      and ticket.preferred_agent_id is null
+      and ticket.reserved_for is null
     order by ticket.due_at, ticket.id
     limit (select greatest($3::integer / count(*), 1) from waiting)
   ) as head
@@ -28,10 +28,10 @@ with waiting as materialized (
   select head.*
   from presence
   cross join lateral (
-    select ticket.id, ticket.group_id, ticket.preferred_agent_id, ticket.enqueued_at, ticket.due_at
+    select ticket.id, ticket.group_id, ticket.reserved_for, ticket.enqueued_at, ticket.due_at
     from ticket
     join agent_team on agent_team.agent_id = presence.agent_id and agent_team.team = ticket.team
-    where ticket.preferred_agent_id = presence.agent_id
+    where ticket.reserved_for = presence.agent_id
       and ticket.state = 'queued'
       and ticket.queue = any ($1::text[])
     order by ticket.due_at, ticket.id
@@ -41,7 +41,7 @@ with waiting as materialized (
     and presence.seen_at >= statement_timestamp() - $2::interval
 )
 select
-  first.id, first.group_id, skill_group.queue, skill_group.channel, first.preferred_agent_id,
+  first.id, first.group_id, skill_group.queue, skill_group.channel, first.reserved_for,
   array(
     select refusal.agent_id
     from refusal
@@ -95,14 +95,14 @@ with planned as (
   join agent_team on agent_team.agent_id = planned.agent_id and agent_team.team = ticket.team
   where ticket.state = 'queued'
     and ticket.group_id = planned.group_id
-    and (ticket.preferred_agent_id is null or ticket.preferred_agent_id = planned.agent_id)
+    and (ticket.reserved_for is null or ticket.reserved_for = planned.agent_id)
   for no key update of ticket skip locked
 ), offered as (
   update ticket
   set
     state = 'offered', assigned_to = chosen.agent_id, assigned_at = statement_timestamp(),
     state_until = statement_timestamp() + chosen.lasts, lease_epoch = ticket.lease_epoch + 1, is_seen = false,
-    preferred_agent_id = null, preferred_until = null
+    reserved_for = null, reserved_until = null
   from chosen
   where ticket.id = chosen.id
   returning

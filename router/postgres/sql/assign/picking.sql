@@ -13,7 +13,7 @@ from (
     from ticket
     where ticket.group_id = skill_group.id
       and ticket.state = 'queued'
-      and ticket.preferred_agent_id is null
+      and ticket.reserved_for is null
       and (ticket.due_at, ticket.id) > (select coalesce($3::timestamptz, '-infinity'), coalesce($4::bigint, 0))
     order by ticket.due_at, ticket.id
     limit $5
@@ -23,7 +23,7 @@ from (
   union all
   select ticket.*
   from ticket
-  where ticket.preferred_agent_id = $6::bigint
+  where ticket.reserved_for = $6::bigint
     and ticket.state = 'queued'
     and ticket.queue = $1
     and ($2::text[] is null or ticket.team = any ($2))
@@ -38,7 +38,7 @@ with taken as (
   update ticket
   set
     state = 'assigned', assigned_to = $5, assigned_at = statement_timestamp(), lease_epoch = lease_epoch + 1,
-    preferred_agent_id = null, preferred_until = null, is_seen = false
+    reserved_for = null, reserved_until = null, is_seen = false
   where id = $1
     and lease_epoch = $2
     and state = $3

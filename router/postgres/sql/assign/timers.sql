@@ -123,20 +123,20 @@ with lost as materialized (
 select queue, channel, was
 from released
 
--- name: end_wishes
+-- name: end_reservations
 -- Tickets reserved for an agent for long enough, or for one who is not there or not in their team: now anybody's.
 with over as materialized (
-  select ticket.id, ticket.preferred_agent_id as agent_id
+  select ticket.id, ticket.reserved_for as agent_id
   from ticket
   where ticket.state = 'queued'
-    and ticket.preferred_agent_id is not null
+    and ticket.reserved_for is not null
     and (
-      ticket.preferred_until <= statement_timestamp()
+      ticket.reserved_until <= statement_timestamp()
       or not exists (
         select from presence
         join agent on agent.id = presence.agent_id
         join agent_team on agent_team.agent_id = agent.id and agent_team.team = ticket.team
-        where presence.agent_id = ticket.preferred_agent_id
+        where presence.agent_id = ticket.reserved_for
           and presence.status = 'available'
           and presence.seen_at >= statement_timestamp() - $2::interval
           and not agent.is_draining
@@ -145,7 +145,7 @@ with over as materialized (
   for no key update of ticket skip locked
 ), ended as (
   update ticket
-  set preferred_agent_id = null, preferred_until = null
+  set reserved_for = null, reserved_until = null
   from over
   where ticket.id = over.id
   returning ticket.id, ticket.queue, ticket.channel, over.agent_id
@@ -153,7 +153,7 @@ with over as materialized (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
     id, statement_timestamp(), 'relax', 'queued', 'timers',
-    jsonb_build_object('reason', 'wish_over', 'agent', agent_id, 'queue', queue, 'policy_version', $3::text)
+    jsonb_build_object('reason', 'reservation_over', 'agent', agent_id, 'queue', queue, 'policy_version', $3::text)
   from ended
 )
 select queue, channel, 'queued' as was
@@ -189,84 +189,49 @@ with over as materialized (
 select queue, channel, 'wrap_up' as was
 from resolved
 
--- name: wake
--- Snoozed until now: a new wait begins, with the target the ticket had. It waits first for whoever put it aside, where
--- its queue ($2, for so long: $3) has such a wish; it is relaxed where it waits in the queue ($5) of its route ($4).
-with due as materialized (
-  select id, queue, route, preferred_agent_id
-  from ticket
-  where state = 'snoozed'
-    and state_until <= statement_timestamp()
-  order by state_until
-  limit $1
-  for no key update skip locked
-), woken as (
-  update ticket
-  set
-    state = 'queued', state_until = null, enqueued_at = statement_timestamp(),
-    due_at = statement_timestamp() + make_interval(secs => ticket.target_s), relaxed = 0,
-    relax_at = statement_timestamp() + step.after,
-    preferred_agent_id = case when wish.lasts is not null then due.preferred_agent_id end,
-    preferred_until = case when due.preferred_agent_id is not null then statement_timestamp() + wish.lasts end
-  from due
-  left join unnest($2::text[], $3::interval[]) as wish (queue, lasts) on wish.queue = due.queue
-  left join unnest($4::text[], $5::text[], $6::interval[]) as step (route, queue, after)
-    on step.route = due.route and step.queue = due.queue
-  where ticket.id = due.id
-  returning ticket.id, ticket.queue, ticket.channel, ticket.due_at, ticket.preferred_agent_id
-), noted as (
-  insert into ticket_event (ticket_id, at, kind, state, actor, data)
-  select
-    id, statement_timestamp(), 'queue', 'queued', 'timers',
-    jsonb_build_object(
-      'reason', 'woken', 'agent', preferred_agent_id, 'queue', queue, 'due_at', due_at, 'policy_version', $7::text)
-  from woken
-)
-select queue, channel, 'snoozed' as was
-from woken
+-- name: to_wake
+-- Tickets that were snoozed until now, locked until the end of the transaction.
+select
+  id, customer_id, channel, queue, team, skills, state, assigned_to, lease_epoch, complexity, route, target_s, enqueued_at,
+  due_at, relaxed, relax_at, reserved_for, reserved_until, statement_timestamp() as now,
+  (extract(epoch from last_customer_at) * 1000000)::bigint as read_up_to
+from ticket
+where state = 'snoozed'
+  and state_until <= statement_timestamp()
+order by state_until
+limit $1
+for no key update skip locked
 
 -- name: to_relax
 -- Waiting tickets whose next step is due, locked until the end of the transaction.
 select
-  ticket.id, ticket.route, ticket.queue, ticket.team, ticket.skills, ticket.channel, ticket.enqueued_at,
-  ticket.due_at, ticket.relaxed, statement_timestamp() as now
+  id, customer_id, channel, queue, team, skills, state, assigned_to, lease_epoch, complexity, route, target_s, enqueued_at,
+  due_at, relaxed, relax_at, reserved_for, reserved_until, statement_timestamp() as now,
+  (extract(epoch from last_customer_at) * 1000000)::bigint as read_up_to
 from ticket
-where ticket.state = 'queued'
-  and ticket.relax_at <= statement_timestamp()
-order by ticket.relax_at
+where state = 'queued'
+  and relax_at <= statement_timestamp()
+order by relax_at
 limit $1
 for no key update skip locked
 
--- name: relax
--- Writes what the steps came to. A wish ends where the ticket now waits in another queue: it was for the former one.
--- What was before is read in the update itself: a plan that is kept expects few, and would join it to what was written
--- by comparing all with all.
-with written as (
+-- name: record_waits
+-- Lets locked tickets wait as decided, each with its line of history; one without data has nothing to say.
+with waits as (
   update ticket
   set
-    queue = relaxed.queue, team = relaxed.team, skills = string_to_array(relaxed.skills, ','),
-    group_id = relaxed.group_id, due_at = relaxed.due_at, relaxed = relaxed.steps, relax_at = relaxed.relax_at,
-    preferred_agent_id = case when former.queue = relaxed.queue then former.preferred_agent_id end,
-    preferred_until = case when former.queue = relaxed.queue then former.preferred_until end
+    state = 'queued', state_until = null, queue = new.queue, team = new.team,
+    skills = string_to_array(new.skills, ','), group_id = new.group_id, enqueued_at = new.enqueued_at,
+    due_at = new.due_at, relaxed = new.relaxed, relax_at = new.relax_at, reserved_for = new.reserved_for,
+    reserved_until = new.reserved_until
   from unnest(
-    $1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[], $7::timestamptz[], $8::bigint[])
-    as relaxed (id, queue, team, skills, due_at, steps, relax_at, group_id)
-  join ticket as former on former.id = relaxed.id
-  where ticket.id = relaxed.id
-  returning
-    ticket.id, ticket.queue, ticket.team, ticket.channel, ticket.skills, ticket.due_at, ticket.relaxed,
-    ticket.relaxed > former.relaxed as has_changed,
-    jsonb_build_object(
-      'queue', former.queue, 'team', former.team, 'skills', to_jsonb(former.skills), 'due_at', former.due_at) as was
-), noted as (
-  insert into ticket_event (ticket_id, at, kind, state, actor, data)
-  select
-    id, statement_timestamp(), 'relax', 'queued', 'timers',
-    jsonb_build_object(
-      'reason', 'step', 'steps', relaxed, 'queue', queue, 'team', team, 'skills', to_jsonb(skills), 'due_at', due_at,
-      'policy_version', $9::text, 'was', was)
-  from written
-  where has_changed
+    $1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::integer[],
+    $9::timestamptz[], $10::bigint[], $11::timestamptz[])
+    as new (
+      id, queue, team, skills, group_id, enqueued_at, due_at, relaxed, relax_at, reserved_for, reserved_until)
+  where ticket.id = new.id
 )
-select queue, channel, 'queued' as was
-from written
+insert into ticket_event (ticket_id, at, kind, state, actor, data)
+select id, statement_timestamp(), $13::text, 'queued', 'timers', data
+from unnest($1::bigint[], $12::jsonb[]) as line (id, data)
+where data is not null

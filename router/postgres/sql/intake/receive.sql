@@ -76,7 +76,7 @@ with conversations as materialized (
 tickets as materialized (
   select
     id, customer_id, channel, subject, state, queue, team, route, policy_version, complexity, probability,
-    language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
+    language, skills, target_s, enqueued_at, due_at, reserved_for, reserved_until, last_customer_at,
     reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed, first_reply_at
   from ticket
   where id = any (array(
@@ -169,22 +169,22 @@ handles as (
 tickets as (
   insert into ticket (
     id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
-    reasons, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until, last_customer_at,
+    reasons, language, skills, target_s, enqueued_at, due_at, reserved_for, reserved_until, last_customer_at,
     reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed
   )
   select
     id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
-    reasons::jsonb, language, skills, target_s, enqueued_at, due_at, preferred_agent_id, preferred_until,
+    reasons::jsonb, language, skills, target_s, enqueued_at, due_at, reserved_for, reserved_until,
     last_customer_at, reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed
   from json_to_recordset($4::json) as new (
     id bigint, customer_id bigint, channel text, subject text, state text, queue text, team text, group_id bigint,
     route text, policy_version text, complexity text, probability real, reasons text, language text, skills text[],
-    target_s integer, enqueued_at timestamptz, due_at timestamptz, preferred_agent_id bigint,
-    preferred_until timestamptz, last_customer_at timestamptz, reopened_count integer, created_at timestamptz,
+    target_s integer, enqueued_at timestamptz, due_at timestamptz, reserved_for bigint,
+    reserved_until timestamptz, last_customer_at timestamptz, reopened_count integer, created_at timestamptz,
     resolved_at timestamptz, assigned_to bigint, relax_at timestamptz, relaxed smallint)
   on conflict (id) do update
   set state = excluded.state, enqueued_at = excluded.enqueued_at, due_at = excluded.due_at,
-    preferred_agent_id = excluded.preferred_agent_id, preferred_until = excluded.preferred_until,
+    reserved_for = excluded.reserved_for, reserved_until = excluded.reserved_until,
     last_customer_at = excluded.last_customer_at, reopened_count = excluded.reopened_count,
     resolved_at = excluded.resolved_at, relax_at = excluded.relax_at, relaxed = excluded.relaxed,
     state_until = case when excluded.state = ticket.state then ticket.state_until end,

@@ -120,7 +120,7 @@ with locked as (
     state = case when locked.is_open then 'resolved' else ticket.state end,
     resolved_at = case when locked.is_open then statement_timestamp() else ticket.resolved_at end,
     assigned_to = null, state_until = null, relax_at = null, is_seen = false,
-    preferred_agent_id = null, preferred_until = null
+    reserved_for = null, reserved_until = null
   from locked
   where ticket.id = locked.id
   returning ticket.id, ticket.queue, locked.is_open as was_open

@@ -88,7 +88,7 @@ where id = $1
 -- The ticket waits for the customer, or for a date; whoever had it is wished for when it wakes.
 update ticket
 set
-  state = 'snoozed', state_until = $5, preferred_agent_id = assigned_to, preferred_until = null, assigned_to = null,
+  state = 'snoozed', state_until = $5, reserved_for = assigned_to, reserved_until = null, assigned_to = null,
   is_seen = false
 where id = $1
   and lease_epoch = $2

@@ -36,7 +36,7 @@ with held as materialized (
   update ticket
   set
     state = 'queued', assigned_to = null, assigned_at = null, state_until = null, is_seen = false,
-    preferred_agent_id = null, preferred_until = null
+    reserved_for = null, reserved_until = null
   from held
   where ticket.id = held.id
   returning ticket.id, ticket.queue, ticket.lease_epoch, held.state as was
@@ -76,19 +76,6 @@ where moved.ticket_id = $1
 order by moved.id desc
 limit 1
 
--- name: put_back
--- The ticket waits where it was, since when it did.
-update ticket
-set
-  state = 'queued', queue = $5, team = $6, skills = $7, group_id = $8, enqueued_at = $9, due_at = $10, relaxed = $11,
-  relax_at = $12, preferred_agent_id = null, preferred_until = null, assigned_to = null, assigned_at = null,
-  state_until = null, is_seen = false
-where id = $1
-  and lease_epoch = $2
-  and state = $3
-  and team = $4
-returning id
-
 -- name: customers_waiting
 -- Whose tickets are due first of those that have waited in the queue since before $3. By the groups of the queue and by
 -- what is reserved, so that an index leads to them however many wait.
@@ -101,7 +88,7 @@ from (
     from ticket
     where ticket.group_id = skill_group.id
       and ticket.state = 'queued'
-      and ticket.preferred_agent_id is null
+      and ticket.reserved_for is null
       and ticket.enqueued_at <= $3
     order by ticket.due_at, ticket.id
     limit $4
@@ -114,7 +101,7 @@ from (
   where ticket.queue = $1
     and ($2::text[] is null or ticket.team = any ($2))
     and ticket.state = 'queued'
-    and ticket.preferred_agent_id is not null
+    and ticket.reserved_for is not null
     and ticket.enqueued_at <= $3
 ) as waiting
 order by due_at, id
@@ -146,8 +133,8 @@ with chosen as materialized (
 ), closed as (
   update ticket
   set
-    state = 'resolved', resolved_at = statement_timestamp(), relax_at = null, preferred_agent_id = null,
-    preferred_until = null
+    state = 'resolved', resolved_at = statement_timestamp(), relax_at = null, reserved_for = null,
+    reserved_until = null
   from chosen
   where ticket.id = chosen.id
   returning ticket.id, ticket.customer_id, ticket.channel
@@ -165,8 +152,8 @@ from closed
 -- A ticket with what may hold it up.
 select
   ticket.id, ticket.channel, ticket.queue, ticket.team, ticket.skills, ticket.state, ticket.route, ticket.enqueued_at,
-  ticket.due_at, ticket.relaxed, ticket.relax_at, ticket.state_until, ticket.preferred_until,
-  statement_timestamp() as now, ticket.preferred_agent_id,
+  ticket.due_at, ticket.relaxed, ticket.relax_at, ticket.state_until, ticket.reserved_until,
+  statement_timestamp() as now, ticket.reserved_for,
   (select name from agent where agent.id = ticket.assigned_to) as holder
 from ticket
 where ticket.id = $1

@@ -40,14 +40,12 @@ values (
   nextval('message_ids'), statement_timestamp(), $1, $2, 'note', $3, '', $4, $5, $6, statement_timestamp())
 returning id
 
--- name: begin_wait
--- The ticket begins a new wait, with the target it had. Not now(): the transaction may have waited for locks.
+-- name: enqueue
+-- The ticket waits, whoever held it: a new wait, or one that it is put back into.
 update ticket
 set
-  state = 'queued', queue = $5, team = $6, skills = $7, group_id = $8, enqueued_at = statement_timestamp(),
-  due_at = statement_timestamp() + make_interval(secs => target_s), relaxed = 0,
-  relax_at = statement_timestamp() + $9::interval, preferred_agent_id = $10,
-  preferred_until = statement_timestamp() + $11::interval, assigned_to = null, assigned_at = null, state_until = null,
+  state = 'queued', queue = $5, team = $6, skills = string_to_array($7, ','), group_id = $8, enqueued_at = $9, due_at = $10, relaxed = $11,
+  relax_at = $12, reserved_for = $13, reserved_until = $14, assigned_to = null, assigned_at = null, state_until = null,
   is_seen = false
 where id = $1
   and lease_epoch = $2
@@ -60,7 +58,7 @@ returning id
 update ticket
 set
   state = $5, resolved_at = case when $5 = 'resolved' then statement_timestamp() end, assigned_to = null,
-  state_until = null, is_seen = false, preferred_agent_id = null, preferred_until = null
+  state_until = null, is_seen = false, reserved_for = null, reserved_until = null
 where id = $1
   and lease_epoch = $2
   and state = $3

@@ -1,0 +1,96 @@
+"""Wait: when a ticket's wait begins, when it is due, and what it gives up as it grows long.
+
+Every rule of a ticket's clock stands here. A wait begins when a ticket is new, reopened, transferred or woken.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from router.domain.customer import AgentId
+from router.domain.ticket import TicketNow
+from router.domain.wait import Requirement, Wait, requirement
+from router.policy.model import Policy, RelaxStep
+
+
+def begin(
+    asked: Requirement,
+    *,
+    route: str,
+    target: timedelta,
+    policy: Policy,
+    now: datetime,
+    reserved_for: AgentId | None = None,
+    or_for: timedelta = timedelta(0),
+) -> Wait:
+    """Return a wait that begins now, in the queue that `asked` names, and is due after the target.
+
+    It is reserved for the agent as long as the queue's `sticky_for` says, or for `or_for` where the queue has none;
+    for no time at all, it is not reserved. The route's steps apply while the ticket waits in the route's own queue.
+    """
+    queue = policy.queues.get(asked.queue)
+    reserved = ((queue.sticky_for if queue else timedelta(0)) or or_for) if reserved_for else timedelta(0)
+    steps = _steps(route, asked.queue, policy)
+    return Wait(
+        requirement=asked,
+        enqueued_at=now,
+        due_at=now + target,
+        relax_at=now + steps[0].after if steps else None,
+        reserved_for=reserved_for if reserved else None,
+        reserved_until=now + reserved if reserved else None,
+    )
+
+
+def wake(ticket: TicketNow, policy: Policy) -> Wait:
+    """Return the wait of a snoozed ticket that wakes where it is, reserved for the agent who put it aside."""
+    return begin(
+        ticket.wait.requirement,
+        route=ticket.route,
+        target=ticket.target,
+        policy=policy,
+        now=ticket.now,
+        reserved_for=ticket.wait.reserved_for,
+    )
+
+
+def relax(wait: Wait, *, route: str, policy: Policy, now: datetime) -> Wait:
+    """Return the wait after all steps of the ticket's route whose time has come; `due_at` only ever comes forward.
+
+    If the policy no longer has the route, no step is left.
+    """
+    known = policy.route_named(route)
+    for step in known.relax[wait.relaxed :] if known else ():
+        if wait.enqueued_at + step.after > now:
+            return wait._replace(relax_at=wait.enqueued_at + step.after)
+        wait = _after(step, wait, policy)
+    return wait._replace(relax_at=None)
+
+
+def _steps(route: str, queue: str, policy: Policy) -> Sequence[RelaxStep]:
+    known = policy.route_named(route)
+    return known.relax if known and known.queue == queue else ()
+
+
+def _after(step: RelaxStep, wait: Wait, policy: Policy) -> Wait:
+    asked, due_at = wait.requirement, wait.due_at
+    if step.target is not None:
+        due_at = min(due_at, wait.enqueued_at + step.after + step.target)
+    queue, team = _place(step.queue, asked, policy)
+    # the agent had it reserved in the former queue
+    kept = (wait.reserved_for, wait.reserved_until) if queue == asked.queue else (None, None)
+    return wait._replace(
+        requirement=requirement(queue, team, tuple(step.keep(asked.skills)), asked.channel),
+        due_at=due_at,
+        relaxed=wait.relaxed + 1,
+        reserved_for=kept[0],
+        reserved_until=kept[1],
+    )
+
+
+def _place(queue: str | None, asked: Requirement, policy: Policy) -> tuple[str, str]:
+    """The step's queue and its team, unless the ticket's team must not overflow to it."""
+    if queue is None or queue not in policy.queues:
+        return asked.queue, asked.team
+    team = policy.queues[queue].team
+    if team != asked.team and (asked.team not in policy.teams or team not in policy.teams[asked.team].overflow_to):
+        return asked.queue, asked.team
+    return queue, team
