@@ -191,7 +191,7 @@ RESERVE = "update ticket set reserved_for = $1, reserved_until = now() + interva
         pytest.param("delete from agent_team", True, id="no longer in the ticket's team"),
     ],
 )
-async def test_a_wish_lasts_while_its_agent_is_there(database: Database, timers: TicketTimers, change, is_over):
+async def test_a_reservation_lasts_while_its_agent_is_there(database: Database, timers: TicketTimers, change, is_over):
     ticket_id = await queue_ticket(database, STICKY)
     place = await database.fetch("test", PLACE)
     [agent] = await agents_at_work(database, 1)
@@ -202,7 +202,7 @@ async def test_a_wish_lasts_while_its_agent_is_there(database: Database, timers:
     assert await database.fetch("test", PLACE) == place
     if is_over:
         kind, state, actor, data = await last_event(database, ticket_id)
-        assert (kind, state, actor, data["reason"]) == ("relax", "queued", "timers", "wish_over")
+        assert (kind, state, actor, data["reason"]) == ("relax", "queued", "timers", "reservation_over")
         assert data["policy_version"] == POLICY.version
 
 
@@ -225,7 +225,7 @@ SNOOZE = """
       route = $3"""
 
 
-async def test_a_snoozed_ticket_begins_a_new_wait_and_wishes_for_whoever_had_it(
+async def test_a_snoozed_ticket_begins_a_new_wait_reserved_for_whoever_had_it(
     database: Database, timers: TicketTimers, registry: CollectorRegistry
 ):
     ticket_id = await queue_ticket(database, STICKY)
@@ -236,9 +236,9 @@ async def test_a_snoozed_ticket_begins_a_new_wait_and_wishes_for_whoever_had_it(
     assert (ticket["state"], ticket["reserved_for"], ticket["state_until"]) == ("queued", agent.id, None)
     assert (ticket["relaxed"], ticket["relax_at"]) == (0, None)
     waits = "select now() - enqueued_at < interval '1 minute' as is_new, due_at - enqueued_at as target, "
-    waits += "reserved_until - enqueued_at as wish from ticket"
+    waits += "reserved_until - enqueued_at as reserved from ticket"
     [row] = await database.fetch("test", waits)
-    assert (row["is_new"], row["target"].total_seconds(), row["wish"].total_seconds()) == (True, 3600, 600)
+    assert (row["is_new"], row["target"].total_seconds(), row["reserved"].total_seconds()) == (True, 3600, 600)
     kind, state, actor, data = await last_event(database, ticket_id)
     assert (kind, state, actor, data["reason"]) == ("queue", "queued", "timers", "woken")
     labels = {"queue": "sticky", "channel": "email", "reason": "woken"}

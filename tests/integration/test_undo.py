@@ -8,6 +8,7 @@ import pytest
 from router.domain.actor import Actor
 from router.domain.agent import Agent, Role
 from router.domain.errors import Conflict
+from router.flow.assign.timers import TicketTimers
 from router.flow.work.transfer import Destination
 from router.policy.parse import parse_policy
 from router.postgres.assign.timers import PostgresTimers
@@ -98,7 +99,9 @@ async def test_undo_gives_the_place_back_but_not_a_wait_that_has_ended(api: Api,
     hold = await a_hold(api, grace, skills=("german",))
     await api.desk.transfer(hold, Destination(queue="live"))
     await api.database.execute("test", "update ticket set state = 'snoozed', state_until = now()")
-    await PostgresTimers(api.database).wake(1, parse_policy(POLICY))
+    policy = parse_policy(POLICY)
+    timers = TicketTimers(store=PostgresTimers(api.database), policy=lambda: policy, metrics=api.metrics)
+    assert await timers.wake() == 1
     before = await row(api, hold.lease.ticket_id)
     await api.lead.undo(ADMIN, hold.lease.ticket_id)
     after = await row(api, hold.lease.ticket_id)

@@ -10,7 +10,7 @@ from router.flow.assign.hold import Hold
 from router.policy.model import Policy, QueueMode
 from tests.properties.life_ticket import OFFERED, QUEUED, RESOLVED, Person, Place, Ticket
 
-WISH_LASTS = timedelta(minutes=15)
+RESERVED_FOR = timedelta(minutes=15)
 
 
 class Changes:
@@ -74,19 +74,23 @@ class Changes:
 
     # what becomes of tickets
 
-    def begin_anew(self, ticket: Ticket, *, wish: AgentId | None = None, lasts: timedelta = timedelta(0)) -> None:
+    def begin_anew(
+        self, ticket: Ticket, *, reserved_for: AgentId | None = None, lasts: timedelta = timedelta(0)
+    ) -> None:
         """Begin a wait that no undo of an earlier move ends."""
         ticket.places = [Place(queue=was.queue, skills=was.skills) for was in ticket.places]
-        self.begin_wait(ticket, wish=wish, lasts=lasts)
+        self.begin_wait(ticket, reserved_for=reserved_for, lasts=lasts)
 
-    def begin_wait(self, ticket: Ticket, *, wish: AgentId | None = None, lasts: timedelta = timedelta(0)) -> None:
+    def begin_wait(
+        self, ticket: Ticket, *, reserved_for: AgentId | None = None, lasts: timedelta = timedelta(0)
+    ) -> None:
         self.release(ticket)
         ticket.enqueued_at, ticket.due_at, ticket.began_wait = self.now, self.now + ticket.route.target, True
         is_home = ticket.route.queue == ticket.queue.name
         ticket.relaxed = 0
         ticket.relax_at = self.now + ticket.route.relax[0].after if is_home and ticket.route.relax else None
-        ticket.reserved_for = wish if lasts else None
-        ticket.reserved_until = self.now + lasts if wish and lasts else None
+        ticket.reserved_for = reserved_for if lasts else None
+        ticket.reserved_until = self.now + lasts if reserved_for and lasts else None
         ticket.resolved_at = None
 
     def release(self, ticket: Ticket) -> None:
@@ -136,7 +140,7 @@ class Changes:
             ticket.queue = next(queue for queue in self.policy.queues.values() if queue.team in to.who.teams)
         if not to.who.skills.issuperset(ticket.skills):
             ticket.skills = ()
-        self.begin_wait(ticket, wish=to.who.id, lasts=ticket.queue.sticky_for or WISH_LASTS)
+        self.begin_wait(ticket, reserved_for=to.who.id, lasts=ticket.queue.sticky_for or RESERVED_FOR)
 
     def withdraw_offers(self, person: Person) -> None:
         for ticket in self.held(person):

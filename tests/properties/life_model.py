@@ -63,9 +63,9 @@ class Life(Changes):
             assert ticket.resolved_at
             if not ticket.queue.reopen.allows(self.now - ticket.resolved_at):
                 return None
-            self.begin_anew(ticket, wish=self._last_agents.get(ticket.customer), lasts=ticket.queue.sticky_for)
+            self.begin_anew(ticket, reserved_for=self._last_agents.get(ticket.customer), lasts=ticket.queue.sticky_for)
         elif ticket.state is SNOOZED:
-            self.begin_anew(ticket, wish=ticket.reserved_for, lasts=ticket.queue.sticky_for)
+            self.begin_anew(ticket, reserved_for=ticket.reserved_for, lasts=ticket.queue.sticky_for)
         elif ticket.state is WRAP_UP:
             ticket.state, ticket.ends_at = ASSIGNED, None
         return ticket
@@ -75,7 +75,7 @@ class Life(Changes):
         route = routes.get(message.channel, routes["rest"])
         queue, customer = self.policy.queues[route.queue], message.sender.key
         ticket = Ticket(customer=customer, channel=message.channel, route=route, queue=queue, skills=route.skills)
-        self.begin_wait(ticket, wish=self._last_agents.get(customer), lasts=queue.sticky_for)
+        self.begin_wait(ticket, reserved_for=self._last_agents.get(customer), lasts=queue.sticky_for)
         self.tickets.append(ticket)
         return ticket
 
@@ -222,7 +222,7 @@ class Life(Changes):
             kept.update({key: into for key, other in kept.items() if other is ticket})
         self.end(ticket, RESOLVED)
         if into.state is SNOOZED:
-            self.begin_anew(into, wish=into.reserved_for, lasts=into.queue.sticky_for)
+            self.begin_anew(into, reserved_for=into.reserved_for, lasts=into.queue.sticky_for)
         return None
 
     def _why_not(self, hold: Hold, ticket: Ticket, *states: TicketState) -> Problem:
@@ -278,7 +278,7 @@ class Life(Changes):
         looks = {
             "offer_expiry": (self.expire_offers, self.of(OFFERED)),
             "lost_agents": (self.release_lost, self.of(*HELD)),
-            "wishes": (self.end_wishes, [ticket for ticket in self.of(QUEUED) if ticket.reserved_for]),
+            "reservations": (self.end_reservations, [ticket for ticket in self.of(QUEUED) if ticket.reserved_for]),
             "wrap_ups": (self.end_wrap_ups, self.of(WRAP_UP)),
             "snoozes": (self.wake, self.of(SNOOZED)),
             "relaxation": (self.relax, [ticket for ticket in self.of(QUEUED) if ticket.relax_at]),
@@ -306,7 +306,7 @@ class Life(Changes):
                 else:
                     self.release(ticket)
 
-    def end_wishes(self) -> None:
+    def end_reservations(self) -> None:
         for ticket in self.of(QUEUED):
             if ticket.reserved_for is None:
                 continue
@@ -320,7 +320,7 @@ class Life(Changes):
 
     def wake(self) -> None:
         for ticket in self._over(SNOOZED):
-            self.begin_anew(ticket, wish=ticket.reserved_for, lasts=ticket.queue.sticky_for)
+            self.begin_anew(ticket, reserved_for=ticket.reserved_for, lasts=ticket.queue.sticky_for)
 
     def relax(self) -> None:
         for ticket in self.of(QUEUED):

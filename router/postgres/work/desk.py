@@ -68,7 +68,7 @@ class PostgresWork(PostgresMoves):
         )
 
     async def snooze(self, ticket: TicketNow, by: Actor, until: datetime | None) -> None:
-        """Put the ticket aside; the event remembers who had it, whom it wishes for when it wakes."""
+        """Put the ticket aside; the event remembers who had it: it is reserved for them when it wakes."""
         await self._guarded(SQL["snooze_ticket"], *guard(ticket), until)
         data = {"queue": ticket.queue, "agent": ticket.assigned_to, "until": until and until.isoformat()}
         await self.event(ticket, HistoryKind.SNOOZE, TicketState.SNOOZED, by, **data, lease_epoch=ticket.epoch)

@@ -85,7 +85,7 @@ where id = $1
   and not is_seen
 
 -- name: snooze_ticket
--- The ticket waits for the customer, or for a date; whoever had it is wished for when it wakes.
+-- The ticket waits for the customer, or for a date; it is reserved for whoever had it when it wakes.
 update ticket
 set
   state = 'snoozed', state_until = $5, reserved_for = assigned_to, reserved_until = null, assigned_to = null,
