@@ -12,6 +12,7 @@ from typing import TypeAlias
 import asyncpg
 
 from router.domain.customer import AgentId
+from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import TicketNow, TicketState
 from router.domain.wait import Wait
 from router.flow.assign.timers import Expired, Turned
@@ -61,12 +62,16 @@ class PostgresTimers:
     @asynccontextmanager
     async def waking(self, limit: int) -> AsyncIterator["PostgresWaitChunk"]:
         async with self._database.transaction("timers") as connection:
-            yield PostgresWaitChunk(connection, await connection.fetch(SQL["to_wake"], limit), "queue", _waking)
+            yield PostgresWaitChunk(
+                connection, await connection.fetch(SQL["to_wake"], limit), HistoryKind.QUEUE, _waking
+            )
 
     @asynccontextmanager
     async def relaxing(self, limit: int) -> AsyncIterator["PostgresWaitChunk"]:
         async with self._database.transaction("timers") as connection:
-            yield PostgresWaitChunk(connection, await connection.fetch(SQL["to_relax"], limit), "relax", _relaxing)
+            yield PostgresWaitChunk(
+                connection, await connection.fetch(SQL["to_relax"], limit), HistoryKind.RELAX, _relaxing
+            )
 
 
 Data: TypeAlias = Mapping[str, object]
@@ -79,7 +84,7 @@ class PostgresWaitChunk:
         self,
         connection: Connection,
         rows: Sequence[asyncpg.Record],
-        kind: str,
+        kind: HistoryKind,
         data: Callable[[TicketNow, Wait], Data | None],
     ) -> None:
         """`data` is what the history says of a ticket and its wait under `kind`; None if there is nothing to say."""
@@ -108,7 +113,7 @@ class PostgresWaitChunk:
 
 def _waking(ticket: TicketNow, wait: Wait) -> Data:
     return {
-        "reason": "woken",
+        "reason": HistoryReason.WOKEN,
         "agent": wait.reserved_for,
         "queue": ticket.queue,
         "due_at": wait.due_at.isoformat(),
@@ -120,7 +125,7 @@ def _relaxing(ticket: TicketNow, wait: Wait) -> Data | None:
         return None
     now, was = wait.as_data(), ticket.wait.as_data()
     return {
-        "reason": "step",
+        "reason": HistoryReason.STEP,
         "steps": wait.relaxed,
         **{field: now[field] for field in _RELAXED},
         "was": {field: was[field] for field in _RELAXED},
