@@ -136,8 +136,8 @@ def test_whoever_writes_in_a_thread_its_ticket_is_classified_and_routed_for_its_
         return take_in([a_message(an_email(address), tokens=(make_token(SECRET, 1, 1),))], store=store)
 
     mine, theirs = (answered_by(address).tickets[2] for address in (owner, colleague))
-    assert (mine.routing.route, mine.customer_id) == (route, 1)
-    assert (theirs.routing, theirs.triage, theirs.customer_id) == (mine.routing, mine.triage, mine.customer_id)
+    assert (mine.route, mine.customer_id) == (route, 1)
+    assert (theirs.route, theirs.triage, theirs.customer_id) == (mine.route, mine.triage, mine.customer_id)
 
 
 def test_our_token_leads_nobody_to_a_conversation_whose_customer_was_erased():
