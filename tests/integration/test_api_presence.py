@@ -264,7 +264,7 @@ async def test_who_has_no_team_is_told_so_by_next(api: Api):
     answer = await nina.post("/v1/me/next?wait=30")
     assert (answer.status, answer.json["detail"]) == (
         403,
-        "You are in no team, so no ticket can come to you: ask a lead or an admin to add you to one.",
+        "You are in no team, so you cannot get tickets: ask a lead or an admin to add you to one.",
     )
 
 

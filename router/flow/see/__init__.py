@@ -1,1 +1,1 @@
-"""What people are shown."""
+"""What people see."""

@@ -9,12 +9,12 @@ from router.domain.actor import Teams, Viewer
 from router.domain.agent import Agent, Status
 from router.domain.errors import NotFound
 
-IN_NO_TEAM = "You are in no team, so no ticket can come to you: ask a lead or an admin to add you to one."
+IN_NO_TEAM = "You are in no team, so you cannot get tickets: ask a lead or an admin to add you to one."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceCard:
-    """An agent's declared status `since` a time; `is_live` if they were heard of within the grace time."""
+    """An agent's declared status `since` a time; `is_live` if they gave a sign of life within the grace time."""
 
     status: Status
     reason: str | None
@@ -25,10 +25,10 @@ class PresenceCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentCard:
-    """An agent as leads and admins see one: of the teams, those that are the viewer's.
+    """An agent as leads and admins see one; `teams` lists only the viewer's.
 
-    `skills` are levels of 1 to 5 by name. `limit`, `weights` and `most` are the agent's own; what they do not say, the
-    policy says. `held` counts the tickets that the agent holds, by channel.
+    `skills` maps names to levels, 1 to 5. `limit`, `weights` and `most` are the agent's own; the policy fills in what
+    they do not set. `held` counts the tickets that the agent holds, by channel.
     """
 
     name: str
@@ -47,7 +47,7 @@ class AgentCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """An agent of a team, and whether they are there."""
+    """An agent of a team, and whether they are present."""
 
     name: str
     presence: PresenceCard | None
@@ -55,7 +55,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamCard:
-    """A team of the policy, or one that the policy has dropped and that still has members: it takes nothing."""
+    """A team of the policy, or one that the policy has dropped but that still has members: it takes nothing."""
 
     name: str
     description: str
@@ -66,7 +66,7 @@ class TeamCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentFilter:
-    """Which agents to list, by name: `after` is the name that the last page ended with."""
+    """Which agents to list by name; `after` is the last name on the previous page."""
 
     team: str | None = None
     with_retired: bool = False
@@ -78,17 +78,17 @@ class AgentCards(Protocol):
     """Finds the agents that a viewer may see. `grace` is how long a presence outlives the last sign of life."""
 
     async def cards(self, viewer: Viewer, wanted: AgentFilter, *, grace: timedelta) -> Sequence[AgentCard]:
-        """A page of the agents in the viewer's teams, by name."""
+        """Return a page of the agents in the viewer's teams, by name."""
 
     async def card(self, viewer: Viewer, name: str, *, grace: timedelta) -> AgentCard | None: ...
 
     async def members(self, viewer: Viewer, *, grace: timedelta) -> Mapping[str, Sequence[Member]]:
-        """Who is in each of the viewer's teams that has anybody in it, by name; the retired are not."""
+        """Return the members of each of the viewer's teams that has any, by name, without retired agents."""
 
     async def has_groups(self, agent: Agent) -> bool:
-        """Whether tickets have waited for somebody with this agent's teams and skills."""
+        """Whether tickets have ever waited for somebody with this agent's teams and skills."""
 
 
 def no_agent(name: str, teams: Teams) -> NotFound:
-    """What is said of an agent who is not there, and of one who is in none of these teams."""
+    """Return the error for an agent who does not exist or is in none of these teams."""
     return NotFound(f"There is no agent {name}." if teams is None else f"There is no agent {name} in your teams.")

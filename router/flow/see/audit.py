@@ -1,4 +1,4 @@
-"""What was changed about agents, teams, presence, tokens and customers. Leaves tickets to their own history."""
+"""The audit trail: changes to agents, teams, presence, tokens and customers. Tickets have their own history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from router.domain.actor import Viewer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLine:
-    """One change: `data` says of what, each field with what it was and what it is.
+    """One change: `data` maps each changed field to its old and new value.
 
     `actor` is `agent:ID`, `lead:ID`, `admin`, `cli` or `timers`; `subject` is `agent:NAME`, `team:NAME`, `token:NAME`
     or `customer:ID`.
@@ -25,9 +25,9 @@ class AuditLine:
 
 
 class AuditTrail(Protocol):
-    """Finds changes of the viewer's teams and of the agents in them; without teams, of everything."""
+    """Finds changes to the viewer's teams and their agents; for a viewer without teams, all changes."""
 
     async def changes(
         self, viewer: Viewer, *, subject: str | None, before: int | None, limit: int
     ) -> Sequence[AuditLine]:
-        """Return a page of changes, newest first; `before` is the id that the last page ended with."""
+        """Return a page of changes, newest first; `before` is the last id on the previous page."""

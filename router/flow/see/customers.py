@@ -1,4 +1,4 @@
-"""Customers, as people see them: who somebody is, and every contact so far."""
+"""Customers as people see them: who they are, and their contacts so far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from router.flow.see.tickets import TicketLine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastContact:
-    """One time the customer reached out; ticket and subject only where the ticket is one the viewer may see."""
+    """One time the customer got in touch; with ticket and subject only if the viewer may see the ticket."""
 
     at: datetime
     channel: str
@@ -25,9 +25,9 @@ class PastContact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerCard:
-    """The details on hand about a person: contacts on every channel, newest first, at most twenty.
+    """What is known about a person: contacts on every channel, newest first, at most twenty.
 
-    `open_tickets` are the viewer's own teams'; `open_elsewhere` is all that is told of another team's.
+    `open_tickets` belong to the viewer's own teams; `open_elsewhere` is all that the viewer learns of other teams'.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""What became of a message, as the integration that sent it sees it."""
+"""What became of a message, as its integration sees it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from channels.message import MessageKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageStatus:
-    """What became of a message: the outcome that intake recorded or `erased`, and the latest refusal of its key."""
+    """What became of a message: intake's outcome or `erased`, and the latest refusal under its key."""
 
     channel: str
     account: str
@@ -22,7 +22,7 @@ class MessageStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unprocessed:
-    """Why a payload could not be processed, as `frontdesk unprocessable` lists it."""
+    """Why a payload could not be processed, as `frontdesk unprocessable` shows it."""
 
     at: datetime
     stage: str

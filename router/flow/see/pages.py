@@ -1,4 +1,4 @@
-"""The page of a ticket: the ticket with everything on hand, its history, and its messages as they came."""
+"""The page of a ticket: all that is known about it, its history, and its original messages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ TRANSCRIPT_SHOWN = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Why the ticket is where it is: what triage found, and the route that decided. `target_s` is in seconds."""
+    """Why the ticket is where it is: what triage found, and which route decided. `target_s` is in seconds."""
 
     complexity: Complexity
     probability: float
@@ -31,7 +31,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationCard:
-    """A conversation of the ticket, and where its answers go."""
+    """A conversation of the ticket, and where answers to it go."""
 
     id: int
     channel: str
@@ -62,10 +62,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketPage:
-    """A ticket with everything on hand; the transcript's last fifty entries, ordered by time sent.
+    """A ticket with all that is known about it, and the transcript's last fifty entries in the order sent.
 
-    `lease` is there for the holder only. `read_up_to` is the time of the customer's last word, in microseconds since
-    1970: sent back with a reply, it tells if the customer wrote since.
+    Only the holder gets a `lease`. `read_up_to` is the time of the customer's last message, in microseconds since 1970:
+    sent back with a reply, it shows whether the customer has written since.
     """
 
     ticket: TicketLine
@@ -98,12 +98,12 @@ class Original:
 
 
 class TicketPages(Protocol):
-    """Finds what belongs to a ticket. A ticket of another team is not found, the same as one that does not exist."""
+    """Finds what belongs to a ticket. Another team's ticket is not found, just like one that does not exist."""
 
     async def ticket(self, viewer: Viewer, ticket_id: int) -> TicketPage | None: ...
 
     async def history(self, viewer: Viewer, ticket_id: int) -> Sequence[Happening]:
-        """What happened to the ticket, oldest first; empty if there is no such ticket for the viewer."""
+        """Return the ticket's history, oldest first; empty if the viewer has no such ticket."""
 
     async def original(self, viewer: Viewer, ticket_id: int, message_id: int) -> Original | None:
-        """A message of the ticket as it came; None where it is not kept, or came together with others' messages."""
+        """Return a message of the ticket as it came; None if it is not kept, or came with other people's messages."""

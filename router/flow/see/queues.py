@@ -1,4 +1,4 @@
-"""Queues, as people see them: how much waits in each, and for how long."""
+"""Queues as people see them: how much waits in each, and for how long."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from router.policy.model import Policy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStatus:
-    """How a queue stands now, in seconds. `target_s` is its routes' shortest; None if only transfers lead to it."""
+    """A queue's current state; times in seconds. `target_s` is its routes' shortest target, None if it has no route."""
 
     queue: str
     team: str
@@ -24,7 +24,7 @@ class QueueStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueLoad:
-    """What waits in a queue that is not empty. Waits are in seconds; `overdue` counts tickets past their target."""
+    """The load of a queue that is not empty. Waits are in seconds; `overdue` counts tickets past their target."""
 
     queue: str
     team: str
@@ -39,13 +39,13 @@ class QueueLoads(Protocol):
     async def queues(self, viewer: Viewer) -> Sequence[QueueLoad]: ...
 
     async def queues_ever(self, viewer: Viewer) -> frozenset[str]:
-        """Where tickets of the viewer's teams have ever waited, be it in queues that the policy has dropped since."""
+        """Return all queues where the viewer's teams' tickets ever waited, even those that the policy has dropped."""
 
 
 def queue_statuses(viewer: Viewer, policy: Policy, loads: Sequence[QueueLoad]) -> list[QueueStatus]:
-    """Return the queues of the viewer's teams by name: those of the policy, and those it dropped with tickets left.
+    """Return the queues of the viewer's teams by name: the policy's, and dropped ones that still have tickets.
 
-    A queue that the policy gave to another team is there twice while tickets of the old team wait.
+    A queue that the policy gave to another team appears twice while tickets of the old team wait.
     """
     loaded = {(load.queue, load.team): load for load in loads}
     idle = {
@@ -71,10 +71,10 @@ def _status(load: QueueLoad, policy: Policy) -> QueueStatus:
 
 
 def no_queue(queue: str) -> NotFound:
-    """What is said of a queue that is not there, and of another team's."""
+    """Return the error for a queue that does not exist or belongs to another team."""
     return NotFound(f"There is no queue {queue} in your teams.")
 
 
 def unknown_queue(known: Iterable[str]) -> Invalid:
-    """What is said where a request asks for a queue that is none of those."""
+    """Return the error for a request that names an unknown queue."""
     return Invalid("queue", f"is not known: choose one of {', '.join(sorted(known))}")

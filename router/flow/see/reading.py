@@ -1,4 +1,4 @@
-"""Everything that people may read, as one port for whoever needs several pages."""
+"""Everything that people may read, as one port for callers who need several pages."""
 
 from typing import Protocol
 
@@ -10,4 +10,4 @@ from router.flow.see.tickets import TicketLists
 
 
 class Reading(TicketLists, TicketPages, CustomerCards, QueueLoads, MessageStatuses, Protocol):
-    """Finds what a viewer may see. What belongs to another team is not found, the same as what does not exist."""
+    """Finds what a viewer may see. Another team's things are not found, just like things that do not exist."""

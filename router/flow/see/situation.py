@@ -1,4 +1,4 @@
-"""What an agent has in hand at one moment, and the events that lead from one moment to the next. Pure, no I/O."""
+"""What an agent holds at one moment, and the events that lead from one moment to the next. Pure, no I/O."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from router.domain.ticket import TicketState
 
 
 def changes(before: "Situation | None", after: "Situation") -> Sequence["Event"]:
-    """The events that tell whoever knows `before` what is the case now; whoever knows nothing is told everything."""
+    """Return the events that lead from `before` to `after`; without `before`, one snapshot of everything."""
     if before is None:
         return [Event(kind=EventKind.SNAPSHOT, data=after.snapshot())]
     if before == after:
@@ -29,7 +29,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What everything that the agent holds weighs, whatever may be interrupted, and what they can carry."""
+    """The weight of all tickets that the agent holds, interruptible ones too, and the weight they can carry."""
 
     used: int
     limit: int
@@ -37,9 +37,9 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldTicket:
-    """A ticket offered, assigned or in wrap-up, under its lease; `until` is when the state ends unless somebody acts.
+    """A ticket that is offered, assigned or in wrap-up, with its lease; `until` is when that ends unless somebody acts.
 
-    `last_customer_at` is when the customer wrote last.
+    `last_customer_at` is when the customer last wrote.
     """
 
     id: int
@@ -57,14 +57,14 @@ class HeldTicket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """One agent's presence (None until they have declared one), load, and held tickets by id, the oldest first."""
+    """One agent's presence (None until they declare one), load, and held tickets by id, oldest first."""
 
     presence: Declared | None
     capacity: Load
     held: Mapping[int, HeldTicket]
 
     def snapshot(self) -> "Snapshot":
-        """The situation as it is told to whoever knows nothing."""
+        """Return the situation for a client that knows nothing yet."""
         held = self.held.values()
         return Snapshot(
             presence=self.presence,
@@ -75,7 +75,7 @@ class Situation:
 
 
 class EventKind(StrEnum):
-    """What an event says. `offer` and `assigned` replace whatever was known of their ticket."""
+    """What an event says. `offer` and `assigned` replace all that the client knew about their ticket."""
 
     SNAPSHOT = "snapshot"
     OFFER = "offer"
@@ -89,7 +89,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything at once; `tickets` are those assigned and in wrap-up."""
+    """Everything at once; `tickets` holds those assigned and in wrap-up."""
 
     presence: Declared | None
     capacity: Load
@@ -99,7 +99,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftTicket:
-    """A ticket that is no longer the agent's, and the lease that has ended."""
+    """A ticket that the agent no longer holds, and the lease that has ended."""
 
     id: int
     lease: str
@@ -107,7 +107,7 @@ class LeftTicket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastWord:
-    """When the customer of a held ticket wrote last."""
+    """When the customer of a held ticket last wrote."""
 
     id: int
     last_customer_at: datetime

@@ -1,6 +1,6 @@
-"""The agents that are connected to this process: one look at all of them together, and what each has to be told.
+"""The agents connected to this process: looks at all of them together and tells each what has changed.
 
-Leaves reading their situations to a store, what changed between two of them to `situation`, and the wire to the API.
+A store reads their situations, `situation` finds the changes, and the API sends them.
 """
 
 import asyncio
@@ -21,29 +21,29 @@ from router.metrics import Metrics
 from router.policy.model import Policy
 
 POLL_S = 1.0
-"""How often everybody who is connected is looked at without any hint."""
+"""How often to look at everybody who is connected when there is no hint."""
 OUTAGE_S = 2.0
 
 Staying = Callable[[AgentId], AbstractContextManager[object]]
-"""Takes an agent for present until the context ends."""
+"""Counts an agent as present until the context ends."""
 
 log = structlog.get_logger(__name__)
 
 
 class SituationStore(Protocol):
-    """Knows what agents have in hand."""
+    """Knows what agents hold."""
 
     async def situations(self, tokens: Collection[TokenId], capacity: Capacity) -> Mapping[TokenId, Situation]:
-        """The situations of the agents behind these tokens, in one statement; a token that has ended is left out.
+        """Return the situations of the agents behind these tokens, in one statement, without tokens that have ended.
 
-        `capacity` is that of agents who have none of their own. Raises `StoreUnavailable`.
+        `capacity` applies to agents without their own. Raises `StoreUnavailable`.
         """
 
 
 class Connection:
-    """One client of an agent: what it was told last, and what is the case by now.
+    """One client of an agent: what it was last told, and the latest situation.
 
-    Nothing is kept for a client that reads slowly but the latest situation: it is told the sum of what it missed.
+    For a slow client, only the latest situation is kept: it gets the sum of what it missed.
     """
 
     def __init__(self, token_id: TokenId, agent_id: AgentId) -> None:
@@ -56,7 +56,7 @@ class Connection:
         self._versions = count(1)
 
     def show(self, situation: Situation | None) -> None:
-        """This is the case now; None is for those who may no longer ask."""
+        """Set the latest situation; None means that the client may no longer ask."""
         if situation is None:
             self.end()
         elif situation != self._now:
@@ -64,12 +64,12 @@ class Connection:
             self._is_stale.set()
 
     def end(self) -> None:
-        """There will be no more news."""
+        """End the news."""
         self.has_ended = True
         self._is_stale.set()
 
     async def news(self) -> Sequence[tuple[int, Event]]:
-        """Wait for something to tell, and return it with version numbers that rise by one; nothing once it ended."""
+        """Wait for news and return it with version numbers that rise by one; return nothing after the end."""
         await self._is_stale.wait()
         self._is_stale.clear()
         if self.has_ended or self._now is None:
@@ -81,8 +81,8 @@ class Connection:
 class Streams:
     """The connected agents of one process; `run` looks at all of them once a second, and when `hint` is set.
 
-    Whoever connects is looked at at once, together with those who connected meanwhile. The streams of a token that has
-    ended end with the next look.
+    An agent who connects is looked at immediately, together with others who connected meanwhile. When a token ends, its
+    streams end with the next look.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Streams:
 
     @contextmanager
     def connected(self, who: Principal) -> Iterator[Connection]:
-        """Take the agent for connected, and so for present, until the context ends."""
+        """Count the agent as connected, and so as present, until the context ends."""
         assert who.agent, "streams are for persons"
         connection = Connection(who.token_id, who.agent.id)
         with self._counted(connection), self._staying(who.agent.id):
@@ -118,11 +118,11 @@ class Streams:
             yield connection
 
     def open_of(self, agent_id: AgentId) -> int:
-        """How many streams of the agent this process has open."""
+        """Count the agent's open streams in this process."""
         return sum(connection.agent_id == agent_id for connection in self._connections)
 
     async def run(self) -> None:
-        """Look and tell until cancelled, and end every stream then."""
+        """Look and tell until cancelled, then end every stream."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._poll())
@@ -131,7 +131,7 @@ class Streams:
             self.end()
 
     def end(self) -> None:
-        """End every stream, and those that are opened from now on."""
+        """End every stream, including those opened from now on."""
         self._has_ended = True
         for connection in self._connections:
             connection.end()
@@ -164,7 +164,7 @@ class Streams:
             try:
                 await self._tell(tokens)
             except Unavailable as exc:
-                log.warning("streams wait", reason=str(exc))
+                log.warning("streams are waiting for the database", reason=str(exc))
                 await asyncio.sleep(OUTAGE_S)
             else:
                 self._metrics.loop_success.labels("streams").set_to_current_time()

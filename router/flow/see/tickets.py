@@ -1,4 +1,4 @@
-"""Tickets in lists, as people see them."""
+"""Lists of tickets as people see them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from router.domain.triage import Complexity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketLine:
-    """A ticket in a list. `lease` is there for its holder only; `merged_into` is the ticket that has taken it over."""
+    """A ticket in a list. Only its holder gets a `lease`; `merged_into` is the ticket that has taken it over."""
 
     id: int
     customer_id: int
@@ -35,7 +35,7 @@ class TicketLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which tickets to list: None is any. `before` is the id that the last page ended with."""
+    """Which tickets to list: None means any. `before` is the last id on the previous page."""
 
     customer_id: int | None = None
     handle: str | None = None
@@ -55,12 +55,12 @@ class TicketLists(Protocol):
 
 
 def lease_for(viewer: Viewer, *, ticket_id: TicketId, assigned_to: int | None, epoch: int) -> str | None:
-    """Return the lease on the wire if the viewer holds the ticket."""
+    """Return the lease as it goes over the wire if the viewer holds the ticket."""
     if viewer.agent_id is None or assigned_to != viewer.agent_id:
         return None
     return str(Lease(ticket_id, epoch))
 
 
 def no_ticket(ticket_id: int) -> NotFound:
-    """What is said of a ticket that is not there, and of another team's."""
+    """Return the error for a ticket that does not exist or belongs to another team."""
     return NotFound(f"There is no ticket {ticket_id} in your teams.")

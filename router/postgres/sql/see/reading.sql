@@ -1,5 +1,5 @@
 -- name: pages
--- Pages of tickets, each as row-level security shows it to the agent who asks, in the order in which they are asked for.
+-- Pages of tickets in the order asked for, each as row-level security shows it to the agent who asks.
 select
   case
     when agent_id is null then ticket_page(ticket_id, teams, $2)
@@ -18,8 +18,8 @@ where ticket.id = $1
 order by ticket_event.id
 
 -- name: tickets
--- A page of tickets, newest first. Of those that have ended an index leads to a page by queue, team and state, and to no
--- more, however long the history; those open have one of their own, which is used by who says `id > 0`.
+-- A page of tickets, newest first. For ended tickets, an index by queue, team and state leads to just one page, however
+-- long the history. Open tickets have their own index, which a statement uses only if it says `id > 0`.
 with ended as (
   select distinct skill_group.queue, skill_group.team, states.state
   from skill_group
@@ -65,7 +65,7 @@ order by id desc
 
 -- name: tickets_of_customers
 -- A page of some customers' tickets, newest first.
--- `id + 0`: no index serves this order. One that does, in a plan made while the table was empty, is read to its end.
+-- `id + 0` keeps indexes out of this order: a plan made while the table was empty would read one to its end.
 select
   id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
   resolved_at, merged_into
@@ -89,21 +89,21 @@ where assigned_to = $2
 order by assigned_at, id
 
 -- name: cards
--- Customers with all that is on hand about them, as the page of a ticket shows it: those of whom some ticket belongs to
--- one of the teams.
+-- Customers with all that is known about them, as a ticket's page shows it: only those with a ticket in one of the
+-- teams.
 select customer_card(id, $2) as customer
 from customer
 where id = any ($1)
   and ($2::text[] is null or exists (select from ticket where customer_id = customer.id and team = any ($2)))
 
 -- name: customers_by_handle
--- Whose handle this is.
+-- The customer who has this handle.
 select customer_id
 from handle
 where key = $1
 
 -- name: original
--- A message of a ticket as it came, unless others came with it: they may be other teams'.
+-- A message of a ticket as it came, unless others came with it: they may belong to other teams.
 select payload.format, message.account, payload.body
 from message
 join ticket on ticket.id = message.ticket_id
@@ -127,14 +127,14 @@ where $1::text[] is null or skill_group.team = any ($1)
 group by skill_group.queue, skill_group.team
 
 -- name: queues_ever
--- Where tickets of these teams have ever waited.
+-- The queues where tickets of these teams have ever waited.
 select distinct queue
 from skill_group
 where $1::text[] is null or team = any ($1)
 
 -- name: received
 -- What became of a message that was taken in.
--- An erasure leaves the hash of its id; who sends it again is taken in again, under the id itself.
+-- An erasure leaves the hash of its id; if it is sent again, it is taken in again, under the id itself.
 select received_at, case external_id when $2 then outcome else 'erased' end as outcome, ticket_id
 from received
 where account = $1
@@ -144,7 +144,7 @@ order by external_id = $2 desc
 limit 1
 
 -- name: unprocessable
--- Why the latest payload under this key could not be processed, unless it has been replayed since.
+-- Why the latest payload under this key could not be processed, unless it was replayed since.
 select at, stage, reason, detail
 from (
   select id, replayed_at, at, stage, reason, detail

@@ -1,6 +1,6 @@
 -- name: situations
--- What the agents behind these tokens have in hand; no row for a token that has ended. The tickets come as text, which
--- costs the reader nothing while it stays the same.
+-- What the agents behind these tokens hold; no row for a token that has ended. The tickets come as text, which costs
+-- the reader nothing while it stays the same.
 select
   token.id as token_id,
   presence.status,
