@@ -24,7 +24,7 @@ from router.command import logs
 from router.decide.language import load_languages
 from router.flow.intake.parcels import Opener, ReaderHere
 from router.flow.intake.receive import Opening, Receiver
-from router.flow.run.bus import INTAKE, Delivery
+from router.flow.run.bus import INTAKE_BROKER_QUEUE, Delivery
 from router.flow.run.live_policy import LivePolicy
 from router.local.memory import settle_memory
 from router.local.reader import ReaderProcess
@@ -122,7 +122,7 @@ async def _per_message(url: str, receivers: list[Receiver], log: Log) -> None:
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         await channel.set_qos(prefetch_count=IN_FLIGHT)
-        queue = await channel.get_queue(INTAKE)
+        queue = await channel.get_queue(INTAKE_BROKER_QUEUE)
         await queue.consume(on_message)
         await asyncio.get_running_loop().create_future()
 

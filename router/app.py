@@ -76,8 +76,8 @@ from router.settings import Settings
 log = structlog.get_logger(__name__)
 
 MAIL_SECRET = "mail token"  # noqa: S105 - the name of the secret
-INTAKE = "intake"
-RABBITMQ = "rabbitmq"
+INTAKE_SWITCH = "intake"
+RABBITMQ_SWITCH = "rabbitmq"
 ALONE_S = DEADLINE_S / 2
 
 
@@ -167,7 +167,7 @@ async def _broker_url(shared: Deployment) -> str | None:
 
     Raises `Misconfigured` where other processes use RabbitMQ: of what this one put into the table, none would know.
     """
-    url, is_known = shared.settings.amqp_url, await shared.operations.is_on(RABBITMQ)
+    url, is_known = shared.settings.amqp_url, await shared.operations.is_on(RABBITMQ_SWITCH)
     if url is None:
         if is_known:
             raise Misconfigured(
@@ -177,7 +177,7 @@ async def _broker_url(shared: Deployment) -> str | None:
         return None
     await rabbit.check(url)
     if not is_known:
-        await shared.operations.turn(RABBITMQ, on=True)
+        await shared.operations.turn(RABBITMQ_SWITCH, on=True)
     return url
 
 
@@ -239,7 +239,7 @@ async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops:
     loops.start("reader", reader.run())
     consumer = await _consumer(shared)
     receiver = make_receiver(shared, policy, reader, isolate=Child().settle)
-    switch = Switch(partial(shared.operations.is_on, INTAKE))
+    switch = Switch(partial(shared.operations.is_on, INTAKE_SWITCH))
     loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open), consumer.watch))
     checks.problems["consumer"] = lambda: consumer.problems() if switch.is_on else []
     checks.warnings["switch"] = lambda: [] if switch.is_on else ["intake is switched off"]

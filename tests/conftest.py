@@ -11,7 +11,7 @@ import aiormq
 import asyncpg
 import pytest
 
-from router.flow.run.bus import INTAKE, OUTBOUND
+from router.flow.run.bus import INTAKE_BROKER_QUEUE, OUTBOUND_BROKER_QUEUE
 from router.postgres.migrate import migrate
 from router.rabbit.topology import DEAD
 from tests.servers.rabbit import create_vhost, delete_vhost
@@ -105,7 +105,7 @@ async def _forget_queues(url: str) -> None:
     connection = await aiormq.connect(url)
     try:
         amqp_channel = await connection.channel()
-        for broker_queue in (INTAKE, DEAD, OUTBOUND):
+        for broker_queue in (INTAKE_BROKER_QUEUE, DEAD, OUTBOUND_BROKER_QUEUE):
             await amqp_channel.queue_delete(broker_queue)
     finally:
         await connection.close()

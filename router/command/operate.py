@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from router.app import INTAKE, RABBITMQ, Deployment, load_policy, publishing
+from router.app import INTAKE_SWITCH, RABBITMQ_SWITCH, Deployment, load_policy, publishing
 from router.command.running import with_deployment
 from router.command.terminal import counted, print_entry, print_table, printable, write_bytes
 from router.domain.actor import OPERATOR
@@ -171,28 +171,28 @@ def erase(
 @intake_switch.command()
 def off() -> None:
     """Stop intake in every process, within seconds."""
-    with_deployment(lambda shared: shared.operations.turn(INTAKE, on=False))
+    with_deployment(lambda shared: shared.operations.turn(INTAKE_SWITCH, on=False))
     typer.echo("intake is off: messages stay in the broker")
 
 
 @intake_switch.command()
 def on() -> None:
     """Start intake again."""
-    with_deployment(lambda shared: shared.operations.turn(INTAKE, on=True))
+    with_deployment(lambda shared: shared.operations.turn(INTAKE_SWITCH, on=True))
     typer.echo("intake is on")
 
 
 @intake_switch.command()
 def status() -> None:
     """Say whether intake is on."""
-    is_on = with_deployment(lambda shared: shared.operations.is_on(INTAKE))
+    is_on = with_deployment(lambda shared: shared.operations.is_on(INTAKE_SWITCH))
     typer.echo(f"intake is {'on' if is_on else 'off'}")
 
 
 @bus.command()
 def table() -> None:
     """Stop using RabbitMQ. First end every process that uses it: if one starts again, it undoes this."""
-    with_deployment(lambda shared: shared.operations.turn(RABBITMQ, on=False))
+    with_deployment(lambda shared: shared.operations.turn(RABBITMQ_SWITCH, on=False))
     typer.echo("the bus is now the table in PostgreSQL; messages still in RabbitMQ stay there")
 
 

@@ -27,9 +27,9 @@ CHECK_EVERY_S = 15.0
 log = structlog.get_logger(__name__)
 
 
-async def hint(connection: Connection, *channels: str) -> None:
+async def hint(connection: Connection, *topics: str) -> None:
     """Wake whoever waits for these, in every process, when this transaction commits; for batches and single moves."""
-    await connection.execute(SQL["hint"], channels)
+    await connection.execute(SQL["hint"], topics)
 
 
 class Hints:
@@ -43,14 +43,14 @@ class Hints:
         self._metrics = metrics
         self._wakers: dict[str, list[Callable[[], None]]] = {}
 
-    def tell(self, wake: Callable[[], None], channel: str) -> None:
+    def tell(self, wake: Callable[[], None], topic: str) -> None:
         """Call `wake` at each notification; only what is asked for before `run` starts is listened for."""
-        self._wakers.setdefault(channel, []).append(wake)
+        self._wakers.setdefault(topic, []).append(wake)
 
-    def subscribe(self, channel: str) -> asyncio.Event:
+    def subscribe(self, topic: str) -> asyncio.Event:
         """Return an event that is set at each notification; clear it before looking, wait for it after."""
         event = asyncio.Event()
-        self.tell(event.set, channel)
+        self.tell(event.set, topic)
         return event
 
     @property
@@ -70,8 +70,8 @@ class Hints:
     async def _listen(self) -> NoReturn:
         connection = await asyncpg.connect(self._dsn, timeout=CONNECT_S, command_timeout=CONNECT_S)
         try:
-            for channel in self._wakers:
-                await connection.add_listener(channel, self._wake)
+            for topic in self._wakers:
+                await connection.add_listener(topic, self._wake)
             while True:  # only a query shows that a connection has died silently
                 self._metrics.loop_success.labels("hints").set_to_current_time()
                 await asyncio.sleep(CHECK_EVERY_S)
@@ -80,6 +80,6 @@ class Hints:
             with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await connection.close(timeout=CONNECT_S)
 
-    def _wake(self, _connection: Any, _pid: int, channel: str, _payload: object) -> None:
-        for wake in self._wakers[channel]:
+    def _wake(self, _connection: Any, _pid: int, topic: str, _payload: object) -> None:
+        for wake in self._wakers[topic]:
             wake()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
 from router.domain.errors import BusUnavailable
-from router.flow.run.bus import BATCH_BYTES, INTAKE, OUTBOUND, Open, Take, as_it_is, hand_over
+from router.flow.run.bus import BATCH_BYTES, INTAKE_BROKER_QUEUE, OUTBOUND_BROKER_QUEUE, Open, Take, as_it_is, hand_over
 from router.metrics import Metrics
 from router.rabbit.connection import ANSWER_S, Link, open_channel, until_lost, within
 from router.rabbit.properties import delivery_of
@@ -74,7 +74,7 @@ class RabbitConsumer:
         self._link.works()
         try:
             while True:
-                for broker_queue in (INTAKE, DEAD, OUTBOUND):
+                for broker_queue in (INTAKE_BROKER_QUEUE, DEAD, OUTBOUND_BROKER_QUEUE):
                     await self._look(amqp_channel, broker_queue)
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
@@ -106,7 +106,7 @@ class RabbitConsumer:
             await amqp_channel.basic_qos(prefetch_count=PREFETCH_DEAD)
             await amqp_channel.basic_consume(DEAD, arrived, consumer_tag=DEAD)
             await amqp_channel.basic_qos(prefetch_count=(LANES + AHEAD) * self._batch)
-            await amqp_channel.basic_consume(INTAKE, arrived, consumer_tag=INTAKE)
+            await amqp_channel.basic_consume(INTAKE_BROKER_QUEUE, arrived, consumer_tag=INTAKE_BROKER_QUEUE)
 
     async def _lanes(
         self, tasks: asyncio.TaskGroup, amqp_channel: AbstractChannel, buffer: Buffer, take: Take[Any]
@@ -150,12 +150,14 @@ class RabbitConsumer:
         """Ask the broker, on a channel apart, whether it still knows us; raise `BusUnavailable` if it does not."""
         amqp_channel = await open_channel(connection)
         while True:
-            consumers, ready = await self._look(amqp_channel, INTAKE)
+            consumers, ready = await self._look(amqp_channel, INTAKE_BROKER_QUEUE)
             self._metrics.consumers_actual.set(consumers)
             if consumers == 0 or (ready and self._idle_s() > STALLED_AFTER_S):
-                raise BusUnavailable(f"{INTAKE}: {consumers} consumers, {ready} ready, idle for {self._idle_s():.0f} s")
+                raise BusUnavailable(
+                    f"{INTAKE_BROKER_QUEUE}: {consumers} consumers, {ready} ready, idle for {self._idle_s():.0f} s"
+                )
             await self._look(amqp_channel, DEAD)
-            await self._look(amqp_channel, OUTBOUND)
+            await self._look(amqp_channel, OUTBOUND_BROKER_QUEUE)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look(self, amqp_channel: AbstractChannel, broker_queue: str) -> tuple[int, int]:

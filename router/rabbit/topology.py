@@ -4,7 +4,7 @@ from typing import Any
 
 from aiormq.abc import AbstractChannel
 
-from router.flow.run.bus import INTAKE, OUTBOUND, UNFETCHED_REPLIES_LAST, Exchange
+from router.flow.run.bus import INTAKE_BROKER_QUEUE, OUTBOUND_BROKER_QUEUE, UNFETCHED_REPLIES_LAST, Exchange
 from router.rabbit.connection import ANSWER_S, within
 
 DEAD = "frontdesk.dead"
@@ -33,8 +33,10 @@ async def declare(amqp_channel: AbstractChannel) -> None:
     """
     async with within(ANSWER_S, "declaring exchanges and queues"):
         await _declare(amqp_channel, exchange=DEAD, queue=DEAD, arguments=_DEAD_ARGUMENTS)
-        await _declare(amqp_channel, exchange=Exchange.INBOUND, queue=INTAKE, arguments=_INTAKE_ARGUMENTS)
-        await _declare(amqp_channel, exchange=Exchange.OUTBOUND, queue=OUTBOUND, arguments=_OUTBOUND_ARGUMENTS)
+        await _declare(amqp_channel, exchange=Exchange.INBOUND, queue=INTAKE_BROKER_QUEUE, arguments=_INTAKE_ARGUMENTS)
+        await _declare(
+            amqp_channel, exchange=Exchange.OUTBOUND, queue=OUTBOUND_BROKER_QUEUE, arguments=_OUTBOUND_ARGUMENTS
+        )
 
 
 async def _declare(amqp_channel: AbstractChannel, *, exchange: str, queue: str, arguments: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Agent, Status
 from router.domain.customer import AgentId
-from router.flow.assign.presence import Declared, Presences
+from router.flow.assign.presence import Declaration, Presences
 from router.metrics import Metrics
 from tests.making.assignment import a_policy
 
@@ -24,7 +24,7 @@ class FakePresence:
         if self.fails:
             raise self.fails
 
-    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declared:
+    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declaration:
         raise AssertionError("what cannot be declared must not reach the store")
 
 

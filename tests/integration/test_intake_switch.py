@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.flow.run import switch as flow
-from router.flow.run.bus import INTAKE, Exchange, Publication
+from router.flow.run.bus import INTAKE_BROKER_QUEUE, Exchange, Publication
 from router.flow.run.switch import Switch
 from router.metrics import Metrics
 from router.postgres.database import Database
@@ -38,7 +38,7 @@ async def test_while_it_is_off_messages_stay_in_the_broker(
         return (await database.fetch("test", "select count(*) from received"))[0][0]
 
     async def exported() -> float | None:
-        return metrics.registry.get_sample_value("router_broker_ready_messages", {"broker_queue": INTAKE})
+        return metrics.registry.get_sample_value("router_broker_ready_messages", {"broker_queue": INTAKE_BROKER_QUEUE})
 
     async with asyncio.timeout(DEADLINE_S), rabbit_publisher(amqp_url, metrics) as publisher:
         running = asyncio.create_task(switch.run(partial(consumer.run, receiver.take), consumer.watch))
@@ -82,4 +82,4 @@ async def consumers(amqp_url: str) -> int:
 async def _state(amqp_url: str):
     async with await aio_pika.connect(amqp_url) as connection:
         amqp_channel = await connection.channel()
-        return (await amqp_channel.get_queue(INTAKE)).declaration_result
+        return (await amqp_channel.get_queue(INTAKE_BROKER_QUEUE)).declaration_result

@@ -30,7 +30,7 @@ from pamqp.commands import Basic
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import BusUnavailable, Misconfigured
-from router.flow.run.bus import INTAKE, OUTBOUND, Delivery, Exchange, Take
+from router.flow.run.bus import INTAKE_BROKER_QUEUE, OUTBOUND_BROKER_QUEUE, Delivery, Exchange, Take
 from router.metrics import Metrics
 from router.rabbit import connection, consumer, publisher
 from router.rabbit.connection import check
@@ -111,7 +111,7 @@ async def test_a_message_that_no_queue_takes_is_refused_and_the_queue_comes_back
 ):
     await rabbit.publish(a_publication())
     async with an_outsider(amqp_url) as amqp_channel:
-        await amqp_channel.queue_unbind(INTAKE, Exchange.INBOUND, "#")
+        await amqp_channel.queue_unbind(INTAKE_BROKER_QUEUE, Exchange.INBOUND, "#")
         with pytest.raises(BusUnavailable):
             await rabbit.publish(a_publication())
     await publish_when_possible(rabbit, b"again")
@@ -158,7 +158,9 @@ async def test_replies_that_no_sender_fetches_do_not_stay_for_ever(amqp_url: str
     await rabbit.publish(a_publication())
     documented = {"x-queue-type": "quorum", "x-delivery-limit": 2**31 - 1, "x-message-ttl": 7 * 24 * 3600 * 1000}
     async with an_outsider(amqp_url) as amqp_channel:
-        await amqp_channel.queue_declare(OUTBOUND, durable=True, arguments=documented)  # any other is refused
+        await amqp_channel.queue_declare(
+            OUTBOUND_BROKER_QUEUE, durable=True, arguments=documented
+        )  # any other is refused
 
 
 async def test_a_deleted_queue_is_declared_again_and_consumed(amqp_url: str, rabbit: RabbitPublisher):
@@ -167,7 +169,7 @@ async def test_a_deleted_queue_is_declared_again_and_consumed(amqp_url: str, rab
         await rabbit.publish(a_publication(b"before"))
         await taken.until(b"before")
         async with an_outsider(amqp_url) as amqp_channel:
-            await amqp_channel.queue_delete(INTAKE)
+            await amqp_channel.queue_delete(INTAKE_BROKER_QUEUE)
         await publish_when_possible(rabbit, b"after")
         await taken.until(b"after")
 
@@ -212,7 +214,7 @@ async def test_what_the_broker_dead_lettered_is_consumed_too(amqp_url: str, rabb
             await amqp_channel.basic_reject(message.delivery_tag, requeue=False)
             refused.set_result(None)
 
-        await amqp_channel.basic_consume(INTAKE, refuse)
+        await amqp_channel.basic_consume(INTAKE_BROKER_QUEUE, refuse)
         await asyncio.wait_for(refused, DEADLINE_S)
     taken = Taken()
     async with consuming(amqp_url, taken):
@@ -319,7 +321,10 @@ async def test_a_killed_broker_is_waited_for_by_everybody(node: RabbitNode):
                 await publish_when_possible(rabbit, b"%d" % number)
             await eventually(lambda: {b"%d" % n for n in range(10)} <= set(old.bodies + new.bodies))
             prefetch = await asyncio.to_thread(node.control, "list_consumers", "queue_name", "prefetch_count")
-    assert sorted(prefetch.split("\n")[1:-1]) == [f"{DEAD}\t20"] * 2 + [f"{INTAKE}\t{(LANES + AHEAD) * BATCH}"] * 2
+    assert (
+        sorted(prefetch.split("\n")[1:-1])
+        == [f"{DEAD}\t20"] * 2 + [f"{INTAKE_BROKER_QUEUE}\t{(LANES + AHEAD) * BATCH}"] * 2
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class Declaration:
     """What an agent's word came to."""
 
     presence: PresenceCard
@@ -45,7 +45,7 @@ class PresenceStore(Protocol):
     async def renew(self, agent_ids: Collection[AgentId]) -> None:
         """Note a sign of life of all of these at once; who has no presence yet becomes available."""
 
-    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declared:
+    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declaration:
         """Set the status; any but available withdraws what is offered to the agent, to its place in the queue."""
 
 

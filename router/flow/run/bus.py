@@ -22,8 +22,8 @@ class Exchange(StrEnum):
 
 
 # The queues behind them: panels and alerts need not know which bus it is.
-INTAKE = "frontdesk.intake"
-OUTBOUND = "frontdesk.outbound"
+INTAKE_BROKER_QUEUE = "frontdesk.intake"
+OUTBOUND_BROKER_QUEUE = "frontdesk.outbound"
 
 UNFETCHED_REPLIES_LAST = timedelta(days=7)
 """Replies that no sender fetches in that time are gone: they hold customers' words."""

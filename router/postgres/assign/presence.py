@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from router.domain.actor import Actor
 from router.domain.agent import Agent, Role, Status
 from router.domain.customer import AgentId
-from router.flow.assign.presence import Declared, Withdrawn
+from router.flow.assign.presence import Declaration, Withdrawn
 from router.flow.see.agents import PresenceCard
 from router.postgres import audit, hints
 from router.postgres.database import Connection, Database
@@ -23,7 +23,7 @@ class PostgresPresence:
     async def renew(self, agent_ids: Collection[AgentId]) -> None:
         await self._database.execute("presence", SQL["renew"], list(agent_ids))
 
-    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declared:
+    async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declaration:
         by = Actor(role=Role.AGENT, agent=agent)
         async with self._database.transaction("presence") as connection:
             name: str = await connection.fetchval(SQL["lock_agent"], agent.id)
@@ -33,7 +33,7 @@ class PostgresPresence:
                 await audit.note(connection, by=by, action="presence.set", subject=subject, data=changes)
             is_available = status is Status.AVAILABLE
             withdrawn = [] if is_available else await withdraw_offers(connection, agent.id, by=by)
-        return Declared(presence=presence, withdrawn=withdrawn)
+        return Declaration(presence=presence, withdrawn=withdrawn)
 
 
 async def withdraw_offers(

@@ -14,8 +14,8 @@ import structlog
 from router.domain.errors import BusUnavailable, FrontdeskError, Unavailable
 from router.flow.run.bus import (
     BATCH_BYTES,
-    INTAKE,
-    OUTBOUND,
+    INTAKE_BROKER_QUEUE,
+    OUTBOUND_BROKER_QUEUE,
     Delivery,
     Exchange,
     Open,
@@ -36,8 +36,8 @@ POLL_S = 1.0
 PUBLISH_S = 10.0
 LONGEST_PAUSE_S = 5.0
 LOOK_EVERY_S = 10.0
-CHANNEL = "frontdesk_bus"
-_BROKER_QUEUES = {Exchange.INBOUND: INTAKE, Exchange.OUTBOUND: OUTBOUND}
+TOPIC = "frontdesk_bus"
+_BROKER_QUEUES = {Exchange.INBOUND: INTAKE_BROKER_QUEUE, Exchange.OUTBOUND: OUTBOUND_BROKER_QUEUE}
 
 # as long as a row can be before PostgreSQL compresses it: if this fits, most publications fit
 _SAMPLE = Publication(exchange=Exchange.INBOUND, routing_key="sample", format="sample", body=bytes(1900))
@@ -67,7 +67,7 @@ class PostgresConsumer:
         self._exchange = exchange
         self._batch = batch
         self._owner = uuid4().hex
-        self._arrived = hints.subscribe(CHANNEL)
+        self._arrived = hints.subscribe(TOPIC)
         self._failures = 0
         self._problem: str | None = "bus: not consuming yet"
 
