@@ -12,7 +12,7 @@ from router.postgres.work.tokens import Tokens
 from tests.clients.api import Api
 from tests.clients.stream import ENDED, STREAM, Listener, listening
 from tests.making.agents import an_agent, declare
-from tests.making.builders import a_conversation, a_message, a_ticket, a_token
+from tests.making.builders import a_conversation, a_message, a_ticket, a_token, an_offer
 
 ENDS_WITHIN_S = 5
 
@@ -160,14 +160,6 @@ async def gist(stream: Listener) -> tuple[str | None, object]:
 async def take_next(api: Api, secret: str) -> None:
     async with api.client.post("/v1/me/next?wait=5", headers={"Authorization": f"Bearer {secret}"}) as answer:
         assert answer.status == 200
-
-
-async def an_offer(database: Database, agent: Agent, **ticket: str) -> Lease:
-    """A ticket that is offered to the agent for twenty seconds."""
-    lease = await a_ticket(database, held_by=agent, state="offered", **ticket)
-    until = "update ticket set state_until = now() + interval '20 seconds' where id = $1"
-    await database.execute("test", until, lease.ticket_id)
-    return lease
 
 
 async def queue_again(database: Database, lease: Lease) -> None:

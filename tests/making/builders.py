@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from channels.message import Handle, HandleKind
 from router.domain.agent import Agent, Lease, Role
@@ -16,6 +17,8 @@ from router.postgres.work.tokens import Tokens
 from tests.making.moments import NOON
 
 ADA = Handle(kind=HandleKind.EMAIL, value="ada@example.com", name="Ada Example", verified=True)
+TARGET = timedelta(hours=4)
+OFFER_LASTS = timedelta(seconds=20)
 RETENTION = Retention(
     messages=timedelta(days=730),
     raw=timedelta(days=90),
@@ -63,7 +66,7 @@ async def a_ticket(
     held_by: Agent | None = None,
     state: str | None = None,
     enqueued_at: datetime = NOON,
-    target: timedelta = timedelta(hours=4),
+    target: timedelta = TARGET,
     complexity: str = "simple",
 ) -> Lease:
     """A waiting ticket, or one that `held_by` holds; the lease is good in that case."""
@@ -89,6 +92,14 @@ async def a_ticket(
             complexity,
         )  # fmt: skip
     return Lease(TicketId(ticket_id), 1)
+
+
+async def an_offer(database: Database, agent: Agent, **ticket: Any) -> Lease:
+    """A ticket that has just been offered to the agent, for `OFFER_LASTS`."""
+    offer = "update ticket set assigned_at = now(), state_until = now() + $2::interval where id = $1"
+    lease = await a_ticket(database, held_by=agent, state="offered", **ticket)
+    await database.execute("test", offer, lease.ticket_id, OFFER_LASTS)
+    return lease
 
 
 async def a_conversation(

@@ -35,31 +35,13 @@ from router.postgres.work.desk import PostgresDesk
 from router.postgres.work.lead import PostgresLead
 from tests.making.agents import an_agent
 from tests.making.intake import MAILROOM, SECRET, a_receiver
+from tests.making.passing_time import pass_time
 from tests.making.running import running
 
 ADMIN = Actor(role=Role.ADMIN)
 TIMES = frozenset(
     {"enqueued_at", "due_at", "relax_at", "reserved_until", "state_until", "resolved_at", "last_customer_at"}
 )
-GROW_OLDER = """
-    update ticket
-    set
-      enqueued_at = enqueued_at - $1::interval, due_at = due_at - $1, relax_at = relax_at - $1,
-      reserved_until = reserved_until - $1, assigned_at = assigned_at - $1, state_until = state_until - $1,
-      last_customer_at = last_customer_at - $1, resolved_at = resolved_at - $1;
-    update refusal set enqueued_at = enqueued_at - $1::interval;
-    update presence
-    set since = since - $1::interval, seen_at = seen_at - $1, idle_since = idle_since - $1;
-    update conversation set last_message_at = last_message_at - $1::interval;
-    update ticket_event
-    set data = data || jsonb_build_object('was', (
-      select jsonb_object_agg(key, case
-        when key in ('enqueued_at', 'due_at', 'relax_at') and value <> 'null'
-        then to_jsonb((value #>> '{}')::timestamptz - $1::interval)
-        else value
-      end)
-      from jsonb_each(data -> 'was')))
-    where data ? 'was'"""
 FORGET_ALL = """
     truncate agent, customer, skill_group, received, message, payload, ticket_event, outbox, unprocessable, audit
     cascade"""
@@ -122,9 +104,7 @@ class Product:
 
     async def pass_time(self, by: timedelta) -> None:
         """Let it be later: everything that has a time is longer ago, or sooner."""
-        async with self._database.transaction("test") as connection:
-            for statement in GROW_OLDER.split(";"):
-                await connection.execute(statement, by)
+        await pass_time(self._database, by)
         self._elapsed += by
 
     def stored(self, moment: datetime | None) -> datetime | None:

@@ -1,0 +1,80 @@
+"""Answers to offers in memory: passes the contract of offer stores."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from router.domain.history import HistoryKind
+from router.domain.ticket import TicketState
+from router.flow.assign.hold import Hold
+from router.flow.assign.offers import Accepted, OfferedTicket
+from tests.fakes.tables import FakeDatabase, Tables, TicketRow
+
+
+class FakeOffers:
+    """Implements `router.flow.assign.offers.OfferStore`."""
+
+    def __init__(self, database: FakeDatabase) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def answering(self, hold: Hold) -> AsyncIterator["FakeAnswering"]:
+        async with self._database.transaction():
+            yield FakeAnswering(self._database, hold)
+
+
+class FakeAnswering:
+    """Implements `router.flow.assign.offers.Answering`."""
+
+    def __init__(self, database: FakeDatabase, hold: Hold) -> None:
+        self._database = database
+        self._hold = hold
+
+    async def ticket(self) -> OfferedTicket | None:
+        row = self._row()
+        self._database.wait_for_lock()
+        return row and OfferedTicket(
+            state=row.state,
+            assigned_to=row.assigned_to,
+            epoch=row.epoch,
+            has_expired=row.state_until is not None and row.state_until <= self._tables.now,
+        )
+
+    async def accept(self) -> Accepted | None:
+        row, now = self._offer(), self._tables.now
+        if row is None:
+            return None
+        assert row.assigned_at
+        accepted = replace(row, state=TicketState.ASSIGNED, assigned_at=now, state_until=None, epoch=row.epoch + 1)
+        self._tables.tell(accepted, HistoryKind.ACCEPT, self._hold.actor)
+        return Accepted(
+            queue=row.requirement.queue,
+            channel=row.requirement.channel,
+            after_s=(now - row.assigned_at).total_seconds(),
+            waited_s=(now - row.enqueued_at).total_seconds(),
+            met_target=now <= row.due_at,
+        )
+
+    async def decline(self) -> str | None:
+        row = self._offer()
+        if row is None:
+            return None
+        self._tables.refusals[row.id, self._hold.agent.id] = row.enqueued_at
+        self._tables.tell(row.waits_again(), HistoryKind.DECLINE, self._hold.actor)
+        return row.requirement.queue
+
+    @property
+    def _tables(self) -> Tables:
+        return self._database.tables
+
+    def _row(self) -> TicketRow | None:
+        row = self._tables.tickets.get(self._hold.lease.ticket_id)
+        return row if row and row.team in self._hold.agent.teams else None
+
+    def _offer(self) -> TicketRow | None:
+        """The ticket, if it is still offered under the lease."""
+        row = self._row()
+        if row is None or row.state is not TicketState.OFFERED or row.state_until is None:
+            return None
+        is_held = (row.assigned_to, row.epoch) == (self._hold.agent.id, self._hold.lease.epoch)
+        return row if is_held and row.state_until > self._tables.now else None
