@@ -6,7 +6,7 @@ from typing import Protocol
 from aiohttp import web
 
 from router.api.errors import Problem
-from router.domain.agent import PERSONS, Principal, Role
+from router.domain.agent import PERSONS, Person, Principal, Role
 from router.domain.customer import AgentId
 from router.domain.errors import TokenEnded
 
@@ -38,13 +38,15 @@ class Renewing:
 
     async def principal_of(self, secret: str) -> Principal | None:
         principal = await self._principals.principal_of(secret)
-        if principal and principal.agent:
+        if isinstance(principal, Person):
             await self._signs.seen(principal.agent.id)
         return principal
 
 
-async def admit(request: web.Request, principals: Principals, roles: Collection[Role]) -> Principal:
-    """Return who asks; answer 401 if the token is missing or not valid, 403 if its role is not one of `roles`."""
+async def admit(
+    request: web.Request, principals: Principals, roles: Collection[Role], kind: type[Principal] = Principal
+) -> Principal:
+    """Return who asks, as a `kind`; answer 401 if the token is missing or invalid, 403 if it has none of the roles."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != _SCHEME or not secret.strip():
         detail = "Send a token as `Authorization: Bearer …`."
@@ -52,7 +54,7 @@ async def admit(request: web.Request, principals: Principals, roles: Collection[
     principal = await principals.principal_of(secret.strip())
     if principal is None:
         raise TokenEnded
-    if principal.role not in roles:
+    if principal.role not in roles or not isinstance(principal, kind):
         wanted = ", ".join(sorted(roles))
         raise Problem(403, "Wrong role", f"A token of role {principal.role} cannot do this: it takes one of {wanted}.")
     return principal

@@ -10,7 +10,7 @@ from channels.refusal import whole_number
 from channels.text import MAX_TEXT, NOT_BLANK
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Id, Name, TicketPath
-from router.domain.agent import PERSONS, Lease, Principal
+from router.domain.agent import PERSONS, Lease, Person
 from router.domain.errors import Conflict
 from router.domain.ticket import TicketId
 from router.flow.assign.hold import Hold
@@ -76,10 +76,6 @@ class Merge(End):
     """The ticket that takes over what was written in this one; `read_up_to` is that of this one's page."""
 
     into: Number
-
-
-class Nothing(Model):
-    """Nothing more is to be said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +152,7 @@ class DeskEndpoints:
             ),
         ]
 
-    async def reply(self, who: Principal, path: TicketPath, lease: Lease, body: Reply) -> Answer:
+    async def reply(self, who: Person, path: TicketPath, lease: Lease, body: Reply) -> Answer:
         sent = await self._desk.reply(
             hold_of(who, path, lease), body.text, conversation_id=body.conversation, read_up_to=body.read_up_to
         )
@@ -167,32 +163,31 @@ class DeskEndpoints:
         )
         return Answer(status=201, content=content)
 
-    async def note(self, who: Principal, path: TicketPath, lease: Lease, body: Note) -> Answer:
+    async def note(self, who: Person, path: TicketPath, lease: Lease, body: Note) -> Answer:
         message_id = await self._desk.note(hold_of(who, path, lease), body.text)
         return Answer(status=201, content=NoteTaken(message_id=message_id))
 
-    async def transfer(self, who: Principal, path: TicketPath, lease: Lease, body: Transfer) -> Answer:
+    async def transfer(self, who: Person, path: TicketPath, lease: Lease, body: Transfer) -> Answer:
         await self._desk.transfer(hold_of(who, path, lease), body.destination())
         return Answer(status=204)
 
-    async def snooze(self, who: Principal, path: TicketPath, lease: Lease, body: Snooze) -> Answer:
+    async def snooze(self, who: Person, path: TicketPath, lease: Lease, body: Snooze) -> Answer:
         await self._desk.snooze(hold_of(who, path, lease), until=body.until, read_up_to=body.read_up_to)
         return Answer(status=204)
 
-    async def resolve(self, who: Principal, path: TicketPath, lease: Lease, body: End) -> Answer:
+    async def resolve(self, who: Person, path: TicketPath, lease: Lease, body: End) -> Answer:
         await self._desk.resolve(hold_of(who, path, lease), read_up_to=body.read_up_to)
         return Answer(status=204)
 
-    async def finish(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
-        del body  # it has nothing to say, and anything else in it has been refused
+    async def finish(self, who: Person, path: TicketPath, lease: Lease) -> Answer:
         await self._desk.finish(hold_of(who, path, lease))
         return Answer(status=204)
 
-    async def abandon(self, who: Principal, path: TicketPath, lease: Lease, body: End) -> Answer:
+    async def abandon(self, who: Person, path: TicketPath, lease: Lease, body: End) -> Answer:
         await self._desk.abandon(hold_of(who, path, lease), read_up_to=body.read_up_to)
         return Answer(status=204)
 
-    async def merge(self, who: Principal, path: TicketPath, lease: Lease, body: Merge) -> Answer:
+    async def merge(self, who: Person, path: TicketPath, lease: Lease, body: Merge) -> Answer:
         await self._desk.merge(hold_of(who, path, lease), TicketId(body.into), read_up_to=body.read_up_to)
         return Answer(status=204)
 
@@ -210,9 +205,8 @@ def _write(
     )
 
 
-def hold_of(who: Principal, path: TicketPath, lease: Lease) -> Hold:
-    """Return the word of who asks that they hold the path's ticket under the lease."""
-    assert who.agent, "the endpoint is for persons"
+def hold_of(who: Person, path: TicketPath, lease: Lease) -> Hold:
+    """Return the person's word that they hold the path's ticket under the lease."""
     if lease.ticket_id != path.id:
         raise Conflict("The lease in If-Match is that of another ticket.")
     return Hold(agent=who.agent, lease=lease)

@@ -1,8 +1,8 @@
 """An endpoint as data: method, path, roles, and a handler whose signature says what it takes from the request.
 
-A handler takes any of `who`, `path`, `query`, `body`, `raw` and `lease`. The token and the query are checked first,
-also where it takes neither; the rest comes in the order of its signature. The models that it annotates them with check
-the request and describe it in the OpenAPI document.
+A handler takes any of `who`, `path`, `query`, `body`, `raw` and `lease`. The token and the query are checked first, the
+rest in the order of the signature. A query or a body that the handler does not take is refused. The models in the
+signature check the request, and describe it in the OpenAPI document.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from channels.refusal import malformed
 from channels.text import UNSTORABLE
 from router.api.access import Principals, admit
 from router.api.errors import CONTENT_TYPE, Problem, ProblemDetails
-from router.domain.agent import Lease, Role
+from router.domain.agent import PERSONS, Lease, Person, Principal, Role
 from router.domain.errors import Invalid
 
 MAX_BODY = strict_json.MAX_BYTES
@@ -93,25 +93,46 @@ class Endpoint:
     raw_model: type[BaseModel] | None = None
     ends_with_client: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise `TypeError` if the handler takes what no request has, or somebody else than `roles` let in."""
+        takes = self.takes()
+        if unknown := takes.keys() - _TAKES:
+            raise TypeError(f"{self.method} {self.path}: a handler cannot take {', '.join(sorted(unknown))}")
+        if takes.get("who", self.asker) is not self.asker:
+            raise TypeError(f"{self.method} {self.path}: its roles make `who` a {self.asker}")
+
+    @property
+    def asker(self) -> type[Principal] | None:
+        """What `who` is: a `Person` if all the roles are people's, nobody if anybody may ask."""
+        if not self.roles:
+            return None
+        return Person if PERSONS.issuperset(self.roles) else Principal
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether a request may have a body."""
+        return not {"body", "raw"}.isdisjoint(self.takes())
+
     def takes(self) -> Mapping[str, Any]:
         """What the handler takes from a request, with the type of each part."""
         hints = typing.get_type_hints(self.handle)
         hints.pop("return", None)
-        assert hints.keys() <= _TAKES, f"{self.path}: a handler cannot take {sorted(hints.keys() - _TAKES)}"
         return hints
 
     def serve(self, principals: Principals) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The endpoint as aiohttp calls it: who asks comes before what is asked."""
-        takes = self.takes()
+        takes, asker, takes_body = self.takes(), self.asker, self.takes_body
 
         async def serve(request: web.Request) -> web.StreamResponse:
             given: dict[str, Any] = {}
-            if self.roles:
-                given["who"] = await admit(request, principals, self.roles)
+            if asker:
+                given["who"] = await admit(request, principals, self.roles, asker)
             given["query"] = read_query(request, takes.get("query", Model))
             for part, kind in takes.items():
                 if part not in given:
                     given[part] = await _READ[part](request, kind)
+            if not takes_body:
+                await refuse_body(request)
             answer = await self.handle(**{part: given[part] for part in takes})
             return await answer.respond(request)
 
@@ -146,18 +167,31 @@ def read_query(request: web.Request, model: type[BaseModel]) -> BaseModel:
 async def read_body(request: web.Request, model: type[BaseModel]) -> BaseModel:
     """Return the JSON body; none at all is an empty object."""
     raw = await read_raw(request) if request.body_exists else b"{}"
+    return _validated(model, raw)
+
+
+async def refuse_body(request: web.Request) -> None:
+    """Refuse a body, except for an empty one or an empty JSON object, which some clients send with every request."""
+    if not request.body_exists:
+        return
     try:
-        return model.model_validate(strict_json.load(raw))
-    except ValidationError as exc:
-        raise malformed(exc, "this request") from exc
+        _validated(Model, await _bytes_of(request) or b"{}")
+    except (Malformed, Problem, web.HTTPException) as exc:
+        if isinstance(exc, Malformed) and exc.field != "body":
+            raise
+        raise Invalid("body", "must be left out: this request takes none") from exc
 
 
 async def read_raw(request: web.Request, _type: object = bytes) -> bytes:
     """Return the body's bytes, of at most 1 MiB and neither compressed nor of another type than JSON."""
-    if "Content-Encoding" in request.headers:
-        raise Problem(415, "Unsupported media type", "Send the body uncompressed.", field="Content-Encoding")
     if request.content_type != _JSON:
         raise Problem(415, "Unsupported media type", f"Send the body as {_JSON}.", field="Content-Type")
+    return await _bytes_of(request)
+
+
+async def _bytes_of(request: web.Request) -> bytes:
+    if "Content-Encoding" in request.headers:
+        raise Problem(415, "Unsupported media type", "Send the body uncompressed.", field="Content-Encoding")
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
             return await request.read()
@@ -189,6 +223,13 @@ _READ: Mapping[str, Callable[[web.Request, Any], Awaitable[object]]] = {
     "raw": read_raw,
     "lease": read_lease,
 }
+
+
+def _validated(model: type[BaseModel], raw: bytes) -> BaseModel:
+    try:
+        return model.model_validate(strict_json.load(raw))
+    except ValidationError as exc:
+        raise malformed(exc, "this request") from exc
 
 
 def _checked(model: type[BaseModel], given: Mapping[str, str], place: str) -> BaseModel:

@@ -9,7 +9,7 @@ from pydantic import Field
 from channels.text import NOT_BLANK
 from router.api.access import LEADS
 from router.api.agents import AgentPath
-from router.api.desk import Nothing, Transfer
+from router.api.desk import Transfer
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Name, TicketPath
 from router.domain.actor import Actor
@@ -109,26 +109,22 @@ class LeadEndpoints:
         await self._lead.reassign(Actor.of(who), TicketId(path.id), body.destination())
         return Answer(status=204)
 
-    async def undo(self, who: Principal, path: TicketPath, body: Nothing) -> Answer:
-        del body  # it has nothing to say, and anything else in it has been refused
+    async def undo(self, who: Principal, path: TicketPath) -> Answer:
         await self._lead.undo(Actor.of(who), TicketId(path.id))
         return Answer(status=204)
 
     async def why(self, who: Principal, path: TicketPath) -> Answer:
         return Answer(content=await self._lead.why(Actor.of(who), TicketId(path.id)))
 
-    async def drain(self, who: Principal, path: AgentPath, body: Nothing) -> Answer:
-        del body
+    async def drain(self, who: Principal, path: AgentPath) -> Answer:
         await self._lead.drain(Actor.of(who), path.name, is_draining=True)
         return Answer(status=204)
 
-    async def undrain(self, who: Principal, path: AgentPath, body: Nothing) -> Answer:
-        del body
+    async def undrain(self, who: Principal, path: AgentPath) -> Answer:
         await self._lead.drain(Actor.of(who), path.name, is_draining=False)
         return Answer(status=204)
 
-    async def requeue(self, who: Principal, path: AgentPath, body: Nothing) -> Answer:
-        del body
+    async def requeue(self, who: Principal, path: AgentPath) -> Answer:
         return Answer(content=Requeued(requeued=await self._lead.requeue(Actor.of(who), path.name)))
 
     async def close(self, who: Principal, path: QueuePath, body: Close) -> Answer:

@@ -8,7 +8,7 @@ from pydantic import Field
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import TicketList, leased, ticket_answer
 from router.domain.actor import Viewer
-from router.domain.agent import PERSONS, Principal
+from router.domain.agent import PERSONS, Person
 from router.flow.assign.claims import Claims
 from router.flow.assign.presence import Presences
 from router.flow.see.me import Me, Myself
@@ -62,11 +62,10 @@ class MeEndpoints:
             ),
         ]
 
-    async def me(self, who: Principal) -> Answer:
+    async def me(self, who: Person) -> Answer:
         return Answer(content=await self._myself.me(who))
 
-    async def next(self, who: Principal, query: Wait) -> Answer:
-        assert who.agent, "the endpoint is for persons"
+    async def next(self, who: Person, query: Wait) -> Answer:
         await self._myself.check_may_be_given(who.agent)
         with self._presences.staying(who.agent.id):
             assigned = await self._claims.next(who.agent.id, timedelta(seconds=query.wait), who.token_id)
@@ -74,5 +73,5 @@ class MeEndpoints:
         # the ticket may have left the agent between the claim and the reading
         return ticket_answer(page) if page and page.lease else Answer(status=204)
 
-    async def tickets(self, who: Principal) -> Answer:
+    async def tickets(self, who: Person) -> Answer:
         return Answer(content=TicketList(tickets=await self._reading.held(Viewer.of(who))))

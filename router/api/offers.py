@@ -1,9 +1,9 @@
 """Answers to offers: an agent accepts a ticket of a push queue or declines it. `If-Match` is the lease of the offer."""
 
-from router.api.desk import Nothing, hold_of
+from router.api.desk import hold_of
 from router.api.endpoint import Answer, Endpoint, PossibleAnswer
 from router.api.tickets import TicketPath, leased, own_ticket_answer
-from router.domain.agent import PERSONS, Lease, Principal
+from router.domain.agent import PERSONS, Lease, Person
 from router.flow.assign.offers import Offers
 from router.flow.see.pages import TicketPages
 
@@ -35,12 +35,10 @@ class OfferEndpoints:
             ),
         ]
 
-    async def accept(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
-        del body  # it has nothing to say, and anything else in it has been refused
+    async def accept(self, who: Person, path: TicketPath, lease: Lease) -> Answer:
         await self._offers.accept(hold_of(who, path, lease))
         return await own_ticket_answer(self._reading, who, path.id)
 
-    async def decline(self, who: Principal, path: TicketPath, lease: Lease, body: Nothing) -> Answer:
-        del body
+    async def decline(self, who: Person, path: TicketPath, lease: Lease) -> Answer:
         await self._offers.decline(hold_of(who, path, lease))
         return Answer(status=204)

@@ -13,7 +13,7 @@ from router.api.lead import QueuePath
 from router.api.paging import Limit, page_of
 from router.api.tickets import TicketPath, leased, own_ticket_answer
 from router.domain.actor import Viewer
-from router.domain.agent import PERSONS, Principal
+from router.domain.agent import PERSONS, Person, Principal
 from router.domain.ticket import TicketId
 from router.flow.assign.picking import After, Picking
 from router.flow.see.pages import TicketPages
@@ -71,8 +71,7 @@ class PickingEndpoints:
         shown, last = page_of(found, query.limit)
         return Answer(content=WaitingList(tickets=shown, next=_write(last) if last else None))
 
-    async def take(self, who: Principal, path: TicketPath) -> Answer:
-        assert who.agent, "the endpoint is for persons"
+    async def take(self, who: Person, path: TicketPath) -> Answer:
         lease = await self._picking.take(who.agent, TicketId(path.id))
         return await own_ticket_answer(self._reading, who, lease.ticket_id)
 

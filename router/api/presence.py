@@ -2,7 +2,7 @@
 
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import Name
-from router.domain.agent import PERSONS, Principal, Status
+from router.domain.agent import PERSONS, Person, Status
 from router.flow.assign.presence import Presences
 from router.flow.see.agents import PresenceCard
 
@@ -32,6 +32,5 @@ class PresenceEndpoints:
             ),
         ]
 
-    async def declare(self, who: Principal, body: Declaration) -> Answer:
-        assert who.agent, "the endpoint is for persons"
+    async def declare(self, who: Person, body: Declaration) -> Answer:
         return Answer(content=await self._presences.declare(who.agent, body.status, body.reason))

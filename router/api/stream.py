@@ -8,7 +8,7 @@ from aiohttp_sse import EventSourceResponse
 
 from router.api.endpoint import Endpoint, PossibleAnswer, to_json
 from router.api.errors import Problem
-from router.domain.agent import PERSONS, Principal
+from router.domain.agent import PERSONS, Person
 from router.flow.see.situation import EventData
 from router.flow.see.stream import Connection, Streams
 
@@ -45,8 +45,7 @@ class StreamEndpoints:
             )
         ]
 
-    async def stream(self, who: Principal) -> "EventStream":
-        assert who.agent, "the endpoint is for persons"
+    async def stream(self, who: Person) -> "EventStream":
         if self._streams.open_of(who.agent.id) >= STREAMS_OF_ONE:
             raise Problem(429, "Too many streams", f"You have {STREAMS_OF_ONE} streams open: close one of them.")
         return EventStream(self._streams, who)
@@ -57,7 +56,7 @@ class EventStream:
     """An answer that goes on until the client leaves, does not read, or may no longer ask."""
 
     streams: Streams
-    who: Principal
+    who: Person
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Send events as they come, and comments in between, which tell a client that is gone."""

@@ -10,7 +10,7 @@ from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.paging import Limit, page_of
 from router.domain.actor import Viewer
-from router.domain.agent import Lease, Principal
+from router.domain.agent import Lease, Person, Principal
 from router.domain.errors import Conflict
 from router.domain.ticket import TicketState
 from router.flow.assign.hold import Hold
@@ -126,7 +126,7 @@ class TicketEndpoints:
         page = await self._reading.ticket(Viewer.of(who), path.id)
         if page is None:
             raise no_ticket(path.id)
-        if page.lease and who.agent:
+        if page.lease and isinstance(who, Person):
             await self._desk.see(Hold(agent=who.agent, lease=Lease.parse(page.lease)))
         return ticket_answer(page)
 
@@ -147,7 +147,7 @@ def ticket_answer(page: TicketPage) -> Answer:
     return Answer(content=page, headers={"ETag": f'"{page.lease}"'} if page.lease else {})
 
 
-async def own_ticket_answer(reading: TicketPages, who: Principal, ticket_id: int) -> Answer:
+async def own_ticket_answer(reading: TicketPages, who: Person, ticket_id: int) -> Answer:
     """The page of a ticket that has just become the reader's; raises `Conflict` if it has moved on since."""
     page = await reading.ticket(Viewer.of(who), ticket_id)
     if page is None or not page.lease:

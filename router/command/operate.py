@@ -11,7 +11,7 @@ from router.app import INTAKE_SWITCH, RABBITMQ_SWITCH, Deployment, load_policy, 
 from router.command.running import with_deployment
 from router.command.terminal import counted, print_entry, print_table, printable, write_bytes
 from router.domain.actor import OPERATOR
-from router.domain.agent import Role
+from router.domain.agent import Person, Role
 from router.domain.customer import CustomerId
 from router.domain.errors import Invalid
 from router.flow.intake.unprocessable import replay as replay_one
@@ -62,7 +62,7 @@ def create(  # noqa: PLR0917 - typer reads options from parameters
             name, role, agent_name=agent, teams=team or (), skills=skill or (), expires_in=expires_in
         )
         principal = await shared.tokens.principal_of(secret)
-        if principal and principal.agent and not principal.agent.teams:
+        if isinstance(principal, Person) and not principal.agent.teams:
             typer.echo(f"frontdesk: {agent} is in no team and will see no tickets: use `frontdesk team add`", err=True)
         return secret
 

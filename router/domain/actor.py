@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from router.domain.agent import Agent, Principal, Role
+from router.domain.agent import Agent, Person, Principal, Role
 from router.domain.customer import AgentId
 
 Teams: TypeAlias = frozenset[str] | None
@@ -23,7 +23,7 @@ class Actor:
     @classmethod
     def of(cls, principal: Principal) -> "Actor":
         """Whoever shows a token, in the role of the token."""
-        return cls(role=principal.role, agent=principal.agent)
+        return cls(role=principal.role, agent=principal.agent if isinstance(principal, Person) else None)
 
     @property
     def teams(self) -> Teams:
@@ -52,9 +52,8 @@ class Viewer:
     @classmethod
     def of(cls, who: "Principal | Actor") -> "Viewer":
         """A person sees with their own eyes; whoever is none is an admin or operator, who sees everything."""
-        if who.agent is None:
-            return cls()
-        return cls(agent_id=who.agent.id, teams=who.agent.teams)
+        agent = who.agent if isinstance(who, Person | Actor) else None
+        return cls(agent_id=agent.id, teams=agent.teams) if agent else cls()
 
     def has(self, team: str) -> bool:
         """Whether the team is one of theirs."""

@@ -67,11 +67,17 @@ class Presence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who is asking: the token, its role, and the person behind it if there is one."""
+    """Who is asking: the token and its role."""
 
     token_id: TokenId
     role: Role
-    agent: Agent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person(Principal):
+    """A person who is asking, as an agent or a lead. Only tokens with a role in `PERSONS` belong to one."""
+
+    agent: Agent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

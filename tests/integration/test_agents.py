@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.actor import OPERATOR, Viewer
-from router.domain.agent import Role
+from router.domain.agent import Person, Role
 from router.domain.errors import Conflict, Invalid, NotFound
 from router.domain.profile import Profile
 from router.domain.wait import Requirement
@@ -125,14 +125,14 @@ async def test_a_team_cannot_be_left_while_its_tickets_are_held(database: Databa
 async def test_a_token_names_its_role_and_agent(tokens: Tokens, database: Database):
     secret = await tokens.create("ada laptop", Role.AGENT, agent_name="ada", teams=["simple"], skills=["de"])
     principal = await tokens.principal_of(secret)
-    assert principal is not None
+    assert isinstance(principal, Person)
     assert (principal.role, principal.agent) == (Role.AGENT, await agent_named(database, "ada"))
 
 
 async def test_an_integration_is_no_person(tokens: Tokens):
     principal = await tokens.principal_of(await tokens.create("shop", Role.INTEGRATION))
     assert principal is not None
-    assert (principal.role, principal.agent) == (Role.INTEGRATION, None)
+    assert (principal.role, isinstance(principal, Person)) == (Role.INTEGRATION, False)
 
 
 async def test_a_second_token_leaves_the_agent_as_it_is(tokens: Tokens, database: Database):
@@ -212,7 +212,7 @@ async def test_a_changed_agent_is_known_within_two_seconds_where_the_token_is_re
     ada = await an_agent(database, "ada", teams=["complex"], skills=["german:2"])
     now += 2.0
     principal = await elsewhere.principal_of(secret)
-    assert principal is not None
+    assert isinstance(principal, Person)
     assert principal.agent == ada
     assert ada.skills == {"german", "german:1", "german:2"}
 

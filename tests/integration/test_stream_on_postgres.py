@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, nullconte
 import asyncpg
 from prometheus_client import CollectorRegistry
 
-from router.domain.agent import Agent, Principal, Role, TokenId
+from router.domain.agent import Agent, Person, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.see.stream import Connection, Streams
 from router.metrics import Metrics
@@ -72,9 +72,9 @@ async def test_a_thousand_agents_cost_one_statement_a_look_and_one_listen(databa
             assert row["count"] == 1
 
 
-def who(number: int) -> Principal:
+def who(number: int) -> Person:
     agent = Agent(id=AgentId(number), name=f"agent {number}", teams=frozenset({"frontline"}))
-    return Principal(token_id=TokenId(number), role=Role.AGENT, agent=agent)
+    return Person(token_id=TokenId(number), role=Role.AGENT, agent=agent)
 
 
 async def told(connection: Connection) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from channels.message import Channel
 from router.decide.expect import queues_for, skills_wanted
 from router.domain.actor import Viewer
-from router.domain.agent import Agent, Principal, Role
+from router.domain.agent import Agent, Person, Role
 from router.domain.capacity import Capacity
 from router.domain.errors import Refused
 from router.flow.see.agents import IN_NO_TEAM, AgentCard, AgentCards, PresenceCard, no_agent
@@ -50,15 +50,14 @@ class Myself:
         self._store = store
         self._policy = policy
 
-    async def me(self, principal: Principal) -> Me:
-        """How the agent behind a token stands."""
-        assert principal.agent, "the endpoint is for persons"
+    async def me(self, who: Person) -> Me:
+        """Return what the agent carries, and which queues more may come from."""
         policy = self._policy()
-        eyes = Viewer(agent_id=principal.agent.id)  # row-level security shows everybody themselves, in a team or not
-        card = await self._store.card(eyes, principal.agent.name, grace=policy.assignment.grace)
+        eyes = Viewer(agent_id=who.agent.id)  # row-level security shows everybody themselves, in a team or not
+        card = await self._store.card(eyes, who.agent.name, grace=policy.assignment.grace)
         if card is None:
-            raise no_agent(principal.agent.name, eyes.teams)
-        return _me(principal.role, card, queues_for(principal.agent, policy), policy.assignment.capacity)
+            raise no_agent(who.agent.name, eyes.teams)
+        return _me(who.role, card, queues_for(who.agent, policy), policy.assignment.capacity)
 
     async def check_may_be_given(self, agent: Agent) -> None:
         """Raise `Refused` where no ticket can ever come, because the agent's teams or skills do not allow any."""

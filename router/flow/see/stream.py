@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from router.domain.agent import Principal, TokenId
+from router.domain.agent import Person, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.errors import Unavailable
@@ -107,9 +107,8 @@ class Streams:
         self._has_ended = False
 
     @contextmanager
-    def connected(self, who: Principal) -> Iterator[Connection]:
+    def connected(self, who: Person) -> Iterator[Connection]:
         """Count the agent as connected, and so as present, until the context ends."""
-        assert who.agent, "streams are for persons"
         connection = Connection(who.token_id, who.agent.id)
         with self._counted(connection), self._staying(who.agent.id):
             self._look_at([connection])

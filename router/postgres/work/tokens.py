@@ -10,7 +10,7 @@ from datetime import timedelta
 import asyncpg
 
 from router.domain.actor import OPERATOR
-from router.domain.agent import PERSONS, Principal, Role, Token
+from router.domain.agent import PERSONS, Person, Principal, Role, Token
 from router.domain.errors import Conflict, Invalid, NotFound
 from router.domain.profile import check_line
 from router.postgres import audit
@@ -105,8 +105,10 @@ class Tokens:
 
 
 def _principal(row: asyncpg.Record) -> Principal:
-    agent = agent_of(row) if row["id"] is not None else None
-    return Principal(token_id=row["token_id"], role=Role(row["role"]), agent=agent)
+    token_id, role = row["token_id"], Role(row["role"])
+    if row["id"] is None:
+        return Principal(token_id=token_id, role=role)
+    return Person(token_id=token_id, role=role, agent=agent_of(row))
 
 
 def _check_person(role: Role, agent_name: str | None, *, has_profile: bool) -> None:

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from router.api import server
 from router.api.monitoring import Checks
-from router.domain.agent import Principal, Role, TokenId
+from router.domain.agent import Agent, Person, Principal, Role, TokenId
+from router.domain.customer import AgentId
 from router.domain.errors import StoreUnavailable
 from router.flow.assign.claims import Claims
 from router.flow.run.bus import Publisher
@@ -23,16 +24,21 @@ from tests.making.assignment import a_policy
 
 INTEGRATION = "sample-integration"
 ADMIN = "sample-admin"
+LEAD = "sample-lead"
+NOBODY = "sample-agent-without-a-person"
 
 
 class KnownTokens:
-    """Two tokens, and an outage where one asks for it."""
+    """A few tokens, and an outage for the secret that asks for it."""
 
-    _roles: Mapping[str, Role] = {INTEGRATION: Role.INTEGRATION, ADMIN: Role.ADMIN}
+    _roles: Mapping[str, Role] = {INTEGRATION: Role.INTEGRATION, ADMIN: Role.ADMIN, NOBODY: Role.AGENT}
 
     async def principal_of(self, secret: str) -> Principal | None:
         if secret == "sample-outage":
             raise StoreUnavailable("the database does not answer")
+        if secret == LEAD:
+            ada = Agent(id=AgentId(1), name="ada", teams=frozenset({"frontline"}))
+            return Person(token_id=TokenId(2), role=Role.LEAD, agent=ada)
         role = self._roles.get(secret)
         return Principal(token_id=TokenId(1), role=role) if role else None
 

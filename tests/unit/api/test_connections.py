@@ -61,6 +61,18 @@ async def test_who_does_not_finish_a_body_is_told_so(app: web.Application, monke
         writer.close()
 
 
+async def test_a_body_that_is_not_taken_and_does_not_end_is_refused_all_the_same(
+    app: web.Application, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(endpoint, "BODY_WITHIN_S", 0.05)
+    head = b"GET /health/live HTTP/1.1\r\nHost: frontdesk.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with serving(app, host="127.0.0.1", port=0) as port, asyncio.timeout(DEADLINE_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head + b"1\r\n{\r\n")
+        assert b" 422 " in await reader.readline()
+        writer.close()
+
+
 async def test_port_that_is_taken_is_named(app: web.Application):
     async with serving(app, host="127.0.0.1", port=0) as port:
         with pytest.raises(Misconfigured, match=str(port)):

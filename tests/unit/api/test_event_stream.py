@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from router.api import connections, server, stream
 from router.api.monitoring import Checks
-from router.domain.agent import Agent, Principal, Role, TokenId
+from router.domain.agent import Agent, Person, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.assign.claims import Claims
 from router.flow.see.stream import Streams
@@ -35,10 +35,10 @@ ADA = AgentId(1)
 class Tokens:
     """Secrets are `agent 1`, `agent 2` and so on."""
 
-    async def principal_of(self, secret: str) -> Principal:
+    async def principal_of(self, secret: str) -> Person:
         number = int(secret.removeprefix("agent "))
         agent = Agent(id=AgentId(number), name=secret)
-        return Principal(token_id=TokenId(number), role=Role.AGENT, agent=agent)
+        return Person(token_id=TokenId(number), role=Role.AGENT, agent=agent)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from channels.schema import EXAMPLE
 from router.api import connections, server
 from router.api.access import Principals
 from router.api.monitoring import Checks
-from router.domain.agent import Agent, Principal, Role, TokenId
+from router.domain.agent import Agent, Person, Principal, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.assign.claims import Claims
 from router.metrics import Metrics
@@ -36,7 +36,7 @@ class Tokens:
             return Principal(token_id=TokenId(1), role=Role.INTEGRATION)
         number = int(secret.removeprefix("agent "))
         agent = Agent(id=AgentId(number), name=secret)
-        return Principal(token_id=TokenId(number), role=Role.AGENT, agent=agent)
+        return Person(token_id=TokenId(number), role=Role.AGENT, agent=agent)
 
 
 class SlowTokens(Tokens):

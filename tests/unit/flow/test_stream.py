@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.domain.agent import Agent, Principal, Role, TokenId
+from router.domain.agent import Agent, Person, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.see import stream
 from router.flow.see.situation import Situation
@@ -39,9 +39,9 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "OUTAGE_S", 0.001)
 
 
-def who(agent_id: int = 1, token_id: int | None = None) -> Principal:
+def who(agent_id: int = 1, token_id: int | None = None) -> Person:
     agent = Agent(id=AgentId(agent_id), name=f"agent {agent_id}")
-    return Principal(token_id=TokenId(token_id or agent_id), role=Role.AGENT, agent=agent)
+    return Person(token_id=TokenId(token_id or agent_id), role=Role.AGENT, agent=agent)
 
 
 async def told(connection: Connection) -> list[tuple[int, str]]:
