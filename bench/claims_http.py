@@ -20,12 +20,21 @@ from bench.clients import Burst, Clients
 from bench.floor import MANY_GROUPS
 from bench.row import Row, Services
 from bench.serving import Side, lane, per_request
+from router.api.access import Renewing
+from router.api.connections import serving
+from router.api.me import MeEndpoints
+from router.api.server import build
 from router.domain.agent import Role
 from router.flow.assign.claims import Claims
+from router.flow.assign.presence import Presences
+from router.flow.see.me import Myself
 from router.metrics import Metrics
+from router.policy.parse import parse_policy
+from router.postgres.assign.presence import PostgresPresence
 from router.postgres.database import connected
+from router.postgres.see.reading import PostgresReading
+from router.postgres.work.agents import PostgresAgents
 from router.postgres.work.tokens import Tokens
-from tests.clients.api import running_api
 
 CONNECTIONS = 20
 """Connections for reading pages, on both sides."""
@@ -70,10 +79,8 @@ async def _measure(url: str, side: Side, secrets: Sequence[str]) -> Run:
     plan = Plan()
     async with (
         side(url, CARRIED) as answering,
-        running_api(url, claims=cast("Claims", answering), policy_text=POLICY, connections=CONNECTIONS) as api,
-        _clients(
-            Clients(url=str(api.client.make_url("/v1/me/next")), secrets=secrets, tickets_at_once=plan.tickets_at_once)
-        ) as clients,
+        _api(url, cast("Claims", answering)) as address,
+        _clients(Clients(url=address, secrets=secrets, tickets_at_once=plan.tickets_at_once)) as clients,
     ):
         bursts = []
         for _ in range(plan.bursts + 1):
@@ -81,6 +88,23 @@ async def _measure(url: str, side: Side, secrets: Sequence[str]) -> Run:
             await floor.run(url, plan.free)
     latencies = [latency for burst in bursts[1:] for latency in burst.latencies]
     return run_of(latencies, sum(burst.took for burst in bursts[1:]), plan)
+
+
+@asynccontextmanager
+async def _api(url: str, claims: Claims) -> AsyncIterator[str]:
+    """Serve what agents ask for themselves, and yield the address of the next ticket."""
+    metrics, policy = Metrics(CollectorRegistry()), parse_policy(POLICY)
+    async with connected(url, metrics, size=CONNECTIONS, name="api") as database:
+        presences = Presences(PostgresPresence(database), lambda: policy, metrics)
+        me = MeEndpoints(
+            claims=claims,
+            reading=PostgresReading(database),
+            myself=Myself(PostgresAgents(database), lambda: policy),
+            presences=presences,
+        )
+        app = build([me], principals=Renewing(Tokens(database), presences), metrics=metrics)
+        async with serving(app, host="127.0.0.1", port=0) as port:
+            yield f"http://127.0.0.1:{port}/v1/me/next"
 
 
 @asynccontextmanager

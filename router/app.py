@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,9 +15,24 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from channels.formats import parse
+from router.api.access import Renewing
+from router.api.agents import AgentEndpoints
+from router.api.audit import AuditEndpoints
 from router.api.connections import serving
-from router.api.monitoring import Checks
-from router.api.server import build, build_monitoring
+from router.api.customers import CustomerEndpoints
+from router.api.desk import DeskEndpoints
+from router.api.lead import LeadEndpoints
+from router.api.me import MeEndpoints
+from router.api.messages import MessageEndpoints
+from router.api.monitoring import Checks, MonitoringEndpoints
+from router.api.offers import OfferEndpoints
+from router.api.originals import OriginalEndpoints
+from router.api.picking import PickingEndpoints
+from router.api.presence import PresenceEndpoints
+from router.api.queues import QueueEndpoints
+from router.api.server import Group, build, build_monitoring
+from router.api.stream import StreamEndpoints
+from router.api.tickets import TicketEndpoints
 from router.domain.errors import Misconfigured, StoreUnavailable
 from router.flow.assign.claims import Claims
 from router.flow.assign.offers import Dispatcher, Offers
@@ -45,6 +60,7 @@ from router.local.policy_file import read_policy
 from router.local.postgres import EmbeddedPostgres, served_elsewhere
 from router.local.reader import ReaderProcess
 from router.metrics import Metrics
+from router.policy.model import Policy
 from router.policy.parse import PolicyError
 from router.postgres.assign.claims import PostgresClaims
 from router.postgres.assign.offers import PostgresDispatch, PostgresOffers
@@ -209,9 +225,10 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
         if ProcessRole.TIMERS in roles:
             _keep_time(shared, policy, loops)
         if ProcessRole.API in roles:
-            app = _api(shared, policy, loops, secret=secret, publisher=publisher, checks=checks)
+            app = build_api(shared, policy.current, loops, secret=secret, publisher=publisher, checks=checks)
         else:
-            app = build_monitoring(metrics=shared.metrics, checks=checks)
+            monitoring = MonitoringEndpoints(registry=shared.metrics.registry, checks=checks)
+            app = build_monitoring(monitoring, shared.metrics)
         if shared.hints.are_awaited:
             loops.start("hints", shared.hints.run())
         port = await stack.enter_async_context(serving(app, host=settings.http_host, port=settings.http_port))
@@ -260,53 +277,55 @@ def _keep_time(shared: Deployment, policy: LivePolicy, loops: Loops) -> None:
         loops.start(name, loop)
 
 
-def _api(
+def build_api(
     shared: Deployment,
-    policy: LivePolicy,
+    policy: Callable[[], Policy],
     loops: Loops,
     *,
     secret: bytes,
     publisher: Publisher,
     checks: Checks,
 ) -> web.Application:
-    """Start what agents wait for, and build what answers them."""
+    """Start what agents wait for, and build the application that answers them."""
     metrics, database = shared.metrics, shared.database
-    claims = Claims(PostgresClaims(database), metrics, policy=policy.current)
+    claims = Claims(PostgresClaims(database), metrics, policy=policy)
     loops.start("claims", claims.run())
     shared.hints.tell(claims.wake, QUEUED)
-    presences = Presences(PostgresPresence(database), policy.current, metrics)
+    presences = Presences(PostgresPresence(database), policy, metrics)
     loops.start("presence", every(LOOK_EVERY_S, "presence", presences.renew_staying, metrics))
     streams = Streams(
         store=PostgresStream(database),
         staying=presences.staying,
-        policy=policy.current,
+        policy=policy,
         metrics=metrics,
         hint=shared.hints.subscribe(AGENTS),
     )
     loops.start("streams", streams.run())
+    mail = MailIdentity(secret=secret, domain=shared.settings.mail_domain)
+    desk = Desk(store=PostgresDesk(database), policy=policy, mail=mail, metrics=metrics)
+    reading, agents = PostgresReading(database), PostgresAgents(database)
+    groups: list[Group] = [
+        MessageEndpoints(publisher=publisher, reading=reading, max_in_flight=shared.settings.max_in_flight),
+        MeEndpoints(claims=claims, reading=reading, myself=Myself(agents, policy), presences=presences),
+        PresenceEndpoints(presences),
+        AgentEndpoints(Agents(agents, policy, metrics)),
+        AuditEndpoints(PostgresAudit(database)),
+        StreamEndpoints(streams),
+        TicketEndpoints(reading=reading, desk=desk, policy=policy),
+        OriginalEndpoints(reading),
+        DeskEndpoints(desk),
+        LeadEndpoints(Lead(store=PostgresLead(database), policy=policy, metrics=metrics)),
+        PickingEndpoints(Picking(store=PostgresPicking(database), policy=policy, metrics=metrics), reading),
+        OfferEndpoints(Offers(store=PostgresOffers(database), metrics=metrics), reading),
+        QueueEndpoints(reading, policy),
+        CustomerEndpoints(reading),
+        MonitoringEndpoints(registry=metrics.registry, checks=checks),
+    ]
     return build(
-        principals=shared.tokens,
-        agents=managed_agents(shared, policy),
-        audit=PostgresAudit(database),
-        myself=Myself(PostgresAgents(database), policy.current),
-        presences=presences,
-        reading=PostgresReading(database),
-        desk=Desk(
-            store=PostgresDesk(database),
-            policy=policy.current,
-            mail=MailIdentity(secret=secret, domain=shared.settings.mail_domain),
-            metrics=metrics,
-        ),
-        lead=Lead(store=PostgresLead(database), policy=policy.current, metrics=metrics),
-        picking=Picking(store=PostgresPicking(database), policy=policy.current, metrics=metrics),
-        offers=Offers(store=PostgresOffers(database), metrics=metrics),
-        claims=claims,
-        streams=streams,
-        publisher=publisher,
-        policy=policy.current,
+        groups,
+        principals=Renewing(shared.tokens, presences),
         metrics=metrics,
-        checks=checks,
-        max_in_flight=shared.settings.max_in_flight,
+        on_shutdown=[claims.end, streams.end],
     )
 
 

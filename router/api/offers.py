@@ -11,7 +11,7 @@ from router.flow.see.pages import TicketPages
 class OfferEndpoints:
     """Accept and decline."""
 
-    def __init__(self, *, offers: Offers, reading: TicketPages) -> None:
+    def __init__(self, offers: Offers, reading: TicketPages) -> None:
         self._offers = offers
         self._reading = reading
 

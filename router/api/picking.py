@@ -41,7 +41,7 @@ class WaitingList:
 class PickingEndpoints:
     """See what waits, and take it."""
 
-    def __init__(self, *, picking: Picking, reading: TicketPages) -> None:
+    def __init__(self, picking: Picking, reading: TicketPages) -> None:
         self._picking = picking
         self._reading = reading
 

@@ -21,7 +21,7 @@ class QueueList:
 class QueueEndpoints:
     """The queues of the policy, idle ones too."""
 
-    def __init__(self, *, reading: QueueLoads, policy: Callable[[], Policy]) -> None:
+    def __init__(self, reading: QueueLoads, policy: Callable[[], Policy]) -> None:
         self._reading = reading
         self._policy = policy
 

@@ -2,101 +2,53 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 from http import HTTPMethod
 from importlib.metadata import version
+from typing import Protocol
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from router.api import openapi
-from router.api.access import Principals, Renewing
-from router.api.agents import AgentEndpoints
-from router.api.audit import AuditEndpoints
-from router.api.customers import CustomerEndpoints
-from router.api.desk import DeskEndpoints
+from router.api.access import Principals
 from router.api.endpoint import MAX_BODY, Answer, Endpoint, PossibleAnswer, refusal
 from router.api.errors import Problem, problem_of
-from router.api.lead import LeadEndpoints
-from router.api.me import MeEndpoints
-from router.api.messages import MessageEndpoints
-from router.api.monitoring import Checks, MonitoringEndpoints
-from router.api.offers import OfferEndpoints
-from router.api.originals import OriginalEndpoints
-from router.api.picking import PickingEndpoints
-from router.api.presence import PresenceEndpoints
-from router.api.queues import QueueEndpoints
-from router.api.stream import MEDIA_TYPE, StreamEndpoints
-from router.api.tickets import TicketEndpoints
+from router.api.stream import MEDIA_TYPE
 from router.domain.agent import Principal
-from router.flow.assign.claims import Claims
-from router.flow.assign.offers import Offers
-from router.flow.assign.picking import Picking
-from router.flow.assign.presence import Presences
-from router.flow.run.bus import Publisher
-from router.flow.see.audit import AuditTrail
-from router.flow.see.me import Myself
-from router.flow.see.reading import Reading
-from router.flow.see.stream import Streams
-from router.flow.work.agents import Agents
-from router.flow.work.desk import Desk
-from router.flow.work.lead import Lead
 from router.metrics import Metrics
-from router.policy.model import Policy
 
 log = structlog.get_logger(__name__)
 
 _METHODS = frozenset(HTTPMethod)
 
 
+class Group(Protocol):
+    """Endpoints that belong together."""
+
+    def endpoints(self) -> Sequence[Endpoint]: ...
+
+
 def build(
+    groups: Iterable[Group],
     *,
     principals: Principals,
-    agents: Agents,
-    audit: AuditTrail,
-    myself: Myself,
-    presences: Presences,
-    reading: Reading,
-    desk: Desk,
-    lead: Lead,
-    picking: Picking,
-    offers: Offers,
-    claims: Claims,
-    streams: Streams,
-    publisher: Publisher,
-    policy: Callable[[], Policy],
     metrics: Metrics,
-    checks: Checks,
-    max_in_flight: int,
+    on_shutdown: Sequence[Callable[[], None]] = (),
 ) -> web.Application:
-    """Return the whole API. More than `max_in_flight` publications at the same time are answered 429."""
-    groups = (
-        MessageEndpoints(publisher=publisher, reading=reading, max_in_flight=max_in_flight),
-        MeEndpoints(claims=claims, reading=reading, myself=myself, presences=presences),
-        PresenceEndpoints(presences),
-        AgentEndpoints(agents),
-        AuditEndpoints(audit),
-        StreamEndpoints(streams),
-        TicketEndpoints(reading=reading, desk=desk, policy=policy),
-        OriginalEndpoints(reading),
-        DeskEndpoints(desk),
-        LeadEndpoints(lead),
-        PickingEndpoints(picking=picking, reading=reading),
-        OfferEndpoints(offers=offers, reading=reading),
-        QueueEndpoints(reading=reading, policy=policy),
-        CustomerEndpoints(reading),
-        MonitoringEndpoints(registry=metrics.registry, checks=checks),
-    )
+    """Return an application that serves the groups, and the document that describes them.
+
+    `on_shutdown` ends what clients wait for, before the server waits for the clients.
+    """
     endpoints = [endpoint for group in groups for endpoint in group.endpoints()]
-    app = _application(_described(endpoints), Renewing(principals, presences), metrics)
-    app.on_shutdown.append(_ending(claims, streams))
+    app = _application(_described(endpoints), principals, metrics)
+    app.on_shutdown.append(_calling(on_shutdown))
     return app
 
 
-def build_monitoring(*, metrics: Metrics, checks: Checks) -> web.Application:
+def build_monitoring(monitoring: Group, metrics: Metrics) -> web.Application:
     """Return health and metrics alone, for the roles that serve nothing else."""
-    monitoring = MonitoringEndpoints(registry=metrics.registry, checks=checks)
     return _application(monitoring.endpoints(), _Nobody(), metrics)
 
 
@@ -130,12 +82,12 @@ def _application(endpoints: Sequence[Endpoint], principals: Principals, metrics:
     return app
 
 
-def _ending(claims: Claims, streams: Streams) -> Callable[[web.Application], Awaitable[None]]:
-    async def end(_: web.Application) -> None:
-        claims.end()
-        streams.end()
+def _calling(ends: Sequence[Callable[[], None]]) -> Callable[[web.Application], Awaitable[None]]:
+    async def call(_: web.Application) -> None:
+        for end in ends:
+            end()
 
-    return end
+    return call
 
 
 def _to_the_end(ending_with_client: Set[web.AbstractRoute]) -> Middleware:

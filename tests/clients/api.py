@@ -1,6 +1,5 @@
 """The API on a real database and a free loopback port, asked with tokens of several people."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,37 +8,28 @@ from typing import Any
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
-from router.api import server
 from router.api.monitoring import Checks
+from router.app import Deployment, build_api
 from router.domain.agent import Agent, Lease, Role
-from router.flow.assign.claims import Claims
-from router.flow.assign.offers import Offers
-from router.flow.assign.picking import Picking
-from router.flow.assign.presence import Presences
 from router.flow.run.bus import Publisher
-from router.flow.see.me import Myself
-from router.flow.see.stream import Streams
-from router.flow.work.agents import Agents
+from router.flow.run.loops import looping
 from router.flow.work.compose import MailIdentity
 from router.flow.work.desk import Desk
 from router.flow.work.lead import Lead
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
-from router.postgres.assign.claims import PostgresClaims
-from router.postgres.assign.offers import PostgresOffers
-from router.postgres.assign.picking import PostgresPicking
-from router.postgres.assign.presence import PostgresPresence
-from router.postgres.audit import PostgresAudit
 from router.postgres.database import Database, connected
+from router.postgres.hints import Hints
+from router.postgres.intake.unprocessable import PostgresUnprocessable
 from router.postgres.run.bus import PostgresPublisher
+from router.postgres.run.operations import PostgresOperations
 from router.postgres.see.reading import PostgresReading
-from router.postgres.see.stream import PostgresStream
-from router.postgres.work.agents import PostgresAgents
+from router.postgres.work.customers import PostgresCustomers
 from router.postgres.work.desk import PostgresDesk
 from router.postgres.work.lead import PostgresLead
 from router.postgres.work.tokens import Tokens
+from router.settings import Settings
 from tests.making.builders import a_token
-from tests.making.running import running
 
 SECRET = b"a sample secret"
 POLICY = """
@@ -128,44 +118,34 @@ async def running_api(
     publisher: Publisher | None = None,
     *,
     policy_text: str = POLICY,
-    claims: Claims | None = None,
     connections: int = 6,
 ) -> AsyncIterator[Api]:
     metrics = Metrics(CollectorRegistry())
     policy = parse_policy(policy_text)
-    async with connected(database_url, metrics, size=connections, name="test") as database:
-        reading = PostgresReading(database)
-        mail = MailIdentity(secret=SECRET, domain="mail.acme.example")
+    async with connected(database_url, metrics, size=connections, name="test") as database, looping() as loops:
+        shared = Deployment(
+            settings=Settings(mail_domain="mail.acme.example", max_in_flight=100),
+            dsn=database_url,
+            metrics=metrics,
+            database=database,
+            operations=PostgresOperations(database),
+            tokens=Tokens(database),
+            customers=PostgresCustomers(database),
+            unprocessable=PostgresUnprocessable(database),
+            hints=Hints(database_url, metrics),
+            embedded=None,
+        )
+        app = build_api(
+            shared,
+            lambda: policy,
+            loops,
+            secret=SECRET,
+            publisher=publisher or PostgresPublisher(database, metrics),
+            checks=Checks(problems={"database": database.problems}),
+        )
+        loops.start("hints", shared.hints.run())
+        mail = MailIdentity(secret=SECRET, domain=shared.settings.mail_domain)
         desk = Desk(store=PostgresDesk(database), policy=lambda: policy, mail=mail, metrics=metrics)
         lead = Lead(store=PostgresLead(database), policy=lambda: policy, metrics=metrics)
-        own_claims = Claims(PostgresClaims(database), metrics, policy=lambda: policy)
-        presences = Presences(PostgresPresence(database), lambda: policy, metrics)
-        streams = Streams(
-            store=PostgresStream(database),
-            staying=presences.staying,
-            policy=lambda: policy,
-            metrics=metrics,
-            hint=asyncio.Event(),
-            poll_s=0.2,
-        )
-        app = server.build(
-            principals=Tokens(database),
-            agents=Agents(PostgresAgents(database), lambda: policy, metrics),
-            audit=PostgresAudit(database),
-            myself=Myself(PostgresAgents(database), lambda: policy),
-            presences=presences,
-            reading=reading,
-            desk=desk,
-            lead=lead,
-            offers=Offers(store=PostgresOffers(database), metrics=metrics),
-            picking=Picking(store=PostgresPicking(database), policy=lambda: policy, metrics=metrics),
-            claims=claims or own_claims,
-            streams=streams,
-            publisher=publisher or PostgresPublisher(database, metrics),
-            policy=lambda: policy,
-            metrics=metrics,
-            checks=Checks(problems={"database": database.problems}),
-            max_in_flight=100,
-        )
-        async with running(own_claims.run()), running(streams.run()), TestClient(TestServer(app)) as client:
-            yield Api(database, metrics, client, desk, lead, reading)
+        async with TestClient(TestServer(app)) as client:
+            yield Api(database, metrics, client, desk, lead, PostgresReading(database))

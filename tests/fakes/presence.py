@@ -1,7 +1,6 @@
-"""Presence without a database, and whatever else of agents an API under test has to be built with."""
+"""Presence without a database, and an agent's own page that lets everybody work."""
 
 from collections.abc import Collection
-from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -35,7 +34,6 @@ class Welcoming:
         pass
 
 
-def people() -> dict[str, Any]:
-    """What `server.build` is given where nobody manages agents."""
-    presences = Presences(FakePresence(), a_policy(), Metrics(CollectorRegistry()))
-    return {"agents": None, "audit": None, "myself": Welcoming(), "presences": presences}
+def fake_presences() -> Presences:
+    """Presences that are kept nowhere."""
+    return Presences(FakePresence(), a_policy(), Metrics(CollectorRegistry()))

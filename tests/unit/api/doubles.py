@@ -1,6 +1,6 @@
 """The API without a database: enough of its collaborators to ask what needs none."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -8,18 +8,19 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
-from router.api import server
 from router.api.monitoring import Checks
+from router.app import Deployment, build_api
 from router.domain.agent import Agent, Person, Principal, Role, TokenId
 from router.domain.customer import AgentId
 from router.domain.errors import StoreUnavailable
-from router.flow.assign.claims import Claims
 from router.flow.run.bus import Publisher
 from router.metrics import Metrics
-from tests.fakes.claims import FakeClaims
-from tests.fakes.presence import people
+from router.postgres.hints import Hints
+from router.postgres.intake.unprocessable import PostgresUnprocessable
+from router.postgres.run.operations import PostgresOperations
+from router.postgres.work.customers import PostgresCustomers
+from router.settings import Settings
 from tests.fakes.publisher import FakePublisher
-from tests.fakes.situations import FakeSituations, fake_streams
 from tests.making.assignment import a_policy
 
 INTEGRATION = "sample-integration"
@@ -56,6 +57,20 @@ async def an_app(
         yield client
 
 
+class NoDatabase:
+    """Takes every write, and has nothing to read."""
+
+    async def execute(self, flow: str, sql: str, *arguments: object) -> None:
+        pass
+
+
+class NoLoops:
+    """Runs none of the loops that are started."""
+
+    def start(self, _name: str, loop: Coroutine[Any, Any, None]) -> None:
+        loop.close()
+
+
 def bare_app(
     publisher: Publisher | None = None,
     *,
@@ -63,21 +78,20 @@ def bare_app(
     checks: Checks | None = None,
     max_in_flight: int = 10,
 ) -> web.Application:
-    """The whole API, not served yet."""
-    metrics = metrics or Metrics(CollectorRegistry())
-    return server.build(
-        principals=KnownTokens(),
-        **people(),
-        reading=None,
-        desk=None,
-        lead=None,
-        picking=None,
-        offers=None,
-        claims=Claims(FakeClaims(), metrics, policy=a_policy()),
-        streams=fake_streams(FakeSituations({}), metrics),
-        publisher=publisher or FakePublisher(),
-        policy=None,
+    """The whole API as a process has it, not served yet, and with no database behind it."""
+    metrics, nothing = metrics or Metrics(CollectorRegistry()), NoDatabase()
+    shared = Deployment(
+        settings=Settings().model_copy(update={"max_in_flight": max_in_flight}),
+        dsn="",
         metrics=metrics,
-        checks=checks or Checks(),
-        max_in_flight=max_in_flight,
+        database=nothing,
+        operations=PostgresOperations(nothing),
+        tokens=KnownTokens(),
+        customers=PostgresCustomers(nothing),
+        unprocessable=PostgresUnprocessable(nothing),
+        hints=Hints("", metrics),
+        embedded=None,
+    )
+    return build_api(
+        shared, a_policy(), NoLoops(), secret=b"", publisher=publisher or FakePublisher(), checks=checks or Checks()
     )

@@ -13,18 +13,15 @@ from aiohttp import ClientSession, ClientTimeout
 from prometheus_client import CollectorRegistry
 
 from router.api import connections, server, stream
-from router.api.monitoring import Checks
+from router.api.access import Renewing
+from router.api.stream import StreamEndpoints
 from router.domain.agent import Agent, Person, Role, TokenId
 from router.domain.customer import AgentId
-from router.flow.assign.claims import Claims
 from router.flow.see.stream import Streams
 from router.metrics import Metrics
 from tests.clients.stream import ENDED, STREAM, Told, listening
-from tests.fakes.claims import FakeClaims
-from tests.fakes.presence import people
-from tests.fakes.publisher import FakePublisher
+from tests.fakes.presence import fake_presences
 from tests.fakes.situations import IDLE, FakeSituations, a_held_ticket, fake_streams, holding
-from tests.making.assignment import a_policy
 from tests.making.moments import NOON
 from tests.making.running import running
 
@@ -61,20 +58,10 @@ async def serving(store: FakeSituations) -> AsyncIterator[Process]:
     metrics = Metrics(CollectorRegistry())
     streams = fake_streams(store, metrics)
     app = server.build(
-        principals=Tokens(),
-        **people(),
-        reading=None,
-        desk=None,
-        lead=None,
-        picking=None,
-        offers=None,
-        claims=Claims(FakeClaims(), metrics, policy=a_policy()),
-        streams=streams,
-        publisher=FakePublisher(),
-        policy=None,
+        [StreamEndpoints(streams)],
+        principals=Renewing(Tokens(), fake_presences()),
         metrics=metrics,
-        checks=Checks(),
-        max_in_flight=10,
+        on_shutdown=[streams.end],
     )
     async with (
         running(streams.run()),

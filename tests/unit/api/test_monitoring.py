@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from router.api import monitoring, server
-from router.api.monitoring import Checks
+from router.api.monitoring import Checks, MonitoringEndpoints
 from router.metrics import Metrics
 from tests.unit.api.doubles import an_app
 
@@ -122,7 +122,8 @@ async def test_requests_are_counted_by_the_endpoint_as_declared_and_the_class_of
 
 
 async def test_other_roles_serve_health_and_metrics_alone():
-    app = server.build_monitoring(metrics=Metrics(CollectorRegistry()), checks=Checks())
+    metrics = Metrics(CollectorRegistry())
+    app = server.build_monitoring(MonitoringEndpoints(registry=metrics.registry, checks=Checks()), metrics)
     async with TestClient(TestServer(app)) as client:
         statuses = [
             (await client.get(path)).status for path in ("/health/live", "/health/ready", "/metrics", "/v1/queues")

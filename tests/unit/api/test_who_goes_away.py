@@ -10,16 +10,17 @@ from prometheus_client import CollectorRegistry
 
 from channels.schema import EXAMPLE
 from router.api import connections, server
-from router.api.access import Principals
-from router.api.monitoring import Checks
+from router.api.access import Principals, Renewing
+from router.api.me import MeEndpoints
+from router.api.messages import MessageEndpoints
+from router.api.monitoring import Checks, MonitoringEndpoints
 from router.domain.agent import Agent, Person, Principal, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.assign.claims import Claims
 from router.metrics import Metrics
 from tests.fakes.claims import FakeClaims
-from tests.fakes.presence import people
+from tests.fakes.presence import Welcoming, fake_presences
 from tests.fakes.publisher import SlowPublisher
-from tests.fakes.situations import FakeSituations, fake_streams
 from tests.making.assignment import a_policy
 from tests.making.running import running
 from tests.making.tickets import a_requirement
@@ -76,21 +77,16 @@ async def serving(
     """Serve as a process does and yield the address."""
     metrics = metrics or Metrics(CollectorRegistry())
     claims = Claims(store, metrics, policy=a_policy(), poll_s=0.01)
+    presences = fake_presences()
     app = server.build(
-        principals=tokens or Tokens(),
-        **people(),
-        reading=Unreadable(),
-        desk=None,
-        lead=None,
-        picking=None,
-        offers=None,
-        claims=claims,
-        streams=fake_streams(FakeSituations({}), metrics),
-        publisher=bus,
-        policy=None,
+        [
+            MeEndpoints(claims=claims, reading=Unreadable(), myself=Welcoming(), presences=presences),
+            MessageEndpoints(publisher=bus, reading=None, max_in_flight=10),
+            MonitoringEndpoints(registry=metrics.registry, checks=Checks()),
+        ],
+        principals=Renewing(tokens or Tokens(), presences),
         metrics=metrics,
-        checks=Checks(),
-        max_in_flight=10,
+        on_shutdown=[claims.end],
     )
     async with (
         running(claims.run()),
