@@ -1,1 +1,1 @@
-"""All aiohttp servers."""
+"""The HTTP API: every aiohttp server is here."""

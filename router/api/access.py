@@ -1,4 +1,4 @@
-"""Who is asking, and whether the endpoint is for them. Leaves what they may see of it to the statements."""
+"""Checks who is asking, and whether they may use the endpoint. The SQL statements decide what they may see."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -18,19 +18,19 @@ _SCHEME = "bearer"
 
 
 class Principals(Protocol):
-    """Knows the tokens that are valid now."""
+    """Knows which tokens are valid now."""
 
     async def principal_of(self, secret: str) -> Principal | None: ...
 
 
 class SignsOfLife(Protocol):
-    """Notes that an agent is there."""
+    """Records that an agent is there."""
 
     async def seen(self, agent_id: AgentId) -> None: ...
 
 
 class Renewing:
-    """Knows the same tokens, and takes every one that a person shows for a sign of life."""
+    """Looks tokens up, and counts each request of a person as a sign of life."""
 
     def __init__(self, principals: Principals, signs: SignsOfLife) -> None:
         self._principals = principals

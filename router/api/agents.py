@@ -1,4 +1,4 @@
-"""Agents and teams, for leads and admins. What is not a lead's is answered like what is not there."""
+"""Agents and teams, for leads and admins. For a lead, an agent of other teams does not exist."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,10 +43,10 @@ class AgentSearch(Model):
 
 
 class Description(Model):
-    """What an agent is and can: what is not named stays as it is.
+    """What an agent is and can do. Fields that are left out stay as they are.
 
-    Of `skills` (levels, 1 to 5), `weights` and `most`, what is named is set, or with null taken away; `teams` and
-    `languages` are replaced. A `limit` of null is the policy's.
+    `teams` and `languages` replace what was there. `skills` (levels from 1 to 5), `weights` and `most` change only the
+    names given; null removes one. A `limit` of null means the policy's limit.
     """
 
     teams: tuple[Name, ...] = ()
@@ -57,7 +57,7 @@ class Description(Model):
     most: Numbers = Field(default_factory=dict)
 
     def applied_to(self, profile: Profile) -> Profile:
-        """The profile as it is to be."""
+        """Return the profile with these changes."""
         named = self.model_fields_set
         languages = frozenset(self.languages) if "languages" in named else profile.skills.languages
         return replace(
@@ -71,13 +71,13 @@ class Description(Model):
 
 
 class NewAgent(Description):
-    """An agent who is not there yet."""
+    """An agent to create."""
 
     name: Name
 
 
 class AgentChange(Description):
-    """What is to be different. Who is `retired` keeps the name in the history, and may ask for nothing any more."""
+    """What to change. A `retired` agent stays in the history under their name, but can do nothing more."""
 
     retired: StrictBool = False
 
@@ -88,7 +88,7 @@ class AgentChange(Description):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentList:
-    """Agents by name; `next` asks for the page after this one, None where there is none."""
+    """Agents by name; `next` leads to the next page, and is null on the last one."""
 
     agents: Sequence[AgentCard]
     next: str | None = None
@@ -96,13 +96,13 @@ class AgentList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamList:
-    """The teams, as the policy orders them."""
+    """The teams, in the policy's order."""
 
     teams: Sequence[TeamCard]
 
 
 class AgentEndpoints:
-    """Who answers, in which teams, with which skills, and how much at once."""
+    """Manages agents: their teams, their skills, and how much they take at once."""
 
     def __init__(self, agents: Agents) -> None:
         self._agents = agents
@@ -112,7 +112,7 @@ class AgentEndpoints:
             Endpoint(
                 method="GET",
                 path="/v1/agents",
-                summary="The agents of your teams, by name; the retired ones with `retired=true`.",
+                summary="List the agents of your teams by name; `retired=true` includes retired ones.",
                 handle=self.list,
                 roles=LEADS,
                 answers={200: PossibleAnswer("A page of agents.", AgentList)},
@@ -120,15 +120,15 @@ class AgentEndpoints:
             Endpoint(
                 method="POST",
                 path="/v1/agents",
-                summary="Make an agent.",
+                summary="Create an agent.",
                 handle=self.create,
                 roles=LEADS,
-                answers={201: PossibleAnswer("The agent; a token has to be made apart.", AgentCard)},
+                answers={201: PossibleAnswer("The new agent; create a token for them separately.", AgentCard)},
             ),
             Endpoint(
                 method="GET",
                 path="/v1/agents/{name}",
-                summary="An agent with skills, capacity, presence, and how many tickets they hold.",
+                summary="Show an agent: skills, capacity, presence, and how many tickets they hold.",
                 handle=self.show,
                 roles=LEADS,
                 answers={200: PossibleAnswer("The agent.", AgentCard)},
@@ -136,18 +136,18 @@ class AgentEndpoints:
             Endpoint(
                 method="PATCH",
                 path="/v1/agents/{name}",
-                summary="Change an agent; the next ticket is given by what is said here.",
+                summary="Change an agent. The change counts from the next ticket on.",
                 handle=self.change,
                 roles=LEADS,
                 answers={
-                    200: PossibleAnswer("The agent as they are now.", AgentCard),
-                    204: PossibleAnswer("They are in no team of yours any more."),
+                    200: PossibleAnswer("The changed agent.", AgentCard),
+                    204: PossibleAnswer("Changed; the agent is no longer in any of your teams."),
                 },
             ),
             Endpoint(
                 method="GET",
                 path="/v1/teams",
-                summary="Your teams with their queues and members.",
+                summary="List your teams with their queues and members.",
                 handle=self.teams,
                 roles=LEADS,
                 answers={200: PossibleAnswer("Every team.", TeamList)},
@@ -155,18 +155,18 @@ class AgentEndpoints:
             Endpoint(
                 method="PUT",
                 path="/v1/teams/{team}/members/{agent}",
-                summary="Put an agent into a team.",
+                summary="Add an agent to a team.",
                 handle=self.join,
                 roles=LEADS,
-                answers={204: PossibleAnswer("They are in it.")},
+                answers={204: PossibleAnswer("The agent is in the team.")},
             ),
             Endpoint(
                 method="DELETE",
                 path="/v1/teams/{team}/members/{agent}",
-                summary="Take an agent out of a team; not while they hold a ticket of it.",
+                summary="Remove an agent from a team, unless they hold a ticket of it.",
                 handle=self.leave,
                 roles=LEADS,
-                answers={204: PossibleAnswer("They are out of it.")},
+                answers={204: PossibleAnswer("The agent is not in the team.")},
             ),
         ]
 

@@ -1,4 +1,4 @@
-"""What was changed about all but tickets, for leads and admins."""
+"""Who changed what, apart from tickets. For leads and admins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from router.flow.see.audit import AuditLine, AuditTrail
 
 
 class AuditSearch(Model):
-    """Which changes: `subject` is an `agent:NAME`, `team:NAME`, `token:NAME` or `customer:ID`.
+    """Which changes: `subject` is `agent:NAME`, `team:NAME`, `token:NAME` or `customer:ID`.
 
-    `after` is the `next` of the page before.
+    `after` is the `next` of the previous page.
     """
 
     subject: Annotated[str, Field(min_length=1, max_length=200)] | None = None
@@ -28,14 +28,14 @@ class AuditSearch(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditPage:
-    """Changes, newest first; `next` asks for the page after this one, None where there is none."""
+    """Changes, newest first; `next` leads to the next page, and is null on the last one."""
 
     changes: Sequence[AuditLine]
     next: int | None = None
 
 
 class AuditEndpoints:
-    """A lead sees what was done to the own teams and their agents, an admin everything."""
+    """Shows a lead what changed in their teams and about their agents, and an admin everything."""
 
     def __init__(self, trail: AuditTrail) -> None:
         self._trail = trail
@@ -45,7 +45,7 @@ class AuditEndpoints:
             Endpoint(
                 method="GET",
                 path="/v1/audit",
-                summary="Who changed what about agents, teams, presence, tokens and customers; newest first.",
+                summary="List who changed what about agents, teams, presence, tokens and customers, newest first.",
                 handle=self.changes,
                 roles=LEADS,
                 answers={200: PossibleAnswer("A page of changes.", AuditPage)},

@@ -1,4 +1,4 @@
-"""A port that is served: what is not HTTP is refused in our form, and who sends nothing is not waited for."""
+"""Serves an application on a port. Input that is not HTTP gets a problem document; silent connections are closed."""
 
 import asyncio
 import logging
@@ -14,20 +14,19 @@ from router.domain.errors import Misconfigured
 
 SHUTDOWN_S = 5.0
 SILENT_S = 75.0
-"""How long a connection may be open without a request, or with half a header: longer than proxies keep theirs."""
+"""How long a connection may stay open without a complete request header. Proxies close theirs sooner."""
 
 _BACKLOG = 128
-# what aiohttp logs by itself is input that is not HTTP, bytes and all; faults of ours are logged in `server`
+# by itself, aiohttp logs the bytes of input that is not HTTP; `server` logs our own faults
 _SILENT = logging.getLogger(f"{__name__}.silent")
 _SILENT.disabled = True
 
 
 @asynccontextmanager
 async def serving(app: web.Application, *, host: str, port: int, silent_s: float = SILENT_S) -> AsyncIterator[int]:
-    """Serve until the context ends and yield the port, chosen freely for 0; raises `Misconfigured` where it is taken.
+    """Serve until the context ends, and yield the port. Port 0 takes any free one; `Misconfigured` if it is taken.
 
-    What is still being answered at the end has five seconds; who waits for a ticket is told that there is none,
-    and streams end.
+    At the end, waits for a ticket and streams end at once; requests still being answered have five seconds.
     """
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True)
     await runner.setup()
@@ -57,7 +56,7 @@ async def _listening(runner: web.AppRunner, host: str, port: int, silent_s: floa
 
 
 class _Connection(web.RequestHandler):
-    """One connection; what reaches no endpoint is answered like everything else."""
+    """One connection. Requests that reach no endpoint get a problem document like all others."""
 
     def handle_error(
         self,
@@ -73,5 +72,5 @@ class _Connection(web.RequestHandler):
 
 
 _NOT_HTTP = Problem(
-    400, "Bad request", "This is no HTTP that can be read: its request line or a header is malformed, or above 8 KiB."
+    400, "Bad request", "This is not valid HTTP: the request line or a header is malformed or longer than 8 KiB."
 )

@@ -1,4 +1,4 @@
-"""Customers as agents see them: who they are, and when they reached out on which channel."""
+"""Customers as agents see them: who they are, and when they wrote on which channel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ class ByHandle(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerList:
-    """The customers found, none or one."""
+    """The customer found, if any."""
 
     customers: Sequence[CustomerCard]
 
 
 class CustomerEndpoints:
-    """An agent sees a customer who has some ticket in one of the agent's teams."""
+    """Shows customers; an agent sees those with a ticket in one of the agent's teams."""
 
     def __init__(self, reading: CustomerCards) -> None:
         self._reading = reading
@@ -48,12 +48,12 @@ class CustomerEndpoints:
                 summary="Find a customer by handle.",
                 handle=self.search,
                 roles=READERS,
-                answers={200: PossibleAnswer("Whom the handle belongs to.", CustomerList)},
+                answers={200: PossibleAnswer("The customer with this handle.", CustomerList)},
             ),
             Endpoint(
                 method="GET",
                 path="/v1/customers/{id}",
-                summary="A customer with handles, contacts on every channel and open tickets.",
+                summary="Show a customer with handles, contacts on every channel and open tickets.",
                 handle=self.customer,
                 roles=READERS,
                 answers={200: PossibleAnswer("The customer.", CustomerCard)},

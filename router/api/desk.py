@@ -1,4 +1,4 @@
-"""What agents do with a ticket that they hold. Every write carries the lease as `If-Match`."""
+"""What agents do with a ticket they hold. Every request carries the lease in `If-Match`."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Number = Annotated[Id, BeforeValidator(whole_number, json_schema_input_type=Id)]
 
 
 class Reply(Model):
-    """An answer to the customer; `read_up_to` is the one of the page that the agent had before them."""
+    """An answer to the customer; `read_up_to` is the value from the page that the agent read."""
 
     text: Text
     conversation: Number | None = None
@@ -32,13 +32,13 @@ class Reply(Model):
 
 
 class Note(Model):
-    """Something for colleagues only."""
+    """A note for colleagues only."""
 
     text: Text
 
 
 class Transfer(Model):
-    """Where the ticket should wait instead: in a queue or for an agent, with a note for whoever takes it."""
+    """Where the ticket should wait instead: in a queue or for an agent. The note is for the next agent."""
 
     queue: Name | None = None
     agent: Name | None = None
@@ -50,7 +50,7 @@ class Transfer(Model):
 
 
 def _date_and_time(value: object) -> object:
-    # pydantic would take 0 and "0" for the beginning of 1970
+    # pydantic would read 0 and "0" as the start of 1970
     if isinstance(value, str) and "T" in value.upper():
         return value
     raise ValueError("must be a date and time with its zone, such as 2026-03-02T12:00:00Z")
@@ -60,27 +60,27 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_date_and_time, json_schema_in
 
 
 class Snooze(Model):
-    """Until when; without it, until the customer writes again. `read_up_to` is that of the page the agent had."""
+    """When to wake the ticket, or else when the customer writes. `read_up_to` comes from the page the agent read."""
 
     until: Moment | None = None
     read_up_to: Number | None = None
 
 
 class End(Model):
-    """`read_up_to` is that of the page the agent had: nothing ends over what the customer has written since."""
+    """`read_up_to` comes from the page the agent read: if the customer has written since, the ticket stays open."""
 
     read_up_to: Number | None = None
 
 
 class Merge(End):
-    """The ticket that takes over what was written in this one; `read_up_to` is that of this one's page."""
+    """The ticket that takes over this one's messages; `read_up_to` comes from this one's page."""
 
     into: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplySent:
-    """The answer is on its way; `customer_wrote_since_read` means that something is still unread."""
+    """The answer is on its way; `customer_wrote_since_read` means that the agent has not read everything yet."""
 
     message_id: int
     conversation_id: int
@@ -104,51 +104,51 @@ class DeskEndpoints:
         return [
             _write(
                 "reply",
-                "Answer the customer, in the conversation where they wrote last or in the one named.",
+                "Answer the customer, in the conversation you name or else where they wrote last.",
                 self.reply,
                 {201: PossibleAnswer("The answer is on its way.", ReplySent)},
             ),
             _write(
                 "note",
-                "Write something that only agents read.",
+                "Write a note that only agents read.",
                 self.note,
                 {201: PossibleAnswer("The note is in the transcript.", NoteTaken)},
             ),
             _write(
                 "transfer",
-                "Let the ticket wait in another queue, of any team, or for an agent, with the target it had.",
+                "Move the ticket to another queue, of any team, or to an agent; its target stays.",
                 self.transfer,
-                {204: PossibleAnswer("The ticket has left you.")},
+                {204: PossibleAnswer("You no longer hold the ticket.")},
             ),
             _write(
                 "snooze",
-                "Put the ticket aside, until a date or until the customer writes.",
+                "Set the ticket aside until a date, or until the customer writes.",
                 self.snooze,
-                {204: PossibleAnswer("The ticket sleeps, and you have room for another one.")},
+                {204: PossibleAnswer("The ticket sleeps, and you have room for another.")},
             ),
             _write(
                 "resolve",
-                "End the contact; where the queue has a wrap-up, the ticket stays with you for it.",
+                "End the contact. If the queue has a wrap-up, you keep the ticket until it is over.",
                 self.resolve,
                 {204: PossibleAnswer("The ticket is resolved, or in wrap-up.")},
             ),
             _write(
                 "finish",
-                "End the wrap-up before its time.",
+                "End the wrap-up early.",
                 self.finish,
                 {204: PossibleAnswer("The ticket is resolved.")},
             ),
             _write(
                 "abandon",
-                "End a ticket whose customer has left, in queues that know such an end.",
+                "End a ticket whose customer has left, in queues that allow it.",
                 self.abandon,
                 {204: PossibleAnswer("The ticket is abandoned.")},
             ),
             _write(
                 "merge",
-                "Move what was written into another open ticket of the same customer, and end this one.",
+                "Move the messages to another open ticket of the same customer, and end this one.",
                 self.merge,
-                {204: PossibleAnswer("The other ticket has it all.")},
+                {204: PossibleAnswer("The other ticket has all the messages.")},
             ),
         ]
 
@@ -208,5 +208,5 @@ def _write(
 def hold_of(who: Person, path: TicketPath, lease: Lease) -> Hold:
     """Return the person's word that they hold the path's ticket under the lease."""
     if lease.ticket_id != path.id:
-        raise Conflict("The lease in If-Match is that of another ticket.")
+        raise Conflict("The lease in If-Match belongs to another ticket.")
     return Hold(agent=who.agent, lease=lease)

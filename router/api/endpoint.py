@@ -27,20 +27,20 @@ from router.domain.errors import Invalid
 MAX_BODY = strict_json.MAX_BYTES
 BODY_WITHIN_S = 30.0
 _JSON = "application/json"
-# keys, too, may be words of the domain, which orjson does not take for text
+# keys may be enums of the domain, which orjson does not take for text
 _WRITTEN = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _TAKES = frozenset({"who", "path", "query", "body", "raw", "lease"})
 
 
 class Model(BaseModel):
-    """A part of a request; what it does not know is refused by name."""
+    """A part of a request. It refuses unknown fields by name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What goes back: `content` becomes JSON, bytes go as they are."""
+    """What goes back: `content` becomes JSON, unless it is bytes."""
 
     content: object = None
     status: int = 200
@@ -48,7 +48,7 @@ class Answer:
     content_type: str = _JSON
 
     async def respond(self, _: web.Request) -> web.Response:
-        """The answer as aiohttp sends it."""
+        """Return the answer as aiohttp sends it."""
         if self.content is None:
             return web.Response(status=self.status, headers=self.headers)
         body = self.content if isinstance(self.content, bytes) else to_json(self.content)
@@ -63,7 +63,7 @@ class Response(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PossibleAnswer:
-    """One answer that an endpoint gives: when, the type of its content, and the headers that say something of it."""
+    """One answer an endpoint can give: when it does, the type of the content, and the headers that go with it."""
 
     description: str
     content: Any = None
@@ -72,7 +72,7 @@ class PossibleAnswer:
 
     @classmethod
     def problem(cls, description: str, *headers: str) -> "PossibleAnswer":
-        """One that is no success, and says so in problem details."""
+        """An answer other than success, as problem details."""
         return cls(description, ProblemDetails, CONTENT_TYPE, headers)
 
 
@@ -80,8 +80,8 @@ class PossibleAnswer:
 class Endpoint:
     """One method on one path. No `roles` means that anybody may ask, without a token.
 
-    `raw_model` documents a body that the handler takes as `raw` and reads itself. What a handler has begun is done even
-    if the client goes away meanwhile, unless it `ends_with_client`.
+    `raw_model` documents a body that the handler takes as `raw` and reads itself. A handler finishes even if the client
+    goes away, unless it `ends_with_client`.
     """
 
     method: str
@@ -94,7 +94,7 @@ class Endpoint:
     ends_with_client: bool = False
 
     def __post_init__(self) -> None:
-        """Raise `TypeError` if the handler takes what no request has, or somebody else than `roles` let in."""
+        """Raise `TypeError` if the handler takes something no request has, or a `who` that `roles` do not promise."""
         takes = self.takes()
         if unknown := takes.keys() - _TAKES:
             raise TypeError(f"{self.method} {self.path}: a handler cannot take {', '.join(sorted(unknown))}")
@@ -103,7 +103,7 @@ class Endpoint:
 
     @property
     def asker(self) -> type[Principal] | None:
-        """What `who` is: a `Person` if all the roles are people's, nobody if anybody may ask."""
+        """The type of `who`: a `Person` if only people have these roles; None if the endpoint needs no token."""
         if not self.roles:
             return None
         return Person if PERSONS.issuperset(self.roles) else Principal
@@ -114,13 +114,13 @@ class Endpoint:
         return not {"body", "raw"}.isdisjoint(self.takes())
 
     def takes(self) -> Mapping[str, Any]:
-        """What the handler takes from a request, with the type of each part."""
+        """The parts of a request that the handler takes, with their types."""
         hints = typing.get_type_hints(self.handle)
         hints.pop("return", None)
         return hints
 
     def serve(self, principals: Principals) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """The endpoint as aiohttp calls it: who asks comes before what is asked."""
+        """Return the endpoint as aiohttp calls it. It checks who asks before it reads what they ask."""
         takes, asker, takes_body = self.takes(), self.asker, self.takes_body
 
         async def serve(request: web.Request) -> web.StreamResponse:
@@ -140,12 +140,12 @@ class Endpoint:
 
 
 def to_json(content: object) -> bytes:
-    """Return the content as the API writes it: times in UTC, dataclasses by their fields."""
+    """Return the content as JSON, with times in UTC and dataclasses as objects."""
     return orjson.dumps(content, option=_WRITTEN)
 
 
 def refusal(problem: Problem) -> web.Response:
-    """Return the answer that tells of the problem."""
+    """Return the problem as an answer."""
     body = to_json({name: told for name, told in asdict(problem.details()).items() if told is not None})
     headers = {**problem.headers, "Content-Type": CONTENT_TYPE}
     return web.Response(body=body, status=problem.status, headers=headers)
@@ -157,7 +157,7 @@ async def read_path(request: web.Request, model: type[BaseModel]) -> BaseModel:
 
 
 def read_query(request: web.Request, model: type[BaseModel]) -> BaseModel:
-    """Return the query's parameters; unknown ones and repeated ones are refused."""
+    """Return the query's parameters; refuse unknown and repeated ones."""
     for name in request.query:
         if len(request.query.getall(name)) > 1:
             raise Invalid(_shown(name), "is given twice: keep one")
@@ -165,13 +165,13 @@ def read_query(request: web.Request, model: type[BaseModel]) -> BaseModel:
 
 
 async def read_body(request: web.Request, model: type[BaseModel]) -> BaseModel:
-    """Return the JSON body; none at all is an empty object."""
+    """Return the JSON body; a missing one counts as an empty object."""
     raw = await read_raw(request) if request.body_exists else b"{}"
     return _validated(model, raw)
 
 
 async def refuse_body(request: web.Request) -> None:
-    """Refuse a body, except for an empty one or an empty JSON object, which some clients send with every request."""
+    """Refuse any body but an empty one or `{}`, which some clients send with every request."""
     if not request.body_exists:
         return
     try:
@@ -183,7 +183,7 @@ async def refuse_body(request: web.Request) -> None:
 
 
 async def read_raw(request: web.Request, _type: object = bytes) -> bytes:
-    """Return the body's bytes, of at most 1 MiB and neither compressed nor of another type than JSON."""
+    """Return the bytes of an uncompressed JSON body of at most 1 MiB."""
     if request.content_type != _JSON:
         raise Problem(415, "Unsupported media type", f"Send the body as {_JSON}.", field="Content-Type")
     return await _bytes_of(request)
@@ -197,7 +197,7 @@ async def _bytes_of(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError as exc:
         raise Problem(
-            408, "Request timeout", f"The body was not here within {BODY_WITHIN_S:g} s: send it again."
+            408, "Request timeout", f"The body did not arrive within {BODY_WITHIN_S:g} s: send it again."
         ) from exc
     except ConnectionResetError as exc:
         raise Problem(400, "Gone", "The connection ended before the request was read.") from exc
@@ -207,9 +207,7 @@ async def read_lease(request: web.Request, _type: object = Lease) -> Lease:
     """Return the lease in `If-Match`; 428 without one."""
     given = request.headers.get("If-Match", "").strip()
     if not given:
-        detail = (
-            'Send the lease that `next` gave you as `If-Match: "<lease>"`, so that nobody else\'s work is overwritten.'
-        )
+        detail = 'Send the lease that `next` gave you as `If-Match: "<lease>"`, so that you overwrite nobody\'s work.'
         raise Problem(428, "Lease missing", detail, field="If-Match")
     try:
         return Lease.parse(given.strip('"'))

@@ -1,4 +1,4 @@
-"""The one table that turns what went wrong into an answer: problem details (RFC 9457) with one clear sentence."""
+"""The one table that turns errors into answers: problem details (RFC 9457) with one clear sentence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ ASK_ANEW = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 class Problem(Exception):
-    """An answer that is no success; `title` names the kind and is the same for all of it."""
+    """An answer other than success. All problems of a kind have the same `title`."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Problem(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemDetails:
-    """RFC 9457: `detail` says what is the case and what can be done; `field` is the part of the request at fault."""
+    """RFC 9457: `detail` says what is wrong and what to do; `field` is the part of the request at fault."""
 
     type: str
     title: str
@@ -69,14 +69,14 @@ _OURS: tuple[tuple[type[errors.FrontdeskError], int, str], ...] = (
 _HEADERS: Mapping[int, Mapping[str, str]] = {401: ASK_ANEW, 503: TRY_AGAIN}
 
 _SENTENCES = {
-    404: "There is nothing under this path: see /openapi.json for what there is.",
-    405: "This path does not answer to this method: see /openapi.json for those that it does.",
-    413: "The body is larger than 1 MiB: shorten it; a message's attachments can be sent by url.",
+    404: "Nothing is at this path: /openapi.json lists every path.",
+    405: "This path does not support this method: /openapi.json lists those it does.",
+    413: "The body is larger than 1 MiB: shorten it, and send a message's attachments by url.",
 }
 
 
 def problem_of(error: Exception) -> Problem | None:
-    """Return the answer to an error that somebody can do something about; None for a fault of our own."""
+    """Return the answer to an error that the client can act on; None for a fault of our own."""
     match error:
         case Problem():
             return error

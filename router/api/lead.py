@@ -1,4 +1,4 @@
-"""A lead's tools, for leads and admins. What is not a lead's is answered like what is not there."""
+"""A lead's tools, for leads and admins. For a lead, what belongs to other teams does not exist."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ class QueuePath(Model):
 
 
 class Reassign(Transfer):
-    """Where the ticket should wait instead: in a queue or for an agent, with a note for whoever takes it."""
+    """Where the ticket should wait instead: in a queue or for an agent. The note is for the next agent."""
 
 
 class Close(Model):
-    """Which waiting tickets to close: those that have waited for so long, such as 2d, or all; and why."""
+    """Which waiting tickets to close, and why: all, or those older than a duration such as 2d."""
 
     reason: Annotated[str, Field(min_length=1, max_length=200, pattern=NOT_BLANK)]
     older_than: Annotated[Duration, Field(json_schema_extra={"type": "string", "examples": ["2d"]})] | None = None
@@ -39,7 +39,7 @@ class Close(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requeued:
-    """How many tickets wait again."""
+    """How many tickets went back to their queues."""
 
     requeued: int
 
@@ -52,7 +52,7 @@ class Closed:
 
 
 class LeadEndpoints:
-    """Reassign, undo, why; drain and requeue agents; close a queue."""
+    """Reassign and undo, explain a wait, drain and requeue agents, close a queue."""
 
     def __init__(self, lead: Lead) -> None:
         self._lead = lead
@@ -61,47 +61,47 @@ class LeadEndpoints:
         return [
             _post(
                 "/v1/tickets/{id}/reassign",
-                "Let the ticket wait in another queue or for an agent, whoever holds it.",
+                "Move the ticket to another queue or to an agent, whoever holds it.",
                 self.reassign,
-                {204: PossibleAnswer("It waits there; the lease of whoever held it is over.")},
+                {204: PossibleAnswer("The ticket waits there; a lease on it is over.")},
             ),
             _post(
                 "/v1/tickets/{id}/undo",
-                "Put the ticket back where it was before it was last moved or relaxed, with the times it had.",
+                "Undo the last move or relaxation: the ticket goes back to where it was, with the times it had.",
                 self.undo,
-                {204: PossibleAnswer("It waits where it was.")},
+                {204: PossibleAnswer("The ticket is back where it was.")},
             ),
             Endpoint(
                 method="GET",
                 path="/v1/tickets/{id}/why",
-                summary="Why the ticket is where it is: what keeps each agent of the team from it, and what is next.",
+                summary="Explain where the ticket is: what keeps each agent from it, and what happens next.",
                 handle=self.why,
                 roles=LEADS,
                 answers={200: PossibleAnswer("The reasons, in plain words.", Why)},
             ),
             _post(
                 "/v1/agents/{name}/drain",
-                "Give the agent nothing new; what they have been assigned stays with them.",
+                "Stop giving the agent tickets; they keep those they hold.",
                 self.drain,
-                {204: PossibleAnswer("They are given nothing new.")},
+                {204: PossibleAnswer("The agent gets nothing new.")},
             ),
             _post(
                 "/v1/agents/{name}/undrain",
-                "Give the agent work again.",
+                "Start giving the agent tickets again.",
                 self.undrain,
-                {204: PossibleAnswer("They are given work.")},
+                {204: PossibleAnswer("The agent gets tickets again.")},
             ),
             _post(
                 "/v1/agents/{name}/requeue",
-                "Let everything that the agent holds wait again, each ticket at the place it had.",
+                "Return every ticket that the agent holds to its place in its queue.",
                 self.requeue,
-                {200: PossibleAnswer("How many tickets that were.", Requeued)},
+                {200: PossibleAnswer("How many tickets went back.", Requeued)},
             ),
             _post(
                 "/v1/queues/{queue}/close",
-                "Close what waits in the queue, all of it or what has waited for so long.",
+                "Close the tickets that wait in the queue: all of them, or only the old ones.",
                 self.close,
-                {200: PossibleAnswer("How many tickets that were.", Closed)},
+                {200: PossibleAnswer("How many tickets were closed.", Closed)},
             ),
         ]
 

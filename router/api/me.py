@@ -1,4 +1,4 @@
-"""Who an agent is, and their own work: the next ticket, and those that they hold. Leaves presence to `presence`."""
+"""What agents ask for themselves: who they are, the next ticket, and the tickets they hold."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -16,13 +16,13 @@ from router.flow.see.reading import Reading
 
 
 class Wait(Model):
-    """How long to wait for a ticket, in seconds."""
+    """How many seconds to wait for a ticket."""
 
     wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0
 
 
 class MeEndpoints:
-    """What an agent asks for themselves."""
+    """An agent's own work."""
 
     def __init__(self, *, claims: Claims, reading: Reading, myself: Myself, presences: Presences) -> None:
         self._claims = claims
@@ -35,7 +35,7 @@ class MeEndpoints:
             Endpoint(
                 method="GET",
                 path="/v1/me",
-                summary="Who you are: presence, capacity, what you hold, and the queues that tickets may come from.",
+                summary="Show yourself: presence, capacity, what you hold, and the queues you get tickets from.",
                 handle=self.me,
                 roles=PERSONS,
                 answers={200: PossibleAnswer("You.", Me)},
@@ -43,22 +43,22 @@ class MeEndpoints:
             Endpoint(
                 method="POST",
                 path="/v1/me/next",
-                summary="The ticket to answer next. Safe to repeat: one that you have not yet read comes again.",
+                summary="Get the next ticket to answer. Safe to repeat: a ticket you have not read yet comes again.",
                 handle=self.next,
                 roles=PERSONS,
                 ends_with_client=True,
                 answers={
-                    200: leased("It is yours, under the lease in `ETag`."),
-                    204: PossibleAnswer("Nothing came within the wait."),
+                    200: leased("The ticket is yours, under the lease in `ETag`."),
+                    204: PossibleAnswer("No ticket came in time."),
                 },
             ),
             Endpoint(
                 method="GET",
                 path="/v1/me/tickets",
-                summary="The tickets that you hold, oldest first, each with its lease.",
+                summary="List the tickets you hold, oldest first, each with its lease.",
                 handle=self.tickets,
                 roles=PERSONS,
-                answers={200: PossibleAnswer("All of them.", TicketList)},
+                answers={200: PossibleAnswer("All your tickets.", TicketList)},
             ),
         ]
 

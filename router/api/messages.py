@@ -1,4 +1,4 @@
-"""Messages from integrations over HTTP: published to the bus, answered once durable, asked about afterwards."""
+"""Takes messages from integrations over HTTP: publishes them, answers once they are durable, tells their status."""
 
 import asyncio
 from collections.abc import Iterator
@@ -20,15 +20,15 @@ from router.domain.errors import NotFound
 from router.flow.run.bus import Exchange, Publication, Publisher
 from router.flow.see.messages import MessageStatus, MessageStatuses
 
-# AMQP's short strings end at 255 bytes; a longer account is read from the message itself
+# an AMQP short string has at most 255 bytes; intake reads a longer account from the message itself
 _LONGEST_PROPERTY = 255
 
 _LARGE = 16 * 1024
-"""Bytes from which the HTML in a message can take some tens of milliseconds, which all agents would wait for."""
+"""From this many bytes on, parsing HTML can take tens of milliseconds, and every agent would wait for it."""
 
 
 class MessagePath(Model):
-    """The key of a message; each part percent-encoded, slashes too."""
+    """The key of a message. Each part is percent-encoded, slashes too."""
 
     channel: Channel
     account: Annotated[str, Field(min_length=1, max_length=255)]
@@ -37,7 +37,7 @@ class MessagePath(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The message is durable; `status_url` tells what becomes of it."""
+    """The message is durable; ask `status_url` what became of it."""
 
     channel: str
     account: str
@@ -46,7 +46,7 @@ class Accepted:
 
 
 class MessageEndpoints:
-    """At most `max_in_flight` publications wait for the bus at the same time; more are turned away, not queued."""
+    """Publishes messages. At most `max_in_flight` wait for the bus at once; more are refused, not queued."""
 
     def __init__(self, *, publisher: Publisher, reading: MessageStatuses, max_in_flight: int) -> None:
         self._publisher = publisher
@@ -58,19 +58,19 @@ class MessageEndpoints:
             Endpoint(
                 method="POST",
                 path="/v1/messages",
-                summary="Hand in a customer's message. The same id again is the same message.",
+                summary="Send in a customer's message. The same id again means the same message.",
                 handle=self.publish,
                 roles=INTEGRATIONS,
                 raw_model=MessageV1,
                 answers={
                     202: PossibleAnswer("The message is durable.", Accepted),
-                    429: PossibleAnswer.problem("Too many messages are on their way.", "Retry-After"),
+                    429: PossibleAnswer.problem("Too many messages are being published.", "Retry-After"),
                 },
             ),
             Endpoint(
                 method="GET",
                 path="/v1/messages/{channel}/{account}/{id}",
-                summary="What became of a message.",
+                summary="Tell what became of a message.",
                 handle=self.status,
                 roles=INTEGRATIONS,
                 answers={200: PossibleAnswer("What became of it.", MessageStatus)},
@@ -87,13 +87,15 @@ class MessageEndpoints:
         key = MessageKey(path.channel, handles.account(path.account), path.id.strip("<> "))
         status = await self._reading.message(key)
         if status is None:
-            raise NotFound("No message under this key has been taken in; it may still be on its way: ask again.")
+            raise NotFound("There is no message with this key yet; it may still be on its way: ask again.")
         return Answer(content=status)
 
     @contextmanager
     def _in_flight(self) -> Iterator[None]:
         if self._room == 0:
-            raise Problem(429, "Too many requests", "Too many messages are on their way: try again.", headers=TRY_AGAIN)
+            raise Problem(
+                429, "Too many requests", "Too many messages are being published: try again.", headers=TRY_AGAIN
+            )
         self._room -= 1
         try:
             yield

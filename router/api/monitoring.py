@@ -1,4 +1,4 @@
-"""What operators' machines ask: is it alive, is it ready, what does it count. No token: bind it to loopback."""
+"""Health and metrics of a process, for monitoring. They need no token, so bind the port to loopback."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from router.api.endpoint import Answer, Endpoint, PossibleAnswer
 
 Check = Callable[[], Sequence[str] | Awaitable[Sequence[str]]]
-"""One line for each thing to be said; empty when there is none."""
+"""Returns one line for each thing that is wrong."""
 
 CHECKED_WITHIN_S = 2.5
 RENDERED_FOR_S = 1.0
@@ -19,9 +19,9 @@ RENDERED_FOR_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What is asked for health, by name.
+    """The checks of a process, by name.
 
-    Problems are what keeps the process from its work, warnings what somebody should know all the same.
+    Problems keep the process from its work; warnings do not, but somebody should know them.
     """
 
     problems: dict[str, Check] = field(default_factory=dict)
@@ -30,14 +30,14 @@ class Checks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alive:
-    """It answers."""
+    """The process answers."""
 
     is_alive: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Whether work can be done now. Each problem is one line that says why not; a warning, what else is the case."""
+    """Whether the process can work now. Each problem is one line that says why not."""
 
     is_ready: bool
     problems: Sequence[str] = ()
@@ -45,7 +45,7 @@ class Health:
 
 
 class MonitoringEndpoints:
-    """Health and metrics of this process. `checks` are asked at the same time, each with a deadline."""
+    """Health and metrics of this process. All checks run at once, each with a deadline."""
 
     def __init__(self, *, registry: CollectorRegistry, checks: Checks) -> None:
         self._exposition = Exposition(registry)
@@ -57,26 +57,26 @@ class MonitoringEndpoints:
             Endpoint(
                 method="GET",
                 path="/health/live",
-                summary="Whether the process answers at all: restart it if not.",
+                summary="Tell whether the process answers at all. If it does not, restart it.",
                 handle=self.live,
-                answers={200: PossibleAnswer("It does.", Alive)},
+                answers={200: PossibleAnswer("It answers.", Alive)},
             ),
             Endpoint(
                 method="GET",
                 path="/health/ready",
-                summary="Whether database and broker let it work.",
+                summary="Tell whether the process can work: whether database and broker answer.",
                 handle=self.ready,
                 answers={
-                    200: PossibleAnswer("They do.", Health),
+                    200: PossibleAnswer("It can work.", Health),
                     503: PossibleAnswer("What is wrong, line by line.", Health),
                 },
             ),
             Endpoint(
                 method="GET",
                 path="/metrics",
-                summary="The metrics of this process, in Prometheus' text format.",
+                summary="Show the metrics of this process in Prometheus' text format.",
                 handle=self.metrics,
-                answers={200: PossibleAnswer("All of them.", str, "text/plain")},
+                answers={200: PossibleAnswer("Every metric.", str, "text/plain")},
             ),
         ]
 
@@ -94,7 +94,7 @@ class MonitoringEndpoints:
 
 
 class Exposition:
-    """Renders the registry in a thread, at most once a second, however many ask."""
+    """Renders the registry in a thread, at most once a second however many clients ask."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -111,9 +111,9 @@ class Exposition:
 
 
 class _Asked:
-    """Checks, each asked once at a time: to one that takes long, whoever asks next listens as well.
+    """Runs each check once at a time: requests that come meanwhile wait for the same run.
 
-    It is not cancelled at the deadline: a database that does not answer would have the cancellation waited for, too.
+    A check that misses the deadline goes on, because cancelling a statement waits for a database that does not answer.
     """
 
     def __init__(self, checks: Mapping[str, Check]) -> None:

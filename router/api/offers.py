@@ -1,4 +1,4 @@
-"""Answers to offers: an agent accepts a ticket of a push queue or declines it. `If-Match` is the lease of the offer."""
+"""How agents answer offers from push queues. `If-Match` carries the lease of the offer."""
 
 from router.api.desk import hold_of
 from router.api.endpoint import Answer, Endpoint, PossibleAnswer
@@ -9,7 +9,7 @@ from router.flow.see.pages import TicketPages
 
 
 class OfferEndpoints:
-    """Accept and decline."""
+    """Accepts and declines offers."""
 
     def __init__(self, offers: Offers, reading: TicketPages) -> None:
         self._offers = offers
@@ -20,18 +20,18 @@ class OfferEndpoints:
             Endpoint(
                 method="POST",
                 path="/v1/tickets/{id}/accept",
-                summary="Accept a ticket that is offered to you. Safe to repeat.",
+                summary="Accept a ticket offered to you. Safe to repeat.",
                 handle=self.accept,
                 roles=PERSONS,
-                answers={200: leased("It is yours, under the new lease in `ETag`.")},
+                answers={200: leased("The ticket is yours, under the new lease in `ETag`.")},
             ),
             Endpoint(
                 method="POST",
                 path="/v1/tickets/{id}/decline",
-                summary="Decline a ticket that is offered to you: it waits on in its place.",
+                summary="Decline a ticket offered to you. It keeps its place in the queue.",
                 handle=self.decline,
                 roles=PERSONS,
-                answers={204: PossibleAnswer("It is no longer offered to you.")},
+                answers={204: PossibleAnswer("The offer is over.")},
             ),
         ]
 

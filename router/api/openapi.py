@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the same table of endpoints that is served."""
+"""The OpenAPI 3.1 document, made from the endpoints that are served."""
 
 import json
 import re
@@ -15,24 +15,24 @@ _PARAMETER = re.compile(r"{(\w+)}")
 
 _TEXT = {"type": "string"}
 _HEADERS = {
-    "Content-Disposition": "A download, and its name.",
-    "ETag": "The lease, in quotes, for the holder alone.",
-    "Retry-After": "In how many seconds to try again.",
-    "WWW-Authenticate": "Bearer: a token is asked for.",
-    "X-Content-Type-Options": "nosniff: the type is not to be guessed.",
+    "Content-Disposition": "`attachment`, with the file's name.",
+    "ETag": "The lease, in quotes; only the holder gets it.",
+    "Retry-After": "How many seconds to wait before trying again.",
+    "WWW-Authenticate": "`Bearer`: send a token.",
+    "X-Content-Type-Options": "`nosniff`: do not guess the type.",
 }
 _FAILURES: Mapping[int, PossibleAnswer] = {
-    400: PossibleAnswer.problem("The body is not JSON that can be stored."),
-    401: PossibleAnswer.problem("There is no valid token.", "WWW-Authenticate"),
-    403: PossibleAnswer.problem("The token is of another role, or the policy, a team or a skill does not allow it."),
-    404: PossibleAnswer.problem("There is no such thing, or it is not yours to see."),
-    408: PossibleAnswer.problem("The body was not complete in time."),
-    409: PossibleAnswer.problem("The ticket has moved on since, or is no longer yours."),
+    400: PossibleAnswer.problem("The body is not valid JSON, or holds what cannot be stored."),
+    401: PossibleAnswer.problem("The token is missing or not valid.", "WWW-Authenticate"),
+    403: PossibleAnswer.problem("The token has another role, or the policy, a team or a skill does not allow this."),
+    404: PossibleAnswer.problem("It does not exist, or you may not see it."),
+    408: PossibleAnswer.problem("The body did not arrive in time."),
+    409: PossibleAnswer.problem("The ticket has changed since, or is no longer yours."),
     413: PossibleAnswer.problem("The body is too large."),
-    415: PossibleAnswer.problem("The body is not JSON, or compressed."),
-    422: PossibleAnswer.problem("What `field` names cannot be as it is."),
-    428: PossibleAnswer.problem("There is no lease in `If-Match`."),
-    503: PossibleAnswer.problem("Bus or database did not answer in time.", "Retry-After"),
+    415: PossibleAnswer.problem("The body is not JSON, or is compressed."),
+    422: PossibleAnswer.problem("The part of the request that `field` names is not valid."),
+    428: PossibleAnswer.problem("`If-Match` with the lease is missing."),
+    503: PossibleAnswer.problem("The bus or the database did not answer in time.", "Retry-After"),
 }
 _OF_BODY = (400, 408, 413, 415)
 _FAILURES_OF: Mapping[str, Collection[int]] = {
@@ -41,12 +41,12 @@ _FAILURES_OF: Mapping[str, Collection[int]] = {
     "raw": _OF_BODY,
     "lease": (404, 409, 428),
 }
-"""What can be the matter with each part of a request."""
-_OTHERWISE = PossibleAnswer.problem("What is the case, and what can be done about it.")
+"""How a request can fail for each of its parts."""
+_OTHERWISE = PossibleAnswer.problem("What is wrong, and what to do about it.")
 
 
 def document(endpoints: Sequence[Endpoint], *, version: str) -> bytes:
-    """Return the document as JSON; raises pydantic's `ValidationError` if it is no OpenAPI 3.1."""
+    """Return the document as JSON; raises pydantic's `ValidationError` if it is not valid OpenAPI 3.1."""
     schemas = _Schemas(endpoints)
     spec = {
         "openapi": "3.1.1",
@@ -54,12 +54,12 @@ def document(endpoints: Sequence[Endpoint], *, version: str) -> bytes:
         "paths": _paths(endpoints, schemas),
         "components": {"schemas": schemas.components, "securitySchemes": _SECURITY},
     }
-    OpenAPI.model_validate(spec)  # not dumped from there: its models make floats of integer limits
+    OpenAPI.model_validate(spec)  # not dumped from that model, which turns integer limits into floats
     return json.dumps(spec, indent=1).encode()
 
 
 class _Schemas:
-    """The JSON Schemas of everything that goes in and out, by type and direction."""
+    """The JSON Schemas of every body and answer, by type and direction."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         adapters = {key: TypeAdapter(key[0]) for key in _schema_keys(endpoints)}
@@ -105,7 +105,7 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _answers(endpoint: Endpoint) -> dict[int | str, PossibleAnswer]:
-    """Its own answers, those to what can be wrong with a request of its form, and the one to all the rest."""
+    """The endpoint's own answers, those to a request with something wrong, and the default."""
     statuses = {422, *((401, 403, 503) if endpoint.roles else ())}
     statuses.update(status for part in endpoint.takes() for status in _FAILURES_OF.get(part, ()))
     failures = {status: _FAILURES[status] for status in sorted(statuses)}
@@ -158,7 +158,7 @@ def _model_parameters(model: type[BaseModel], place: str) -> Iterator[dict[str, 
 
 
 def _inlined(schema: Any, known: Mapping[str, Any]) -> Any:
-    """The schema with its references replaced by what they mean: parameters have no components of their own."""
+    """Replace each reference by its schema, because parameters have no components of their own."""
     if isinstance(schema, list):
         return [_inlined(part, known) for part in schema]
     if not isinstance(schema, dict):

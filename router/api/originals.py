@@ -1,4 +1,4 @@
-"""Messages as they came, and the files in them: bytes that somebody outside has chosen, handed out as downloads."""
+"""Messages as they came, and the files in them. The bytes come from strangers, so browsers must download them."""
 
 import asyncio
 from typing import Annotated
@@ -18,13 +18,13 @@ from router.domain.errors import NotFound
 from router.flow.see.pages import Original, TicketPages
 
 _BYTES = "application/octet-stream"
-# what a browser shows without running anything of it
+# a browser shows these without running anything
 _HARMLESS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"})
 _SAVED = ("Content-Disposition", "X-Content-Type-Options")
 
 
 class MessagePath(Model):
-    """A message of a ticket's transcript."""
+    """A message in a ticket's transcript."""
 
     id: Id
     message: Id
@@ -37,7 +37,7 @@ class AttachmentPath(MessagePath):
 
 
 class OriginalEndpoints:
-    """What a message's row does not hold; kept for as long as raw bytes are."""
+    """Serves the raw bytes of messages, as long as they are kept."""
 
     def __init__(self, reading: TicketPages) -> None:
         self._reading = reading
@@ -47,18 +47,18 @@ class OriginalEndpoints:
             Endpoint(
                 method="GET",
                 path="/v1/tickets/{id}/messages/{message}/raw",
-                summary="A message as its provider sent it, to be saved.",
+                summary="Download a message as its provider sent it.",
                 handle=self.raw,
                 roles=READERS,
-                answers={200: PossibleAnswer("Its bytes.", bytes, _BYTES, _SAVED)},
+                answers={200: PossibleAnswer("The bytes of the message.", bytes, _BYTES, _SAVED)},
             ),
             Endpoint(
                 method="GET",
                 path="/v1/tickets/{id}/messages/{message}/attachments/{place}",
-                summary="A file that came inside a message, to be saved.",
+                summary="Download a file that came inside a message.",
                 handle=self.attachment,
                 roles=READERS,
-                answers={200: PossibleAnswer("Its bytes.", bytes, "*/*", _SAVED)},
+                answers={200: PossibleAnswer("The bytes of the file.", bytes, "*/*", _SAVED)},
             ),
         ]
 
@@ -70,7 +70,7 @@ class OriginalEndpoints:
         original, message = await self._original(who, path)
         file = await asyncio.to_thread(formats.attachment, original.format, original.body, message, path.place)
         if file is None or file.content is None:
-            raise NotFound(f"No file {path.place} came inside the message; one with a `url` is to be fetched there.")
+            raise NotFound(f"No file {path.place} came inside the message; fetch one that has a `url` from there.")
         content_type = file.content_type if file.content_type in _HARMLESS else _BYTES
         return _download(file.content, name=file.name, content_type=content_type)
 
@@ -78,12 +78,12 @@ class OriginalEndpoints:
         original = await self._reading.original(Viewer.of(who), path.id, path.message)
         message = await asyncio.to_thread(_only_message, original) if original else None
         if original is None or message is None:
-            raise NotFound(f"Ticket {path.id} has no message {path.message} in your teams that is kept as it came.")
+            raise NotFound(f"No message {path.message} of a ticket {path.id} in your teams is kept as it came.")
         return original, message
 
 
 def _only_message(original: Original) -> InboundMessage | None:
-    """What came with it may be somebody else's, also where it was taken in before and is not of this payload."""
+    """Return the payload's message, unless it holds several: the others may belong to somebody else."""
     try:
         parsed = formats.parse(original.format, original.body, original.account)
     except Malformed:

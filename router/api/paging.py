@@ -1,4 +1,4 @@
-"""Pages of lists: one item more than is shown is asked for, so that a page knows whether another one follows."""
+"""Pages of lists. Endpoints ask for one item more than they show, to know whether another page follows."""
 
 from collections.abc import Sequence
 from typing import Annotated, TypeVar
@@ -10,6 +10,6 @@ T = TypeVar("T")
 
 
 def page_of(found: Sequence[T], limit: int) -> tuple[Sequence[T], T | None]:
-    """Return the first `limit` of what was found, and the last of these if there was more: `next` begins after it."""
+    """Return the first `limit` items, and the last of them if there are more: `next` starts after it."""
     shown = found[:limit]
     return shown, shown[-1] if len(found) > limit else None

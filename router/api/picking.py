@@ -1,4 +1,4 @@
-"""Cherry-picking: what waits in a queue, and taking one of it, where the policy lets agents choose."""
+"""Cherry-picking: where the policy allows it, agents see what waits in a queue and choose a ticket."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class WaitingQuery(Model):
-    """Which page of what waits; `after` is the `next` of the page before."""
+    """Which page; `after` is the `next` of the previous page."""
 
     after: Annotated[str, Field(pattern=r"^[0-9]{1,16}\.[0-9]{1,18}$")] | None = None
     limit: Limit = 50
@@ -32,14 +32,14 @@ class WaitingQuery(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingList:
-    """Waiting tickets, due first comes first; `next` asks for the page after this one, None where there is none."""
+    """Waiting tickets, earliest due first; `next` leads to the next page, and is null on the last one."""
 
     tickets: Sequence[TicketLine]
     next: str | None = None
 
 
 class PickingEndpoints:
-    """See what waits, and take it."""
+    """Lists what waits, and takes a ticket of the agent's choice."""
 
     def __init__(self, picking: Picking, reading: TicketPages) -> None:
         self._picking = picking
@@ -50,7 +50,7 @@ class PickingEndpoints:
             Endpoint(
                 method="GET",
                 path="/v1/queues/{queue}/tickets",
-                summary="What waits in a queue where agents may choose, due first.",
+                summary="List the tickets that wait in a queue where agents may choose, earliest due first.",
                 handle=self.waiting,
                 roles=READERS,
                 answers={200: PossibleAnswer("A page of tickets.", WaitingList)},
@@ -58,10 +58,10 @@ class PickingEndpoints:
             Endpoint(
                 method="POST",
                 path="/v1/tickets/{id}/take",
-                summary="Take a waiting ticket of your choice, where the queue lets agents choose. Safe to repeat.",
+                summary="Take a waiting ticket of your choice, if its queue lets agents choose. Safe to repeat.",
                 handle=self.take,
                 roles=PERSONS,
-                answers={200: leased("It is yours, under the lease in `ETag`.")},
+                answers={200: leased("The ticket is yours, under the lease in `ETag`.")},
             ),
         ]
 

@@ -8,14 +8,14 @@ from router.flow.see.agents import PresenceCard
 
 
 class Declaration(Model):
-    """What an agent says of themselves; `reason` is one that the policy has for the status."""
+    """An agent's status; `reason` is one that the policy has for the status."""
 
     status: Status
     reason: Name | None = None
 
 
 class PresenceEndpoints:
-    """Whether an agent is there."""
+    """Lets agents say whether they are there."""
 
     def __init__(self, presences: Presences) -> None:
         self._presences = presences
@@ -25,10 +25,12 @@ class PresenceEndpoints:
             Endpoint(
                 method="PUT",
                 path="/v1/me/presence",
-                summary="Say whether you are there. Only who is available is given tickets.",
+                summary="Say whether you are there. Only agents who are available get tickets.",
                 handle=self.declare,
                 roles=PERSONS,
-                answers={200: PossibleAnswer("Your presence; what was offered to you waits again.", PresenceCard)},
+                answers={
+                    200: PossibleAnswer("Your presence; offers are withdrawn unless you are available.", PresenceCard)
+                },
             ),
         ]
 

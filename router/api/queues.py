@@ -1,4 +1,4 @@
-"""How the queues stand: what waits, for how long, and how much of it past its target."""
+"""The state of the queues: how many tickets wait, how long, and how many are past their target."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class QueueList:
 
 
 class QueueEndpoints:
-    """The queues of the policy, idle ones too."""
+    """Shows the policy's queues, empty ones too."""
 
     def __init__(self, reading: QueueLoads, policy: Callable[[], Policy]) -> None:
         self._reading = reading
@@ -30,7 +30,7 @@ class QueueEndpoints:
             Endpoint(
                 method="GET",
                 path="/v1/queues",
-                summary="How the queues of your teams stand.",
+                summary="Show how many tickets wait in your teams' queues, and for how long.",
                 handle=self.queues,
                 roles=READERS,
                 answers={200: PossibleAnswer("Every queue.", QueueList)},

@@ -37,9 +37,9 @@ def build(
     metrics: Metrics,
     on_shutdown: Sequence[Callable[[], None]] = (),
 ) -> web.Application:
-    """Return an application that serves the groups, and the document that describes them.
+    """Return an application that serves the groups and the document that describes them.
 
-    `on_shutdown` ends what clients wait for, before the server waits for the clients.
+    It calls each of `on_shutdown` before it waits for open requests, so that they can end long waits.
     """
     endpoints = [endpoint for group in groups for endpoint in group.endpoints()]
     app = _application(_described(endpoints), principals, metrics)
@@ -91,8 +91,8 @@ def _calling(ends: Sequence[Callable[[], None]]) -> Callable[[web.Application], 
 
 
 def _to_the_end(ending_with_client: Set[web.AbstractRoute]) -> Middleware:
-    """Finish what has begun even if the client goes away, which cancels handlers; except on these routes."""
-    begun: set[asyncio.Future[web.StreamResponse]] = set()  # the event loop itself would not keep them
+    """Let handlers finish when the client goes away, which would cancel them; except on these routes."""
+    begun: set[asyncio.Future[web.StreamResponse]] = set()  # the event loop holds no strong references
 
     @web.middleware
     async def finish(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -112,7 +112,7 @@ def _measured(metrics: Metrics) -> Middleware:
         started = time.monotonic()
         response = await handler(request)
         if response.content_type == MEDIA_TYPE:
-            return response  # how long somebody listened is no time to answer
+            return response  # the time that a client listened is not a time to answer
         resource = request.match_info.route.resource
         path = resource.canonical if resource else "unmatched"
         method = request.method if request.method in _METHODS else "other"
@@ -126,18 +126,18 @@ def _measured(metrics: Metrics) -> Middleware:
 async def _with_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except Exception as exc:  # noqa: BLE001 - the outermost loop of the server: whatever it was, the client is told
+    except Exception as exc:  # noqa: BLE001 - the outermost handler: whatever went wrong, the client gets an answer
         return refusal(problem_of(exc) or _fault(request, exc))
 
 
 def _fault(request: web.Request, exc: Exception) -> Problem:
     resource = request.match_info.route.resource
     log.error("request failed", endpoint=resource.canonical if resource else "unmatched", exc_info=exc)
-    return Problem(500, "Internal error", "Something went wrong on our side: it has been logged.")
+    return Problem(500, "Internal error", "Something went wrong on our side. It has been logged.")
 
 
 class _Nobody:
-    """There are no tokens where no endpoint asks for one."""
+    """Knows no tokens, for servers whose endpoints ask for none."""
 
     async def principal_of(self, secret: str) -> Principal | None:
         del secret

@@ -1,4 +1,4 @@
-"""The stream to an agent's client: Server-Sent Events (WHATWG HTML, 9.2). Leaves what is told to `flow.stream`."""
+"""The stream to an agent's client as Server-Sent Events (WHATWG HTML, 9.2). `flow.see.stream` says what to send."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from router.flow.see.stream import Connection, Streams
 
 HEARTBEAT_S = 10.0
 UNREAD_S = 5.0
-"""How long a client may leave unread what no longer fits in between."""
+"""How long a write may wait for a client that does not read."""
 STREAMS_OF_ONE = 10
 MEDIA_TYPE = "text/event-stream"
 
 
 class StreamEndpoints:
-    """What happens to an agent's work, as it happens."""
+    """Tells an agent what happens to their work, as it happens."""
 
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
@@ -30,13 +30,13 @@ class StreamEndpoints:
             Endpoint(
                 method="GET",
                 path="/v1/me/stream",
-                summary="Server-Sent Events: what you have in hand, then every change of it. Renews your lease.",
+                summary="Stream your work and every change of it as Server-Sent Events. Keeps you present.",
                 handle=self.stream,
                 roles=PERSONS,
                 ends_with_client=True,
                 answers={
                     200: PossibleAnswer(
-                        "Events without end; `id` counts them, `event` says the kind, and this is the `data` of one.",
+                        "Endless events: `id` counts them, `event` names the kind, and this is the `data` of one.",
                         EventData,
                         media_type=MEDIA_TYPE,
                     ),
@@ -53,15 +53,15 @@ class StreamEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class EventStream:
-    """An answer that goes on until the client leaves, does not read, or may no longer ask."""
+    """An answer that goes on until the client leaves, stops reading, or its token ends."""
 
     streams: Streams
     who: Person
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
-        """Send events as they come, and comments in between, which tell a client that is gone."""
+        """Send events as they come, and comments in between to notice a client that is gone."""
         response = EventSourceResponse(ping_interval=HEARTBEAT_S, send_timeout=UNREAD_S)
-        # a client that has gone, or does not read: the connection is closed, and nobody is left to be told
+        # if the client has gone or does not read, the connection closes and nobody needs an answer
         with self.streams.connected(self.who) as connection, suppress(ConnectionResetError, TimeoutError):
             await response.prepare(request)
             async with response:

@@ -1,4 +1,4 @@
-"""Reading tickets: one with its details on hand, and lists of them."""
+"""Reading tickets: lists, and one ticket with everything about its customer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,12 +33,12 @@ class TicketPath(Model):
 
 def _ticket_number(given: object) -> object:
     if not str(given).isdecimal():
-        raise ValueError("must be a ticket's number, such as 42: words are not searched for")
+        raise ValueError("must be a ticket's number, such as 42, not words")
     return given
 
 
 class Search(Model):
-    """Which tickets; `q` is a ticket's number, `after` the `next` of the page before."""
+    """Which tickets; `q` is a ticket's number, `after` the `next` of the previous page."""
 
     customer: Id | None = None
     handle: Annotated[str, Field(min_length=1, max_length=400)] | None = None
@@ -51,7 +51,7 @@ class Search(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketList:
-    """Tickets, newest first; `next` asks for the page after this one, None where there is none."""
+    """Tickets, newest first; `next` leads to the next page, and is null on the last one."""
 
     tickets: Sequence[TicketLine]
     next: int | None = None
@@ -59,13 +59,13 @@ class TicketList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What happened to a ticket, oldest first, each with its reasons."""
+    """Everything that happened to a ticket, oldest first, with reasons."""
 
     events: Sequence[Happening]
 
 
 class TicketEndpoints:
-    """What agents, leads and admins may read of tickets."""
+    """Shows tickets to agents, leads and admins."""
 
     def __init__(self, *, reading: Reading, desk: Desk, policy: Callable[[], Policy]) -> None:
         self._reading = reading
@@ -85,18 +85,18 @@ class TicketEndpoints:
             Endpoint(
                 method="GET",
                 path="/v1/tickets/{id}",
-                summary="A ticket with its details on hand; when its holder reads it, `next` moves on.",
+                summary="Show a ticket with its details. Once its holder has read it, `next` moves on.",
                 handle=self.ticket,
                 roles=READERS,
-                answers={200: leased("The ticket; for its holder `ETag` is the lease.")},
+                answers={200: leased("The ticket; its holder gets the lease in `ETag`.")},
             ),
             Endpoint(
                 method="GET",
                 path="/v1/tickets/{id}/history",
-                summary="Everything that happened to a ticket, and why.",
+                summary="List everything that happened to a ticket, and why.",
                 handle=self.history,
                 roles=READERS,
-                answers={200: PossibleAnswer("Its history, oldest first.", History)},
+                answers={200: PossibleAnswer("The history, oldest first.", History)},
             ),
         ]
 
@@ -116,7 +116,7 @@ class TicketEndpoints:
         return Answer(content=TicketList(tickets=shown, next=last.id if last else None))
 
     async def _check_queue(self, viewer: Viewer, queue: str) -> None:
-        """Refuse a queue that is not known to the viewer; whoever is in no team finds nothing, whatever they ask."""
+        """Refuse a queue that the viewer does not know. Somebody in no team finds nothing, whatever they ask."""
         theirs = {known.name for known in self._policy().queues.values() if viewer.has(known.team)}
         known = theirs | await self._reading.queues_ever(viewer)
         if known and queue not in known:
@@ -138,18 +138,18 @@ class TicketEndpoints:
 
 
 def leased(description: str) -> PossibleAnswer:
-    """The answer that `ticket_answer` gives, as the API describes it."""
+    """Describe the answer that `ticket_answer` gives."""
     return PossibleAnswer(description, TicketPage, headers=["ETag"])
 
 
 def ticket_answer(page: TicketPage) -> Answer:
-    """A ticket's page; its lease, if the reader holds it, is the ETag to send back with every write."""
+    """Answer with a ticket's page. If the reader holds it, `ETag` is the lease to send with every write."""
     return Answer(content=page, headers={"ETag": f'"{page.lease}"'} if page.lease else {})
 
 
 async def own_ticket_answer(reading: TicketPages, who: Person, ticket_id: int) -> Answer:
-    """The page of a ticket that has just become the reader's; raises `Conflict` if it has moved on since."""
+    """Answer with a ticket that has just become the reader's; raises `Conflict` if they have lost it again."""
     page = await reading.ticket(Viewer.of(who), ticket_id)
     if page is None or not page.lease:
-        raise Conflict(f"Ticket {ticket_id} was yours and has moved on since: read it again.")
+        raise Conflict(f"Ticket {ticket_id} was yours and has changed since: read it again.")
     return ticket_answer(page)

@@ -37,7 +37,7 @@ async def test_what_is_not_http_is_answered_with_a_problem_and_not_logged(
         head, _, body = (await answer_to(sent, port)).partition(b"\r\n\r\n")
     assert b" 400 " in head.splitlines()[0]
     assert b"Content-Type: application/problem+json" in head
-    assert json.loads(body)["detail"].startswith("This is no HTTP that can be read")
+    assert json.loads(body)["detail"].startswith("This is not valid HTTP")
     assert "secret" not in caplog.text
 
 

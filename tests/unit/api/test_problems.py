@@ -92,7 +92,12 @@ async def test_bad_number_in_the_path_is_refused_by_name(number: str):
 @pytest.mark.parametrize(
     ("method", "path", "body", "says"),
     [
-        ("GET", "/v1/tickets?q=Invoice", None, "q must be a ticket's number, such as 42: words are not searched for."),
+        (
+            "GET",
+            "/v1/tickets?q=Invoice",
+            None,
+            "q must be a ticket's number, such as 42, not words.",
+        ),
         ("GET", "/v1/tickets?limit=many", None, "limit must be a whole number."),
         ("GET", "/v1/tickets?limit=0", None, "limit must be at least 1."),
         ("GET", "/v1/tickets?limit=201", None, "limit must be at most 200."),
