@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from itertools import islice
 from typing import TypeAlias
 
 from router.domain.agent import Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
+from router.domain.eligibility import Obstacle, first_obstacle
 from router.domain.ticket import TicketId
 from router.policy.model import OfferRule, OfferTo
 
@@ -52,18 +52,6 @@ class Moment:
 
     now: datetime
     grace: timedelta
-
-
-class Obstacle(StrEnum):
-    """The rules in the order asked: the first that an agent fails says why not."""
-
-    NOT_ELIGIBLE = "not_eligible"
-    NOT_AVAILABLE = "not_available"
-    LEASE_OVER = "lease_over"
-    DRAINING = "draining"
-    NO_ROOM = "no_room"
-    REFUSED = "refused"
-    NOT_FIRST = "not_first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,20 +101,23 @@ class _Member:
         self.agent_id = candidate.agent_id
         self.groups = candidate.groups
         self._candidate = candidate
-        self._absence = _absence(candidate, moment)
+        self._is_available = candidate.presence.status is Status.AVAILABLE
+        self._is_live = candidate.presence.is_live(moment.now, moment.grace)
         self._held = Counter(candidate.held)
         self._turn = 0
 
     def obstacle(self, waiting: Waiting) -> Obstacle | None:
-        """The first rule that the agent fails for this ticket."""
-        # what is reserved for somebody was theirs before, or was moved to them by a person
-        if waiting.reserved_for != self.agent_id and waiting.group not in self.groups:
-            return Obstacle.NOT_ELIGIBLE
-        if self._absence:
-            return self._absence
-        if not self._candidate.capacity.has_room(self._held, waiting.channel):
-            return Obstacle.NO_ROOM
-        return Obstacle.REFUSED if self.agent_id in waiting.refused_by else None
+        """The first obstacle between the agent and the ticket."""
+        is_theirs = waiting.reserved_for == self.agent_id
+        return first_obstacle(
+            is_eligible=is_theirs or waiting.group in self.groups,
+            is_reserved_for_another=waiting.reserved_for is not None and not is_theirs,
+            is_draining=self._candidate.is_draining,
+            is_available=self._is_available,
+            is_live=self._is_live,
+            has_room=self._candidate.capacity.has_room(self._held, waiting.channel),
+            has_refused=self.agent_id in waiting.refused_by,
+        )
 
     def rank(self, to: OfferTo, channel: str) -> _Rank:
         """Least comes first. Whoever was given something in this round comes after all who were not."""
@@ -175,14 +166,6 @@ class _Staff:
         """Ask nobody again for a group whose agents have no room: all of its tickets want the same."""
         if waiting.reserved_for is None:
             self._full.add(waiting.group)
-
-
-def _absence(candidate: Candidate, moment: Moment) -> Obstacle | None:
-    if candidate.presence.status is not Status.AVAILABLE:
-        return Obstacle.NOT_AVAILABLE
-    if not candidate.presence.is_live(moment.now, moment.grace):
-        return Obstacle.LEASE_OVER
-    return Obstacle.DRAINING if candidate.is_draining else None
 
 
 def _explained(obstacles: Mapping[_Member, Obstacle | None]) -> Mapping[AgentId, Obstacle]:

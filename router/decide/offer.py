@@ -7,9 +7,34 @@ from math import ceil
 from typing import TypeAlias
 
 from channels.message import Channel
+from router.domain.agent import Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
+from router.domain.eligibility import Obstacle, first_obstacle
 from router.domain.ticket import TicketId
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether an agent who waits for work gets any. Their lease does not matter: asking is a sign of life."""
+
+    is_retired: bool = False
+    is_in_a_team: bool = True
+    is_draining: bool = False
+    status: Status = Status.AVAILABLE
+
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """What keeps the agent from every ticket; an agent in no team is eligible for none."""
+        return first_obstacle(
+            is_retired=self.is_retired,
+            is_eligible=self.is_in_a_team,
+            is_draining=self.is_draining,
+            is_available=self.status is Status.AVAILABLE,
+        )
+
+
+READY = Readiness()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +48,7 @@ class Asking:
     groups: Sequence[int]
     capacity: Capacity
     held: Mapping[str, int]
+    readiness: Readiness = READY
 
     def has_room(self, channel: str) -> bool:
         """Whether one more ticket of the channel fits."""

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from router.decide.offer import READY, Readiness
 from router.domain.agent import Status
+from router.domain.customer import AgentId
+from router.domain.eligibility import Obstacle
 from tests.making.assignment import NO_LIMIT
 from tests.making.claim_world import World, claim, claim_and_see, matches, roll, take, unseen
 from tests.making.moments import HOUR
@@ -38,30 +41,38 @@ async def test_an_agent_carries_what_is_said_of_them_and_else_the_default(world:
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.AVAILABLE])
-async def test_who_is_not_available_is_withheld_from(world: World, status: Status):
+async def test_who_is_not_available_is_given_nothing(world: World, status: Status):
     ada, grace = await world.agent(), await world.agent()
     await world.declare(ada, status)
     await world.declare(grace, Status.AVAILABLE)
-    async with world.round([ada, grace]) as claim_round:
-        found = await roll(claim_round)
-    assert found.withheld == {ada: status}
-    assert [agent.agent_id for agent in found.asking] == [grace]
+    assert await readiness(world, ada, grace) == [Readiness(status=status), READY]
+    assert Readiness(status=status).obstacle is Obstacle.NOT_AVAILABLE
 
 
-async def test_who_is_drained_is_withheld_from(world: World):
+async def test_who_has_no_status_yet_is_made_available_by_asking(world: World):
+    assert await readiness(world, await world.agent()) == [READY]
+    assert READY.obstacle is None
+
+
+async def test_who_is_drained_is_given_nothing(world: World):
     ada = await world.agent()
     await world.drain(ada)
-    async with world.round([ada]) as claim_round:
-        found = await roll(claim_round)
-    assert (found.withheld, found.asking) == ({ada: "draining"}, [])
+    assert await readiness(world, ada) == [Readiness(is_draining=True)]
+    assert Readiness(is_draining=True).obstacle is Obstacle.DRAINING
 
 
-async def test_who_is_in_no_team_any_more_is_withheld_from(world: World):
+async def test_who_is_retired_is_given_nothing(world: World):
+    ada = await world.agent()
+    await world.retire(ada)
+    assert await readiness(world, ada) == [Readiness(is_retired=True)]
+    assert Readiness(is_retired=True).obstacle is Obstacle.RETIRED
+
+
+async def test_who_is_in_no_team_any_more_is_given_nothing(world: World):
     ada, grace = await world.agent(), await world.agent()
     await world.leave(ada)
-    async with world.round([ada, grace]) as claim_round:
-        found = await roll(claim_round)
-    assert (found.withheld, [agent.agent_id for agent in found.asking]) == ({ada: "teamless"}, [grace])
+    assert await readiness(world, ada, grace) == [Readiness(is_in_a_team=False), READY]
+    assert Readiness(is_in_a_team=False).obstacle is Obstacle.NOT_ELIGIBLE
 
 
 async def test_of_the_tokens_shown_those_that_were_revoked_or_expired_have_ended(world: World):
@@ -102,3 +113,8 @@ async def test_what_was_assigned_and_not_seen_is_answered_whatever_the_status(wo
     await claim(world, ada)
     await world.declare(ada, Status.AWAY)
     assert [assignment.lease.ticket_id for assignment in await unseen(world, ada)] == [ticket_id]
+
+
+async def readiness(world: World, *agents: AgentId) -> list[Readiness]:
+    async with world.round(agents) as claim_round:
+        return [agent.readiness for agent in (await roll(claim_round)).asking]

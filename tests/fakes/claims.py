@@ -1,13 +1,13 @@
 """Waiting tickets in memory: passes the contract of claim stores, for tests of the lane."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from router.decide.offer import Asking, Head, Match
+from router.decide.offer import Asking, Head, Match, Readiness
 from router.domain.agent import Agent, Lease, Status, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
@@ -42,7 +42,7 @@ class FakeClaims:
 
     agents: dict[AgentId, Agent] = field(default_factory=dict)
     limits: dict[AgentId, int] = field(default_factory=dict)
-    withheld: dict[AgentId, str] = field(default_factory=dict)
+    readiness: defaultdict[AgentId, Readiness] = field(default_factory=lambda: defaultdict(Readiness))
     ended: set[TokenId] = field(default_factory=set)
     tokens: int = 0
     tickets: dict[TicketId, WaitingTicket] = field(default_factory=dict)
@@ -87,15 +87,16 @@ class FakeClaims:
         self.limits[agent_id] = limit
 
     async def declare(self, agent_id: AgentId, status: Status) -> None:
-        self.withheld.pop(agent_id, None)
-        if status is not Status.AVAILABLE:
-            self.withheld[agent_id] = status
+        self.readiness[agent_id] = replace(self.readiness[agent_id], status=status)
 
     async def leave(self, agent_id: AgentId) -> None:
-        self.withheld[agent_id] = "teamless"
+        self.readiness[agent_id] = replace(self.readiness[agent_id], is_in_a_team=False)
 
     async def drain(self, agent_id: AgentId) -> None:
-        self.withheld[agent_id] = "draining"
+        self.readiness[agent_id] = replace(self.readiness[agent_id], is_draining=True)
+
+    async def retire(self, agent_id: AgentId) -> None:
+        self.readiness[agent_id] = replace(self.readiness[agent_id], is_retired=True)
 
     async def token(self, agent_id: AgentId, *, ends_in: timedelta | None = None) -> TokenId:
         assert agent_id in self.agents
@@ -146,10 +147,7 @@ class FakeRound:
         return Roll(
             ended=self.store.ended.intersection(shown),
             unseen=list(unseen.values()),
-            withheld={
-                agent_id: self.store.withheld[agent_id] for agent_id in others if agent_id in self.store.withheld
-            },
-            asking=[self._asking(agent_id, default) for agent_id in others if agent_id not in self.store.withheld],
+            asking=[self._asking(agent_id, default) for agent_id in others],
         )
 
     async def heads(
@@ -212,7 +210,7 @@ class FakeRound:
         held = Counter(t.requirement.channel for t in self.store.tickets.values() if t.held_by == agent_id)
         agent = self.store.agents[agent_id]
         groups = [n for n, wanted in enumerate(self.store.requirements) if agent.may_take(wanted)]
-        return Asking(agent_id, groups, capacity, held)
+        return Asking(agent_id, groups, capacity, held, self.store.readiness[agent_id])
 
     def _is_in_its_team(self, ticket: WaitingTicket) -> bool:
         return not ticket.reserved_for or ticket.requirement.team in self.store.agents[ticket.reserved_for].teams

@@ -38,6 +38,8 @@ class World(ClaimStore, Protocol):
 
     async def drain(self, agent_id: AgentId) -> None: ...
 
+    async def retire(self, agent_id: AgentId) -> None: ...
+
     async def leave(self, agent_id: AgentId) -> None: ...
 
     async def token(self, agent_id: AgentId, *, ends_in: timedelta | None = ...) -> TokenId: ...
@@ -73,6 +75,9 @@ class PostgresWorld(PostgresClaims):
 
     async def drain(self, agent_id: AgentId) -> None:
         await self.database.execute("test", "update agent set is_draining = true where id = $1", agent_id)
+
+    async def retire(self, agent_id: AgentId) -> None:
+        await self.database.execute("test", "update agent set retired_at = now() where id = $1", agent_id)
 
     async def leave(self, agent_id: AgentId) -> None:
         await self.database.execute("test", "delete from agent_team where agent_id = $1", agent_id)

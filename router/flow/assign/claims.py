@@ -20,7 +20,7 @@ from router.domain.customer import AgentId
 from router.domain.errors import FrontdeskError, Refused, TokenEnded
 from router.domain.ticket import TicketId
 from router.flow.assign.answered import count_answered
-from router.flow.see.agents import IN_NO_TEAM
+from router.flow.see.obstacles import why_nothing
 from router.metrics import Metrics
 from router.policy.model import Policy, QueueMode
 
@@ -47,15 +47,22 @@ class Assignment:
 class Roll:
     """How each of a round's agents stands, and which of the tokens shown have `ended`.
 
-    `unseen` are the tickets assigned and never seen (the oldest of each agent), `withheld` says why an agent is given
-    nothing new: the declared status, `draining`, `teamless` or `retired`. Everybody else is `asking`, in order of
-    arrival.
+    `unseen` are the tickets assigned and never seen (the oldest of each agent). Everybody else is `asking`, in order of
+    arrival, including those who get nothing new.
     """
 
     ended: Set[TokenId]
     unseen: Sequence[Assignment]
-    withheld: Mapping[AgentId, str]
     asking: Sequence[Asking]
+
+    def withheld(self) -> Mapping[AgentId, Refused]:
+        """Return what to tell the agents who get nothing new."""
+        asking = ((agent.agent_id, agent.readiness) for agent in self.asking)
+        return {
+            agent_id: Refused(why_nothing(found, readiness.status))
+            for agent_id, readiness in asking
+            if (found := readiness.obstacle)
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +70,7 @@ class Given:
     """What a round came to; what is `lost` somebody else had taken or was writing to."""
 
     roll: Roll
+    withheld: Mapping[AgentId, Refused]
     taken: Sequence[Assignment]
     lost: Sequence[Match]
 
@@ -243,13 +251,15 @@ class Claims:
         policy = self._policy()
         async with self._store.round(begun.agents) as claim_round:
             roll = await claim_round.roll(policy.assignment.capacity, self._shown(begun.agents))
-            asking = [agent for agent in roll.asking if not agent.is_full and self._may_ask(agent.agent_id, roll.ended)]
+            withheld = roll.withheld()
+            waiting = [agent for agent in roll.asking if agent.agent_id not in withheld and not agent.is_full]
+            asking = [agent for agent in waiting if self._may_ask(agent.agent_id, roll.ended)]
             matches = await self._matches(claim_round, asking, policy) if asking else []
             begun.choose(matches)
             taken = await claim_round.take(matches, asked=len(asking), policy_version=policy.version) if matches else []
         winners = {assignment.agent_id for assignment in taken}
         lost = [match for match in matches if match.agent_id not in winners]
-        return Given(roll=roll, taken=taken, lost=lost)
+        return Given(roll=roll, withheld=withheld, taken=taken, lost=lost)
 
     def _shown(self, agents: Collection[AgentId]) -> Collection[TokenId]:
         """The tokens with which somebody waits for one of these agents' answers."""
@@ -285,8 +295,8 @@ class Claims:
         return [head for head in heads if head[-1] not in chosen] if chosen else heads
 
     def _settle(self, agents: Collection[AgentId], given: Given) -> None:
-        for agent_id, standing in given.roll.withheld.items():
-            self._fail([agent_id], _refusal(standing))
+        for agent_id, refused in given.withheld.items():
+            self._fail([agent_id], refused)
         self._dismiss(agents, given.roll.ended)
         for assignment in (*given.roll.unseen, *given.taken):
             self._answer(assignment.agent_id, assignment)
@@ -323,14 +333,3 @@ class Claims:
         """Whoever waits for this agent's answer and is still there; nobody does after this."""
         request = self._requests.pop(agent_id, None)
         return [answer for answer in request.callers if not answer.done()] if request else []
-
-
-_WITHHELD = {
-    "draining": "You are draining: finish what you hold, nothing new comes until a lead or an admin ends it.",
-    "teamless": IN_NO_TEAM,
-    "retired": "You are retired: nothing is given to you any more.",
-}
-
-
-def _refusal(standing: str) -> Refused:
-    return Refused(_WITHHELD.get(standing, f"Your status is {standing}: set it to available to be given tickets."))

@@ -8,14 +8,15 @@ from typing import Protocol
 
 import structlog
 
-from router.decide.eligibility import Standing, why_not
 from router.domain.actor import Teams, Viewer
 from router.domain.agent import Agent, Lease
 from router.domain.customer import AgentId
+from router.domain.eligibility import Standing
 from router.domain.errors import Conflict, Refused
 from router.domain.ticket import TicketId, TicketNow, TicketState
 from router.flow.assign.answered import count_answered
 from router.flow.assign.claims import Assignment
+from router.flow.see.obstacles import why_not
 from router.flow.see.queues import no_queue
 from router.flow.see.tickets import TicketLine, no_ticket
 from router.flow.see.why import asked_of

@@ -9,8 +9,6 @@ from router.domain.actor import Teams, Viewer
 from router.domain.agent import Agent, Status
 from router.domain.errors import NotFound
 
-IN_NO_TEAM = "You are in no team, so you cannot get tickets: ask a lead or an admin to add you to one."
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceCard:

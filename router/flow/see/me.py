@@ -9,7 +9,8 @@ from router.domain.actor import Viewer
 from router.domain.agent import Agent, Person, Role
 from router.domain.capacity import Capacity
 from router.domain.errors import Refused
-from router.flow.see.agents import IN_NO_TEAM, AgentCard, AgentCards, PresenceCard, no_agent
+from router.flow.see.agents import AgentCard, AgentCards, PresenceCard, no_agent
+from router.flow.see.obstacles import IN_NO_TEAM
 from router.policy.model import Policy
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from router.decide.eligibility import Asked, Standing, why_not
 from router.domain.customer import AgentId
+from router.domain.eligibility import Asked, Standing
 from router.domain.ticket import OPEN_STATES, TicketId, TicketState
 from router.domain.wait import Wait
+from router.flow.see.obstacles import why_not
 from router.policy.model import Policy, QueueMode, RelaxStep
 
 
@@ -55,7 +56,7 @@ def asked_of(wait: Wait, policy: Policy, *, now: datetime, reserved_for: AgentId
     """Return what a ticket that waits there asks of whoever takes it."""
     return Asked(
         requirement=wait.requirement,
-        mode=_mode(wait, policy),
+        is_offered=_mode(wait, policy) is QueueMode.PUSH,
         now=now,
         grace=policy.assignment.grace,
         reserved_for=reserved_for,
@@ -68,19 +69,19 @@ def explain(stuck: Stuck, standings: Sequence[Standing], policy: Policy) -> Why:
     asked = asked_of(stuck.wait, policy, now=stuck.now, reserved_for=reserved_for)
     candidates = standings if stuck.state in OPEN_STATES else ()
     answers = [Answer(agent=standing.agent.name, why_not=why_not(standing, asked)) for standing in candidates]
-    required = stuck.wait.requirement
+    required, mode = stuck.wait.requirement, _mode(stuck.wait, policy)
     coming, when = _next(stuck, policy)
     return Why(
         id=stuck.id,
         state=stuck.state,
         queue=required.queue,
         team=required.team,
-        mode=asked.mode,
+        mode=mode,
         channel=required.channel,
         skills=required.skills,
         enqueued_at=stuck.wait.enqueued_at,
         due_at=stuck.wait.due_at,
-        summary=_summary(stuck, answers, asked.mode),
+        summary=_summary(stuck, answers, mode),
         next=coming,
         next_at=when,
         agents=answers,

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import structlog
 
-from router.decide.eligibility import Standing
 from router.domain.actor import Actor, Teams, Viewer
 from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
+from router.domain.eligibility import Standing
 from router.domain.errors import Conflict
 from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import TicketId, TicketNow, TicketState

@@ -9,8 +9,8 @@ from typing import Any
 
 import asyncpg
 
-from router.decide.offer import Asking, Head, Match
-from router.domain.agent import Lease, TokenId
+from router.decide.offer import Asking, Head, Match, Readiness
+from router.domain.agent import Lease, Status, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
@@ -52,11 +52,15 @@ class PostgresRound:
         return Roll(
             ended=frozenset(token_id for row in read[:1] for token_id in row["ended"]),
             unseen=[_assignment(json.loads(row["unseen"])) for row in found if row["unseen"] is not None],
-            withheld={row["agent_id"]: row["withheld"] for row in others if row["withheld"]},
             asking=[
-                Asking(row["agent_id"], row["groups"], capacity_of(row), Counter(row["held"]))
+                Asking(
+                    row["agent_id"],
+                    row["groups"],
+                    capacity_of(row),
+                    Counter(row["held"]),
+                    _readiness(row["is_retired"], row["is_in_a_team"], row["is_draining"], row["status"]),
+                )
                 for row in others
-                if not row["withheld"]
             ],
         )
 
@@ -89,6 +93,12 @@ def _capacities(default: Capacity) -> Callable[[asyncpg.Record], Capacity]:
         lambda limit, weights, most: default.adjusted(limit=limit, weights=json.loads(weights), most=json.loads(most))
     )
     return lambda row: adjusted(row["capacity"], row["weights"], row["most"])
+
+
+@cache
+def _readiness(is_retired: bool, is_in_a_team: bool, is_draining: bool, status: str | None) -> Readiness:
+    """Asking is a sign of life, and the first one makes an agent available."""
+    return Readiness(is_retired, is_in_a_team, is_draining, Status(status) if status else Status.AVAILABLE)
 
 
 def _assignment(row: Mapping[str, Any]) -> Assignment:

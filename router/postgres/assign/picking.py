@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from router.decide.eligibility import Standing
 from router.domain.actor import Viewer
 from router.domain.agent import Agent, Lease
+from router.domain.eligibility import Standing
 from router.domain.ticket import TicketNow
 from router.flow.assign.claims import Assignment
 from router.flow.assign.picking import After

@@ -1,4 +1,4 @@
-"""How agents stand to a ticket, as PostgreSQL knows it. Leaves what that means to `decide.eligibility`."""
+"""How agents stand to a ticket, as PostgreSQL knows it. Leaves what that means to `domain.eligibility`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from datetime import datetime
 
 import asyncpg
 
-from router.decide.eligibility import Refusal, Standing
 from router.domain.actor import Teams
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
+from router.domain.eligibility import Refusal, Standing
 from router.domain.ticket import TicketId
 from router.postgres.agent_rows import agent_of, capacity_of, presence_of
 from router.postgres.database import Connection

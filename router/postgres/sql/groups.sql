@@ -20,37 +20,22 @@ on conflict on constraint one_group_for_equal_requirements do nothing
 returning id
 
 -- name: fill_groups
--- Makes every agent of a new group's team who has all its skills eligible for it, except retired agents.
+-- Adds everybody who is eligible for them to the new groups.
 insert into agent_group (agent_id, group_id)
-select agent.id, skill_group.id
-from skill_group
-join agent_team on agent_team.team = skill_group.team
-join agent on agent.id = agent_team.agent_id and agent.skills @> skill_group.skills
-where skill_group.id = any ($1::bigint[])
-  and agent.retired_at is null
+select agent_id, group_id
+from eligible
+where group_id = any ($1::bigint[])
 
 -- name: leave_groups
 -- Removes the agent from groups that their teams and skills no longer allow.
 delete from agent_group
-using agent, skill_group
-where agent_group.agent_id = $1
-  and agent.id = agent_group.agent_id
-  and skill_group.id = agent_group.group_id
-  and not (
-    agent.retired_at is null
-    and agent.skills @> skill_group.skills
-    and exists (
-      select from agent_team
-      where agent_team.agent_id = agent.id
-        and agent_team.team = skill_group.team))
+where agent_id = $1
+  and group_id not in (select eligible.group_id from eligible where eligible.agent_id = $1)
 
 -- name: join_groups
 -- Adds the agent to every group that their teams and skills allow.
 insert into agent_group (agent_id, group_id)
-select agent.id, skill_group.id
-from agent
-join agent_team on agent_team.agent_id = agent.id
-join skill_group on skill_group.team = agent_team.team and agent.skills @> skill_group.skills
-where agent.id = $1
-  and agent.retired_at is null
+select agent_id, group_id
+from eligible
+where agent_id = $1
 on conflict do nothing

@@ -7,9 +7,9 @@ from datetime import datetime
 
 import asyncpg
 
-from router.decide.eligibility import Standing
 from router.domain.actor import Actor, Teams, Viewer
 from router.domain.customer import AgentId, Customer, CustomerId
+from router.domain.eligibility import Standing
 from router.domain.ticket import TicketId, TicketNow, TicketState
 from router.flow.assign.presence import Withdrawn
 from router.flow.see.why import Stuck

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.decide.dispatch import Candidate, Moment, Obstacle, Waiting, confirm, dispatch
+from router.decide.dispatch import Candidate, Moment, Waiting, confirm, dispatch
 from router.domain.agent import Presence, Status
 from router.domain.capacity import Capacity
+from router.domain.eligibility import Obstacle
 from router.policy.model import OfferRule, OfferTo
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from router.decide.eligibility import Standing
 from router.domain.agent import Agent, Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
+from router.domain.eligibility import Standing
 from router.domain.ticket import TicketId, TicketState
 from router.domain.wait import Requirement, Wait
 from router.flow.see.why import Stuck, explain

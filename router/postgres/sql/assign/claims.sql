@@ -1,15 +1,10 @@
 -- name: roll
--- How each agent stands: what they may be given, can carry and hold, and the oldest ticket assigned and never seen, as a
--- document; and which of the tokens shown have ended, which is the same in each row. The array of agents is a subquery,
--- to be read once and not for each row. Not now(): the transaction may have waited for an agent.
+-- How each agent stands: whether they are given anything, what they can carry and hold, and the oldest ticket assigned
+-- and never seen, as a document; and which of the tokens shown have ended, which is the same in each row. The array of
+-- agents is a subquery, to be read once and not for each row. Not now(): the transaction may have waited for an agent.
 select
-  agent.id as agent_id, agent.capacity, agent.weights, agent.most,
-  case
-    when agent.retired_at is not null then 'retired'
-    when agent.is_draining then 'draining'
-    when not exists (select from agent_team where agent_team.agent_id = agent.id) then 'teamless'
-    when presence.status <> 'available' then presence.status
-  end as withheld,
+  agent.id as agent_id, agent.capacity, agent.weights, agent.most, agent.is_retired, agent.is_draining, agent.status,
+  exists (select from agent_team where agent_team.agent_id = agent.id) as is_in_a_team,
   array(select group_id from agent_group where agent_group.agent_id = agent.id) as groups,
   coalesce(work.held, '{}') as held, work.unseen,
   array(
@@ -19,8 +14,7 @@ select
     where token.revoked_at is not null
       or token.expires_at <= statement_timestamp()
   ) as ended
-from agent
-left join presence on presence.agent_id = agent.id
+from agent_standing as agent
 cross join lateral (
   select
     array_agg(channel) as held,

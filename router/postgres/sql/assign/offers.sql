@@ -1,6 +1,6 @@
 -- name: line
 -- What waits in push queues, due first: of every group a share of $3 in all, but at least one; and of what is reserved
--- for an agent who is there and in its team, the first ten. Takes no locks, and reads no more of the indexes however
+-- for an agent who takes tickets now and is in its team, the first ten. Takes no locks, and reads no more of the indexes however
 -- many wait.
 -- MATERIALIZED: which groups are empty is looked up once.
 with waiting as materialized (
@@ -26,19 +26,19 @@ with waiting as materialized (
   ) as head
   union all
   select head.*
-  from presence
+  from agent_standing as agent
   cross join lateral (
     select ticket.id, ticket.group_id, ticket.reserved_for, ticket.enqueued_at, ticket.due_at
     from ticket
-    join agent_team on agent_team.agent_id = presence.agent_id and agent_team.team = ticket.team
-    where ticket.reserved_for = presence.agent_id
+    join agent_team on agent_team.agent_id = agent.id and agent_team.team = ticket.team
+    where ticket.reserved_for = agent.id
       and ticket.state = 'queued'
       and ticket.queue = any ($1::text[])
     order by ticket.due_at, ticket.id
     limit 10
   ) as head
-  where presence.status = 'available'
-    and presence.seen_at >= statement_timestamp() - $2::interval
+  where agent.is_willing
+    and is_live(agent.seen_at, $2::interval)
 )
 select
   first.id, first.group_id, skill_group.queue, skill_group.channel, first.reserved_for,
@@ -55,25 +55,25 @@ order by first.due_at, first.id
 -- Who was heard of within the grace time.
 select agent_id
 from presence
-where seen_at >= statement_timestamp() - $1::interval
+where is_live(seen_at, $1::interval)
 
 -- name: candidates
 -- Those of the agents who are eligible for some of the groups, or have something reserved ($3), and what they carry.
 select
-  agent.id, agent.capacity, agent.weights, agent.most, agent.is_draining, presence.status, presence.reason,
-  presence.since, presence.seen_at, presence.idle_since, eligible.groups,
+  agent.id, agent.capacity, agent.weights, agent.most, agent.is_draining, agent.status, agent.reason, agent.since,
+  agent.seen_at, agent.idle_since, member.groups,
   array(select ticket.channel from ticket where ticket.assigned_to = agent.id) as held
-from agent
-join presence on presence.agent_id = agent.id
+from agent_standing as agent
 cross join lateral (
   select array_agg(agent_group.group_id) as groups
   from agent_group
   where agent_group.agent_id = agent.id
     and agent_group.group_id = any ($2::bigint[])
-) as eligible
+) as member
 where agent.id = any ($1::bigint[])
-  and agent.retired_at is null
-  and (eligible.groups is not null or agent.id = any ($3::bigint[]))
+  and agent.seen_at is not null
+  and not agent.is_retired
+  and (member.groups is not null or agent.id = any ($3::bigint[]))
 
 -- name: now
 -- The clock of all decisions.

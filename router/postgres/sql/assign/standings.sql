@@ -2,8 +2,8 @@
 -- How agents stand to a ticket: everybody in its team, and whoever it is reserved for if they are in one of these teams
 -- (null: any); or one of them alone.
 select
-  agent.id, agent.name, agent.skills, agent.retired_at is not null as is_retired, agent.is_draining, agent.capacity,
-  agent.weights, agent.most, presence.status, presence.reason, presence.since, presence.seen_at,
+  agent.id, agent.name, agent.skills, agent.is_retired, agent.is_draining, agent.capacity, agent.weights, agent.most,
+  agent.status, agent.reason, agent.since, agent.seen_at,
   array(select team from agent_team where agent_team.agent_id = agent.id) as teams,
   channels_held_by(agent.id) as held,
   (
@@ -12,8 +12,7 @@ select
     where refusal.ticket_id = $1
       and refusal.agent_id = agent.id
       and refusal.enqueued_at = $2) as refusal
-from agent
-left join presence on presence.agent_id = agent.id
+from agent_standing as agent
 where agent.id = any (array(
   select agent_id
   from agent_team

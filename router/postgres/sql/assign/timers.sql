@@ -98,7 +98,7 @@ with lost as materialized (
   from presence
   join agent on agent.id = presence.agent_id
   join ticket on ticket.assigned_to = agent.id
-  where presence.seen_at < statement_timestamp() - $2::interval
+  where not is_live(presence.seen_at, $2::interval)
   limit $1
   for no key update of agent, ticket, presence skip locked
 ), released as (
@@ -133,14 +133,11 @@ with over as materialized (
     and (
       ticket.reserved_until <= statement_timestamp()
       or not exists (
-        select from presence
-        join agent on agent.id = presence.agent_id
+        select from agent_standing as agent
         join agent_team on agent_team.agent_id = agent.id and agent_team.team = ticket.team
-        where presence.agent_id = ticket.reserved_for
-          and presence.status = 'available'
-          and presence.seen_at >= statement_timestamp() - $2::interval
-          and not agent.is_draining
-          and agent.retired_at is null))
+        where agent.id = ticket.reserved_for
+          and agent.is_willing
+          and is_live(agent.seen_at, $2::interval)))
   limit $1
   for no key update of ticket skip locked
 ), ended as (

@@ -72,7 +72,7 @@ select exists (select from agent_group where agent_id = $1)
 select
   agent.name, agent.levels, agent.languages, agent.capacity, agent.weights, agent.most, agent.is_draining,
   agent.created_at, agent.retired_at, presence.status, presence.reason, presence.since, presence.seen_at,
-  presence.seen_at + $7::interval >= statement_timestamp() as is_live,
+  is_live(presence.seen_at, $7::interval),
   array(
     select team
     from agent_team
@@ -108,7 +108,7 @@ limit $6
 -- Who is in each of the viewer's teams (null: all), by name.
 select
   agent_team.team, agent.name, presence.status, presence.reason, presence.since, presence.seen_at,
-  presence.seen_at + $2::interval >= statement_timestamp() as is_live
+  is_live(presence.seen_at, $2::interval)
 from agent_team
 join agent on agent.id = agent_team.agent_id
 left join presence on presence.agent_id = agent.id

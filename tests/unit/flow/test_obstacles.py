@@ -1,4 +1,4 @@
-"""What keeps an agent from a ticket, rule by rule."""
+"""What keeps an agent from a ticket, rule by rule, in words."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from router.decide.eligibility import Asked, Refusal, Standing, why_not
 from router.domain.agent import Agent, Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
+from router.domain.eligibility import Asked, Obstacle, Refusal, Standing
 from router.domain.wait import Requirement
-from router.policy.model import QueueMode
+from router.flow.see.obstacles import IN_NO_TEAM, why_not, why_nothing
 from tests.making.moments import NOON
 
 GRACE = timedelta(seconds=90)
@@ -29,7 +29,7 @@ ABLE = Standing(
 )
 ASKED = Asked(
     requirement=Requirement(queue="live", team="frontline", skills=("german",), channel="chat"),
-    mode=QueueMode.PUSH,
+    is_offered=True,
     now=NOON,
     grace=GRACE,
 )
@@ -77,14 +77,14 @@ def test_nothing_keeps_an_agent_who_fits():
         ),
     ],
 )
-def test_first_rule_that_an_agent_fails_is_said_in_words(changes: dict[str, Any], asked: Asked, why: str):
+def test_what_keeps_an_agent_from_a_ticket_is_said_in_words(changes: dict[str, Any], asked: Asked, why: str):
     assert why_not(replace(ABLE, **changes), asked) == why
 
 
 @pytest.mark.parametrize(
     ("changes", "asked"),
     [
-        ({"refusal": Refusal.DECLINED}, asking(mode=QueueMode.PULL)),
+        ({"refusal": Refusal.DECLINED}, asking(is_offered=False)),
         ({}, asking(reserved_for=GRACE_HOPPER.id)),
         ({}, replace(requiring(skills=("french",)), reserved_for=GRACE_HOPPER.id)),
         ({}, asking(now=NOON + GRACE)),
@@ -95,7 +95,17 @@ def test_what_is_no_obstacle(changes: dict[str, Any], asked: Asked):
     assert why_not(replace(ABLE, **changes), asked) is None
 
 
-def test_who_fails_several_rules_is_told_the_first():
-    absent = replace(ABLE, is_draining=True, presence=None, held={"chat": 2})
-    assert why_not(absent, requiring(skills=("french",))) == "is draining, and is given nothing new"
-    assert why_not(replace(absent, is_draining=False), requiring(skills=("french",))) == "lacks french"
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (Obstacle.RETIRED, "You are retired: nothing is given to you any more."),
+        (Obstacle.NOT_ELIGIBLE, IN_NO_TEAM),
+        (
+            Obstacle.DRAINING,
+            "You are draining: finish what you hold, nothing new comes until a lead or an admin ends it.",
+        ),
+        (Obstacle.NOT_AVAILABLE, "Your status is away: set it to available to be given tickets."),
+    ],
+)
+def test_who_is_given_nothing_is_told_why(found: Obstacle, told: str):
+    assert why_nothing(found, Status.AWAY) == told

@@ -1,0 +1,114 @@
+"""Who may get a ticket: what can keep an agent from one, in the order asked. Pull, push, picking and `why` ask here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from router.domain.agent import Agent, Presence, Status
+from router.domain.capacity import Capacity
+from router.domain.customer import AgentId
+from router.domain.wait import Requirement
+
+
+class Obstacle(StrEnum):
+    """What keeps an agent from a ticket, in the order asked: the first that applies is named.
+
+    First whether the agent may have the ticket, then whether they take tickets now, then whether this one fits. To
+    remove a later obstacle changes nothing while an earlier one stands.
+    """
+
+    RETIRED = "retired"
+    NOT_ELIGIBLE = "not_eligible"
+    """The agent is outside the ticket's team, or lacks a skill it asks for."""
+    RESERVED = "reserved"
+    """The ticket waits for another agent."""
+    DRAINING = "draining"
+    NOT_AVAILABLE = "not_available"
+    LEASE_OVER = "lease_over"
+    NO_ROOM = "no_room"
+    REFUSED = "refused"
+    """In this wait, the agent declined the ticket or let its offer expire."""
+    NOT_FIRST = "not_first"
+    """Nothing keeps the agent from it, and another one was offered it."""
+
+
+def first_obstacle(
+    *,
+    is_retired: bool = False,
+    is_eligible: bool = True,
+    is_reserved_for_another: bool = False,
+    is_draining: bool = False,
+    is_available: bool = True,
+    is_live: bool = True,
+    has_room: bool = True,
+    has_refused: bool = False,
+) -> Obstacle | None:
+    """Return the first obstacle among these facts; None if there is none.
+
+    An agent is eligible who is in the ticket's team and has the skills it asks for; a ticket that is reserved for the
+    agent asks for no skills. Callers leave out what they know to be in order: the lease of an agent who asks for a
+    ticket is live.
+    """
+    return (
+        (is_retired and Obstacle.RETIRED)
+        or (not is_eligible and Obstacle.NOT_ELIGIBLE)
+        or (is_reserved_for_another and Obstacle.RESERVED)
+        or (is_draining and Obstacle.DRAINING)
+        or (not is_available and Obstacle.NOT_AVAILABLE)
+        or (not is_live and Obstacle.LEASE_OVER)
+        or (not has_room and Obstacle.NO_ROOM)
+        or (has_refused and Obstacle.REFUSED)
+        or None
+    )
+
+
+class Refusal(StrEnum):
+    """What an agent did with an offer of this ticket, in the wait that it is in."""
+
+    DECLINED = "declined"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an agent stands to a ticket: `held` counts by channel what they hold, `refusal` belongs to this wait."""
+
+    agent: Agent
+    is_retired: bool
+    is_draining: bool
+    presence: Presence | None
+    capacity: Capacity
+    held: Mapping[str, int]
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a ticket asks of whoever takes it; `is_offered` if its queue offers tickets.
+
+    `grace` is how long an agent's lease outlives the last sign of life.
+    """
+
+    requirement: Requirement
+    is_offered: bool
+    now: datetime
+    grace: timedelta
+    reserved_for: AgentId | None = None
+
+
+def obstacle(standing: Standing, asked: Asked) -> Obstacle | None:
+    """Return the first obstacle between the agent and the ticket; None if there is none."""
+    agent, presence, required = standing.agent, standing.presence, asked.requirement
+    # what is reserved for somebody was theirs before, or was moved to them by a person
+    is_theirs = asked.reserved_for == agent.id
+    return first_obstacle(
+        is_retired=standing.is_retired,
+        is_eligible=required.team in agent.teams if is_theirs else agent.may_take(required),
+        is_reserved_for_another=asked.reserved_for is not None and not is_theirs,
+        is_draining=standing.is_draining,
+        is_available=presence is not None and presence.status is Status.AVAILABLE,
+        is_live=presence is not None and presence.is_live(asked.now, asked.grace),
+        has_room=standing.capacity.has_room(standing.held, required.channel),
+        has_refused=asked.is_offered and standing.refusal is not None,
+    )

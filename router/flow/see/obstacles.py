@@ -1,0 +1,72 @@
+"""What keeps an agent from tickets, in plain words: for those who ask about the agent, and for the agent."""
+
+from collections.abc import Callable, Mapping
+
+from router.domain.agent import Status
+from router.domain.eligibility import Asked, Obstacle, Refusal, Standing, obstacle
+
+IN_NO_TEAM = "You are in no team, so you cannot get tickets: ask a lead or an admin to add you to one."
+
+
+def why_not(standing: Standing, asked: Asked) -> str | None:
+    """Say what keeps the agent from the ticket, to stand after the agent's name; None if nothing does."""
+    found = obstacle(standing, asked)
+    return found and _WORDS[found](standing, asked)
+
+
+def why_nothing(found: Obstacle, status: Status) -> str:
+    """Tell an agent, who has this status, what keeps them from every ticket."""
+    match found:
+        case Obstacle.RETIRED:
+            return "You are retired: nothing is given to you any more."
+        case Obstacle.NOT_ELIGIBLE:
+            return IN_NO_TEAM
+        case Obstacle.DRAINING:
+            return "You are draining: finish what you hold, nothing new comes until a lead or an admin ends it."
+        case _:
+            return f"Your status is {status}: set it to available to be given tickets."
+
+
+def _not_eligible(standing: Standing, asked: Asked) -> str:
+    required = asked.requirement
+    if required.team not in standing.agent.teams:
+        return f"is not in team {required.team}"
+    lacking = [skill for skill in required.skills if skill not in standing.agent.skills]
+    return f"lacks {', '.join(lacking)}"
+
+
+def _not_available(standing: Standing, _: Asked) -> str:
+    presence = standing.presence
+    if presence is None:
+        return "has not been here yet"
+    return f"is {presence.status}" + (f" ({presence.reason})" if presence.reason else "")
+
+
+def _lease_over(standing: Standing, _: Asked) -> str:
+    assert standing.presence, "who has none is not available"
+    return f"was last heard of at {standing.presence.seen_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _no_room(standing: Standing, asked: Asked) -> str:
+    channel, capacity, held = asked.requirement.channel, standing.capacity, standing.held
+    if held.get(channel, 0) >= (most := capacity.most.get(channel, capacity.limit)):
+        return f"has no room: holds {held.get(channel, 0)} of {channel}, and {most} is the most"
+    load = capacity.load(held, beside=channel)
+    return f"has no room: carries {load} of {capacity.limit}, and {channel} weighs {capacity.weight(channel)}"
+
+
+def _refused(standing: Standing, _: Asked) -> str:
+    did = "declined it" if standing.refusal is Refusal.DECLINED else "let the offer expire"
+    return f"{did} in this wait, and is asked again only if nobody else can be"
+
+
+_WORDS: Mapping[Obstacle, Callable[[Standing, Asked], str]] = {
+    Obstacle.RETIRED: lambda *_: "is retired",
+    Obstacle.NOT_ELIGIBLE: _not_eligible,
+    Obstacle.RESERVED: lambda *_: "is not the one whom the ticket is reserved for",
+    Obstacle.DRAINING: lambda *_: "is draining, and is given nothing new",
+    Obstacle.NOT_AVAILABLE: _not_available,
+    Obstacle.LEASE_OVER: _lease_over,
+    Obstacle.NO_ROOM: _no_room,
+    Obstacle.REFUSED: _refused,
+}
