@@ -22,8 +22,9 @@ from channels.formats import parse
 from router.app import deployment, make_receiver
 from router.command import logs
 from router.decide.language import load_languages
-from router.flow.intake.parcels import Opener, ReaderHere
-from router.flow.intake.receive import Opening, Receiver
+from router.flow.intake.opening import Opened, Opener
+from router.flow.intake.reader import ReaderHere
+from router.flow.intake.receive import Receiver
 from router.flow.run.bus import INTAKE_BROKER_QUEUE, Delivery
 from router.flow.run.live_policy import LivePolicy
 from router.local.memory import settle_memory
@@ -45,13 +46,13 @@ class Log:
     messages: int = 0
     ages: list[float] = field(default_factory=list)
 
-    async def through(self, receiver: Receiver, openings: Sequence[Opening]) -> None:
+    async def through(self, receiver: Receiver, openings: Sequence["asyncio.Future[Opened]"]) -> None:
         self.begun = self.begun or time.time()
         await receiver.settle(openings)
         self.ended = time.time()
         self.messages += len(openings)
         if self.ended - self.begun > WARM_UP_S:
-            self.ages.extend(self.ended - float(opening.delivery.trace_id or 0) for opening in openings)
+            self.ages.extend(self.ended - float(opening.result().delivery.trace_id or 0) for opening in openings)
 
     def report(self) -> dict[str, float]:
         cuts = quantiles(self.ages, n=100) if len(self.ages) > 1 else [0.0] * 99

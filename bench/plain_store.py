@@ -11,9 +11,10 @@ import asyncpg
 from router.domain.conversation import ConversationId
 from router.domain.customer import Contact, CustomerId, KnownHandle
 from router.domain.ticket import TicketId
-from router.flow.intake.changes import Changes, Received, Unprocessable
+from router.flow.intake.changes import Changes, Received
 from router.flow.intake.receive import Wanted
-from router.flow.intake.world import Snapshot
+from router.flow.intake.unprocessable import Unprocessable
+from router.flow.intake.world import Found
 from router.postgres import rows
 from router.postgres.database import Connection
 from router.postgres.intake import records
@@ -149,33 +150,33 @@ class PlainIntake(PostgresIntake):
     @asynccontextmanager
     async def transaction(self, wanted: Wanted) -> AsyncIterator[PostgresIntakeTransaction]:
         async with self._database.transaction("intake") as connection:
-            snapshot, ids = await _load(connection, wanted)
-            transaction = PlainTransaction(connection, snapshot, ids, self._groups)
+            found, ids = await _load(connection, wanted)
+            transaction = PlainTransaction(connection, found, ids, self._groups)
             yield transaction
-        self._groups |= transaction.found
+        self._groups |= transaction.new_groups
 
 
-async def _load(connection: Connection, wanted: Wanted) -> tuple[Snapshot, FourIds]:
+async def _load(connection: Connection, wanted: Wanted) -> tuple[Found, FourIds]:
     read = connection.fetch
     [key] = wanted.keys
     handles, references = list(wanted.handles), [id_ for _, id_ in wanted.references]
     await connection.execute(LOCK_HANDLES, lock_keys(wanted))
-    found: list[int] = []
+    led_to: list[int] = []
     if wanted.tokened or wanted.threads or wanted.references or wanted.ticket_numbers:
         root = next((root for _, root in wanted.threads), None)
         numbers = list(wanted.ticket_numbers)
-        rows_found = await read(FIND_CONVERSATIONS, list(wanted.tokened), key.account, root, references, numbers)
-        found = [row["id"] for row in rows_found]
-    customers = await read(LOCK_CUSTOMERS, handles, found)
+        evidence = await read(FIND_CONVERSATIONS, list(wanted.tokened), key.account, root, references, numbers)
+        led_to = [row["id"] for row in evidence]
+    customers = await read(LOCK_CUSTOMERS, handles, led_to)
     ids = [row["id"] for row in customers]
     owned = await read(GET_HANDLES, handles) if customers else []
-    conversations = await read(LOCK_CONVERSATIONS, found, ids) if customers else []
+    conversations = await read(LOCK_CONVERSATIONS, led_to, ids) if customers else []
     current = [row["ticket_id"] for row in conversations if row["ticket_id"]]
     tickets = await read(LOCK_TICKETS, current, ids) if customers else []
     [new] = await read(GET_IDS)
     referred = await read(GET_REFERENCES, key.account, references) if references else []
     received = await read(GET_RECEIVED, key.channel, key.account, key.external_id)
-    snapshot = Snapshot(
+    found = Found(
         now=new["now"],
         customers=[rows.customer(row) for row in customers],
         handles=[KnownHandle(**row) for row in owned],
@@ -184,7 +185,7 @@ async def _load(connection: Connection, wanted: Wanted) -> tuple[Snapshot, FourI
         references={(row["account"], row["message_id"]): row["conversation_id"] for row in referred},
         received=[Received(key=key, **row) for row in received],
     )
-    return snapshot, FourIds(new)
+    return found, FourIds(new)
 
 
 class PlainTransaction(PostgresIntakeTransaction):

@@ -130,6 +130,28 @@ class InboundMessage(NamedTuple):
         return MessageKey(self.channel, self.account, self.external_id)
 
     @property
+    def mail_id(self) -> str:
+        """The Message-ID of a mail, without angle brackets."""
+        return self.thread.message_id or self.external_id.strip("<>")
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The Message-IDs that a mail answers, latest first (RFC 5322, 3.6.4); none on other channels."""
+        if self.channel is not Channel.EMAIL:
+            return ()
+        hints = self.thread
+        ids = (*hints.references, *((hints.in_reply_to,) if hints.in_reply_to else ()))
+        return tuple(dict.fromkeys(reversed(ids)))
+
+    @property
+    def thread_root(self) -> str | None:
+        """What all mails of a thread share: the provider's key, or the Message-ID it began with; None for the rest."""
+        if self.channel is not Channel.EMAIL:
+            return None
+        hints = self.thread
+        return hints.key or next(iter(hints.references), None) or hints.in_reply_to or self.mail_id
+
+    @property
     def fingerprint(self) -> bytes:
         """SHA-256 of what the customer said: tells a repeated delivery from another message under the same key."""
         said = (self.sender.key, self.subject or "", self.text, self.html or "", "")

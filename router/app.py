@@ -39,7 +39,8 @@ from router.flow.assign.offers import Dispatcher, Offers
 from router.flow.assign.picking import Picking
 from router.flow.assign.presence import LOOK_EVERY_S, Presences
 from router.flow.assign.timers import EVERY_S, TicketTimers
-from router.flow.intake.parcels import Opener, Reader, ReaderHere
+from router.flow.intake.opening import Opener
+from router.flow.intake.reader import Reader, ReaderHere
 from router.flow.intake.receive import Receiver
 from router.flow.intake.suspects import Isolate
 from router.flow.run.bus import Consumer, Delivery, Publisher

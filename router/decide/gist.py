@@ -1,4 +1,7 @@
-"""What triage looks at in a text, which needs no knowledge of policy or customer. Leaves its weight to classify."""
+"""What triage looks at in a text. It is read when a payload is opened, before policy and customer are known.
+
+`classify` weighs it.
+"""
 
 import re
 

@@ -1,4 +1,7 @@
-"""Which language a text is in, by fastText's small model. Loading it is explicit and done once; nothing is fetched."""
+"""Which language a text is in, by fastText's small model. It is read when a payload is opened, before any decision.
+
+Load the model once, explicitly; nothing is fetched.
+"""
 
 from functools import cache
 from importlib.resources import files

@@ -13,6 +13,7 @@ import structlog
 
 from router.domain.errors import StoreUnavailable
 from router.flow.run.bus import Delivery
+from router.local.bounds import lower
 
 log = structlog.get_logger(__name__)
 
@@ -58,13 +59,6 @@ def limit() -> None:
     """Bound what this process may use from now on: `MEMORY_BYTES` of addresses, `CPU_S` seconds of a core."""
     lower(resource.RLIMIT_AS, MEMORY_BYTES)
     lower(resource.RLIMIT_CPU, CPU_S)
-
-
-def lower(kind: int, limit: int) -> None:
-    """Bound a resource for this process, unless it is bounded closer already."""
-    _, most = resource.getrlimit(kind)
-    lowered = limit if most == resource.RLIM_INFINITY else min(limit, most)
-    resource.setrlimit(kind, (lowered, lowered))
 
 
 def write(delivery: Delivery) -> bytes:

@@ -1,11 +1,9 @@
 """Child processes that never outlive us. Leaves what to run, and where, to the caller."""
 
 import asyncio
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,10 +11,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from router.local.account import Account
+from router.local.bounds import end_with
 
 _POLL_S = 0.02
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}  # no PG* variables, no locale that may be missing here
 
 Process: TypeAlias = "subprocess.Popen[bytes]"
@@ -43,17 +40,6 @@ def start(command: Sequence[str], *, account: Account | None, folder: Path, log:
             start_new_session=True,  # Ctrl-C in the terminal is for us; we stop the server when its clients are done
             preexec_fn=partial(end_with, os.getpid(), signal.SIGINT),  # noqa: PLW1509  (two system calls: safe beside threads)
         )
-
-
-def end_with(parent: int, how: signal.Signals) -> None:
-    """Have this process get the signal when its parent dies (Linux); end at once if that has happened already.
-
-    A change of account clears the request (prctl(2)): it comes first.
-    """
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, how, 0, 0, 0)
-    if os.getppid() != parent:  # it died before we could ask
-        os._exit(1)
 
 
 async def stop(process: Process, *, orderly_s: float) -> None:

@@ -12,8 +12,9 @@ from router.domain.customer import Contact, Customer, KnownHandle
 from router.domain.ticket import Ticket, TicketState
 from router.domain.triage import Complexity, Triage
 from router.domain.wait import Wait, requirement
-from router.flow.intake.changes import Outcome, Received, Unprocessable
+from router.flow.intake.changes import Outcome, Received
 from router.flow.intake.suspects import hash_of
+from router.flow.intake.unprocessable import Unprocessable
 
 Row: TypeAlias = Iterable[Any]
 """The values of a row, in the order of its statement."""
@@ -120,13 +121,14 @@ def ticket(row: Row) -> Ticket:
     )
 
 
-def unprocessable(refused: Unprocessable) -> Sequence[object]:
-    delivery, key = refused.delivery, _indexable(refused.key)
-    further = [tuple(map(storable, (*key, detail))) for key, detail in refused.further if _indexable(key)]
+def unprocessable(kept: Unprocessable) -> Sequence[object]:
+    delivery, flaw = kept
+    key = _indexable(flaw.key)
+    further = [tuple(map(storable, (*key, detail))) for key, detail in flaw.further if _indexable(key)]
     return (
-        refused.stage,
-        refused.reason,
-        storable(refused.detail),
+        flaw.stage,
+        flaw.reason,
+        storable(flaw.detail),
         storable(delivery.format),
         storable(key.account if key else delivery.account),
         key and storable(key.channel),

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, NoReturn
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
 from router.domain.errors import BusUnavailable
-from router.flow.run.bus import BATCH_BYTES, INTAKE_BROKER_QUEUE, OUTBOUND_BROKER_QUEUE, Open, Take, as_it_is, hand_over
+from router.flow.run.bus import BATCH_BYTES, INTAKE_BROKER_QUEUE, OUTBOUND_BROKER_QUEUE, Open, Take, as_it_is
+from router.flow.run.hand_over import hand_over
 from router.metrics import Metrics
 from router.rabbit.connection import ANSWER_S, Link, open_channel, until_lost, within
 from router.rabbit.properties import delivery_of
@@ -23,7 +24,7 @@ BEAT_EVERY_S = 1.0
 STALLED_AFTER_S = 30.0
 
 
-class Opened(NamedTuple):
+class Buffered(NamedTuple):
     """What a delivery of `size` bytes was opened to, and the tag that acknowledges it."""
 
     tag: int
@@ -31,7 +32,7 @@ class Opened(NamedTuple):
     content: Any
 
 
-Buffer = asyncio.Queue[Opened]
+Buffer = asyncio.Queue[Buffered]
 
 
 class RabbitConsumer:
@@ -100,7 +101,7 @@ class RabbitConsumer:
     async def _subscribe(self, amqp_channel: AbstractChannel, buffer: Buffer, open_: Open[Any]) -> None:
         async def arrived(message: DeliveredMessage) -> None:
             delivery = delivery_of(message, dead=message.consumer_tag == DEAD)
-            buffer.put_nowait(Opened(message.delivery_tag or 0, len(delivery.body), open_(delivery)))
+            buffer.put_nowait(Buffered(message.delivery_tag or 0, len(delivery.body), open_(delivery)))
 
         async with within(ANSWER_S, "subscribing"):
             await amqp_channel.basic_qos(prefetch_count=PREFETCH_DEAD)
@@ -119,7 +120,7 @@ class RabbitConsumer:
             await lanes.acquire()
             batch = await _buffered(buffer, at_most=self._batch)
             self._idle_since = None
-            taking = hand_over([opened.content for opened in batch], take, self._metrics)
+            taking = hand_over([buffered.content for buffered in batch], take, self._metrics)
             in_order.put_nowait((batch[-1].tag, tasks.create_task(taking, name="take")))
 
     async def _acknowledge(
@@ -172,7 +173,7 @@ class RabbitConsumer:
         return 0.0 if self._idle_since is None else asyncio.get_running_loop().time() - self._idle_since
 
 
-async def _buffered(buffer: Buffer, *, at_most: int) -> list[Opened]:
+async def _buffered(buffer: Buffer, *, at_most: int) -> list[Buffered]:
     """Wait for one delivery, then take along what else is there (zero linger)."""
     batch = [await buffer.get()]
     size = batch[0].size

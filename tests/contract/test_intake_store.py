@@ -14,10 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from channels.message import Channel, InboundMessage, MessageKey
 from router.domain.errors import DataError, Raced
-from router.flow.intake.changes import Changes, NewHandle, Outcome, RefusedMessage, Unprocessable
+from router.flow.intake.changes import Changes, NewHandle, Outcome
 from router.flow.intake.receive import IntakeStore, Wanted
 from router.flow.intake.take_in import take_in
-from router.flow.intake.world import Snapshot, World
+from router.flow.intake.unprocessable import Flaw, FlawedMessage, Unprocessable
+from router.flow.intake.world import Found, World
 from router.local.postgres import EmbeddedPostgres
 from router.metrics import Metrics
 from router.policy.parse import parse_policy
@@ -105,9 +106,9 @@ async def take(store: IntakeStore, *messages: InboundMessage, finished: tuple[by
         handles=frozenset(handle.key for message in messages for handle in (message.sender, *message.also)),
     )
     async with store.transaction(wanted) as transaction:
-        world = World(transaction.snapshot, transaction.ids)
+        world = World(transaction.found, transaction.ids)
         for message in messages:
-            take_in(ROOM.arrival(message), world, POLICY)
+            take_in(*ROOM.arrival(message), world, POLICY)
         await transaction.record(world.changes, finished)
     return world.changes
 
@@ -115,15 +116,15 @@ async def take(store: IntakeStore, *messages: InboundMessage, finished: tuple[by
 async def take_blindly(store: IntakeStore, message: InboundMessage, then: Callable[[], object] = lambda: None) -> None:
     """Record the message without having looked what is there, and then do something before the end."""
     async with store.transaction(NOTHING) as transaction:
-        world = World(transaction.snapshot, transaction.ids)
-        take_in(ROOM.arrival(message), world, POLICY)
+        world = World(transaction.found, transaction.ids)
+        take_in(*ROOM.arrival(message), world, POLICY)
         await transaction.record(world.changes, ())
         then()
 
 
-async def look(store: IntakeStore, **wanted: object) -> Snapshot:
+async def look(store: IntakeStore, **wanted: object) -> Found:
     async with store.transaction(replace(NOTHING, **wanted)) as transaction:
-        return transaction.snapshot
+        return transaction.found
 
 
 async def test_an_empty_store_knows_nobody(store: IntakeStore):
@@ -242,7 +243,7 @@ async def test_a_handle_never_moves_to_another_customer(store: IntakeStore):
     [bob] = (await take(store, a_message(a_user(), channel=Channel.CHAT))).customers
     async with store.transaction(NOTHING) as transaction:
         claimed = NewHandle(handle=an_email(verified=True), customer_id=bob)
-        await transaction.record(Changes(now=transaction.snapshot.now, handles=[claimed]), ())
+        await transaction.record(Changes(now=transaction.found.now, handles=[claimed]), ())
     [handle] = (await look(store, handles=frozenset({an_email().key}))).handles
     assert (handle.customer_id, handle.verified) == (ada, False)
 
@@ -253,10 +254,10 @@ async def test_an_ended_session_gives_way_to_the_next(store: IntakeStore):
 
     [first] = (await take(store, a_chat())).conversations.values()
     async with store.transaction(replace(NOTHING, handles=frozenset({a_user().key}))) as transaction:
-        snapshot = transaction.snapshot
-        a_week_later = World(replace(snapshot, now=snapshot.now + timedelta(days=7)), transaction.ids)
+        found = transaction.found
+        a_week_later = World(replace(found, now=found.now + timedelta(days=7)), transaction.ids)
         message = a_chat()
-        take_in(ROOM.arrival(message), a_week_later, POLICY)
+        take_in(*ROOM.arrival(message), a_week_later, POLICY)
         await transaction.record(a_week_later.changes, ())
     [second] = (await look(store, handles=frozenset({a_user().key}))).conversations
     assert second.id != first.id
@@ -287,8 +288,8 @@ async def test_a_payload_without_a_message_is_kept_whatever_it_says(store: Intak
     delivery = ROOM.deliver()._replace(
         body=b"\x00\xff", format="\x00", account="\ud800", routing_key="a\x00", trace_id="\x00"
     )
-    refused = Unprocessable(delivery=delivery, stage="receive", reason="malformed", detail="\ud800\x00 is not text")
-    assert await keep(store, refused) == [refused]
+    kept = Unprocessable(delivery, Flaw("receive", "malformed", "\ud800\x00 is not text"))
+    assert await keep(store, kept) == [kept]
 
 
 # four bytes each, more in all than an entry of an index may have
@@ -300,24 +301,26 @@ INCOMPRESSIBLE = "".join(map(chr, Random(1).choices(range(0x10000, 0x110000), k=
     [MessageKey("chat", "\ud800", "\x00"), MessageKey("chat", INCOMPRESSIBLE[:255], INCOMPRESSIBLE[255:])],
 )
 async def test_a_payload_is_kept_even_where_its_key_cannot_be(store: IntakeStore, key: MessageKey):
-    further = (RefusedMessage(key, "\ud800\x00"),)
-    refused = Unprocessable(
-        delivery=ROOM.deliver(), stage="receive", reason="malformed", detail="", key=key, further=further
-    )
-    assert await keep(store, refused) == [refused]
+    further = (FlawedMessage(key, "\ud800\x00"),)
+    kept = Unprocessable(ROOM.deliver(), Flaw("receive", "malformed", "", key, further))
+    assert await keep(store, kept) == [kept]
 
 
 async def test_a_payload_is_kept_once_for_each_stage_and_reason(store: IntakeStore):
-    one = Unprocessable(delivery=ROOM.deliver(a_message()), stage="receive", reason="malformed", detail="this")
-    again, conflict = replace(one, detail="that"), replace(one, reason="key_conflict")
-    other = replace(one, delivery=ROOM.deliver(a_message()))
+    flaw = Flaw("receive", "malformed", "this")
+    one = Unprocessable(ROOM.deliver(a_message()), flaw)
+    again, conflict = (
+        one._replace(flaw=flaw._replace(detail="that")),
+        one._replace(flaw=flaw._replace(reason="key_conflict")),
+    )
+    other = one._replace(delivery=ROOM.deliver(a_message()))
     assert await keep(store, one, again) == [one]
     assert await keep(store, again, other, conflict) == [other, conflict]
 
 
-async def keep(store: IntakeStore, *refused: Unprocessable) -> Sequence[Unprocessable]:
+async def keep(store: IntakeStore, *unprocessable: Unprocessable) -> Sequence[Unprocessable]:
     async with store.transaction(replace(NOTHING, messages=0)) as transaction:
-        changes = Changes(now=transaction.snapshot.now, unprocessable=list(refused))
+        changes = Changes(now=transaction.found.now, unprocessable=list(unprocessable))
         return await transaction.record(changes, ())
 
 

@@ -13,9 +13,10 @@ from router.domain.customer import Customer, CustomerId, KnownHandle
 from router.domain.errors import Raced
 from router.domain.history import HistoryLine
 from router.domain.ticket import Ticket, TicketId
-from router.flow.intake.changes import Changes, Received, StoredMessage, Unprocessable, once
+from router.flow.intake.changes import Changes, Received, StoredMessage
 from router.flow.intake.receive import Wanted
-from router.flow.intake.world import Snapshot
+from router.flow.intake.unprocessable import Unprocessable, once
+from router.flow.intake.world import Found
 from tests.making.moments import NOON
 
 _OPEN_TICKETS_LOADED = 20
@@ -91,9 +92,9 @@ class FakeIntakeTransaction:
         self._messages = wanted.messages
         self._recorded: list[tuple[Changes, Sequence[bytes]]] = []
         self.ids = store.ids
-        self.snapshot = self._load(wanted)
+        self.found = self._load(wanted)
 
-    def _load(self, wanted: Wanted) -> Snapshot:
+    def _load(self, wanted: Wanted) -> Found:
         """No more than the wanted evidence leads to, so that a decision that looks at more is found out."""
         store = self._store
         found = self._find_conversations(wanted)
@@ -105,7 +106,7 @@ class FakeIntakeTransaction:
             if c.is_open and c.channel is not Channel.EMAIL and c.customer_id in customer_ids
         ]
         conversations = _by_id([*found, *open_here])
-        return Snapshot(
+        return Found(
             now=store.now,
             customers=_by_id(store.customers[id_] for id_ in customer_ids),
             handles=handles,

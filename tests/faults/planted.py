@@ -8,8 +8,9 @@ from functools import partial
 from router import __main__, app
 from router.flow.intake import receive
 from router.flow.intake.changes import Outcome
-from router.flow.intake.take_in import Arrival
+from router.flow.intake.opening import Arrival
 from router.flow.intake.world import World
+from router.flow.run.bus import Delivery
 from router.local.child import Child
 from router.policy.model import Policy
 
@@ -19,10 +20,10 @@ POISON = b"the message that kills its process"
 _take_in = receive.take_in
 
 
-def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
+def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) -> Outcome:
     if POISON.decode() in arrival.message.text:
         os.kill(os.getpid(), signal.SIGKILL)
-    return _take_in(arrival, world, policy)
+    return _take_in(arrival, delivery, world, policy)
 
 
 if __name__ == "__main__":

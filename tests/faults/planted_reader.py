@@ -8,7 +8,7 @@ from pathlib import Path
 
 from channels.formats import parse as parse_as_shipped
 from channels.message import Parsed
-from router.local.reader import serve
+from router.local.opener import serve
 
 COMMAND = (sys.executable, "-m", "tests.faults.planted_reader")
 KILLS = b"kills its reader"

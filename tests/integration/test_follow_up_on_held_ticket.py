@@ -42,8 +42,8 @@ async def test_message_on_another_channel_joins_the_ticket_that_an_agent_holds(d
             ticket_numbers=frozenset(),
         )
         async with PostgresIntake(database).transaction(wanted) as transaction:
-            world = World(transaction.snapshot, transaction.ids)
-            outcome = take_in(Mailroom().arrival(message), world, POLICY)
+            world = World(transaction.found, transaction.ids)
+            outcome = take_in(*Mailroom().arrival(message), world, POLICY)
             await transaction.record(world.changes, ())
         [ticket] = await database.fetch("test", "select id, state, assigned_to, lease_epoch from ticket")
     assert outcome is Outcome.JOINED

@@ -7,7 +7,7 @@ import pytest
 from router.domain.errors import StoreUnavailable
 from router.domain.ticket import TicketState
 from router.flow.intake.receive import Wanted
-from router.flow.intake.world import Snapshot
+from router.flow.intake.world import Found
 from router.postgres.database import Database
 from router.postgres.intake.receive import PostgresIntake
 from tests.making.agents import an_agent
@@ -31,9 +31,9 @@ CLAIM = """
 JOIN = "update conversation set participants = '{email:bob@example.com}' where id = $1"
 
 
-async def load(database: Database) -> Snapshot:
+async def load(database: Database) -> Found:
     async with PostgresIntake(database).transaction(ADAS) as transaction:
-        return transaction.snapshot
+        return transaction.found
 
 
 async def test_batch_reads_what_those_leave_whom_it_waited_for(database: Database):
@@ -46,11 +46,11 @@ async def test_batch_reads_what_those_leave_whom_it_waited_for(database: Databas
         loading = asyncio.create_task(load(database))
         await waiting_for_locks(database)
         left_at = await other.fetchval("select clock_timestamp()")
-    snapshot = await loading
-    [conversation], [ticket] = snapshot.conversations, snapshot.tickets
+    found = await loading
+    [conversation], [ticket] = found.conversations, found.tickets
     assert conversation.participants == {"email:bob@example.com"}
     assert (ticket.state, ticket.assigned_to) == (TicketState.ASSIGNED, grace.id)
-    assert snapshot.now > left_at
+    assert found.now > left_at
 
 
 @pytest.mark.parametrize("place", range(5))

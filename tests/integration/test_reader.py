@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from channels.formats import FORMATS, parse
-from router.flow.intake.parcels import Opener, Reading
+from router.flow.intake.opening import Opened, Opener
 from router.flow.run.bus import Delivery
-from router.local import reader as reading
+from router.local import reader as module
 from router.local.reader import ReaderProcess
 from tests.faults import planted_reader
 from tests.faults.planted_reader import FLOODS, HANGS, KILLS, KILLS_ONCE, PRINTS
@@ -39,15 +39,15 @@ async def a_reader(**options: Any) -> AsyncIterator[ReaderProcess]:
         yield reader
 
 
-async def read_all(reader: ReaderProcess, *deliveries: Delivery) -> list[Reading]:
-    return await asyncio.gather(*map(reader.read, deliveries))
+async def open_all(reader: ReaderProcess, *deliveries: Delivery) -> list[Opened]:
+    return await asyncio.gather(*map(reader.open, deliveries))
 
 
-def subjects(readings: list[Reading]) -> list[str | None]:
-    """The subject of each, or why it was refused."""
+def subjects(opened: list[Opened]) -> list[str | None]:
+    """The subject of each, or what is wrong with it."""
     return [
-        reading.refusal.reason if reading.refusal else ",".join(read.message.subject or "" for read in reading.read)
-        for reading in readings
+        each.flaw.reason if each.flaw else ",".join(arrival.message.subject or "" for arrival in each.arrivals)
+        for each in opened
     ]
 
 
@@ -59,44 +59,44 @@ async def test_every_sample_is_read_as_it_would_be_here():
     ]
     here = Opener(parse, SECRET, lambda: LANGUAGES)
     async with a_reader() as reader:
-        readings = await read_all(reader, *samples)
-    assert len(readings) >= len(FORMATS)
-    assert readings == [here.open(sample.format, sample.body, sample.account) for sample in samples]
+        opened = await open_all(reader, *samples)
+    assert len(opened) >= len(FORMATS)
+    assert opened == [here.open(sample) for sample in samples]
 
 
 @pytest.mark.parametrize("harm", [KILLS, HANGS, FLOODS])
 async def test_a_payload_that_harms_its_reader_is_unreadable_and_its_neighbours_are_read(harm: bytes):
     async with a_reader(deadline_s=5.0) as reader:
-        readings = await read_all(reader, *(a_mail(harm if n == 2 else b"", n) for n in range(5)))
-        assert subjects(readings) == ["Parcel", "Parcel", "cannot_be_read", "Parcel", "Parcel"]
-        assert subjects(await read_all(reader, a_mail())) == ["Parcel"]
+        opened = await open_all(reader, *(a_mail(harm if n == 2 else b"", n) for n in range(5)))
+        assert subjects(opened) == ["Parcel", "Parcel", "cannot_be_read", "Parcel", "Parcel"]
+        assert subjects(await open_all(reader, a_mail())) == ["Parcel"]
 
 
 async def test_a_reader_that_ends_by_chance_is_replaced_and_nobody_is_blamed(tmp_path: Path):
     by_chance = KILLS_ONCE + str(tmp_path / "once").encode()
     async with a_reader() as reader:
-        readings = await read_all(reader, a_mail(), a_mail(by_chance, 2), a_mail(number=3))
-    assert subjects(readings) == ["Parcel"] * 3
+        opened = await open_all(reader, a_mail(), a_mail(by_chance, 2), a_mail(number=3))
+    assert subjects(opened) == ["Parcel"] * 3
 
 
 async def test_what_a_library_prints_is_not_taken_for_an_answer():
     async with a_reader() as reader:
-        assert subjects(await read_all(reader, a_mail(PRINTS), a_mail(number=2))) == ["Parcel"] * 2
+        assert subjects(await open_all(reader, a_mail(PRINTS), a_mail(number=2))) == ["Parcel"] * 2
 
 
 async def test_what_comes_while_it_reads_is_read_next(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reading, "BEAT_EVERY_S", 3600)
+    monkeypatch.setattr(module, "BEAT_EVERY_S", 3600)
     async with a_reader() as reader:
-        first = reader.read(a_mail())
+        first = reader.open(a_mail())
         await asyncio.sleep(0)  # it is being read
-        rest = [reader.read(a_mail(number=n)) for n in range(2, 120)]
+        rest = [reader.open(a_mail(number=n)) for n in range(2, 120)]
         assert subjects(await asyncio.gather(first, *rest)) == ["Parcel"] * 119
 
 
 async def test_whoever_asked_and_went_away_holds_nobody_up():
     async with a_reader() as reader:
-        reader.read(a_mail()).cancel()
-        assert subjects(await read_all(reader, a_mail(number=2))) == ["Parcel"]
+        reader.open(a_mail()).cancel()
+        assert subjects(await open_all(reader, a_mail(number=2))) == ["Parcel"]
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ async def test_whoever_asked_and_went_away_holds_nobody_up():
     [pytest.param(0.01, [], id="while it waits"), pytest.param(3600, [a_mail()], id="once it has read")],
 )
 async def test_a_reader_says_that_it_works(monkeypatch: pytest.MonkeyPatch, beat_every_s, deliveries):
-    monkeypatch.setattr(reading, "BEAT_EVERY_S", beat_every_s)
+    monkeypatch.setattr(module, "BEAT_EVERY_S", beat_every_s)
     said = asyncio.Event()
     async with a_reader(on_success=said.set) as reader:
-        await read_all(reader, *deliveries)
+        await open_all(reader, *deliveries)
         await said.wait()
 
 

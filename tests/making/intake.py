@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from channels.message import InboundMessage
 from router.domain.ticket import TicketState
-from router.flow.intake.parcels import Opener, Parse, ReaderHere
+from router.flow.intake.opening import Opener, Parse
+from router.flow.intake.reader import ReaderHere
 from router.flow.intake.receive import IntakeStore, Receiver
 from router.flow.intake.suspects import Isolate
 from router.flow.run.bus import Delivery
@@ -81,7 +82,7 @@ async def settle(store: FakeIntake, batch: Sequence[Delivery], **parts: Any) -> 
 
 def reasons(store: FakeIntake) -> list[str]:
     """Why deliveries were kept as unprocessable."""
-    return [refused.reason for refused in store.unprocessable]
+    return [kept.flaw.reason for kept in store.unprocessable]
 
 
 async def never_asked(_delivery: Delivery) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from channels.errors import Malformed
 from channels.message import Channel, Handle, HandleKind, InboundMessage, Parsed, ThreadHints
 from router.decide.gist import gist_of
-from router.flow.intake.take_in import Arrival
+from router.flow.intake.opening import Arrival
 from router.flow.run.bus import Delivery
 
 ACCOUNTS: Mapping[Channel, str] = {
@@ -81,14 +81,10 @@ class Mailroom:
         self._parcels[body] = contents
         return Delivery(body=body, format="message.v1", redelivered=redelivered, routing_key="test.v1")
 
-    def arrival(self, message: InboundMessage) -> Arrival:
-        """The message as it is taken in, from a delivery of its own."""
-        return Arrival(
-            message=message,
-            delivery=self.deliver(message),
-            fingerprint=message.fingerprint,
-            gist=gist_of(message.subject or "", message.text),
-        )
+    def arrival(self, message: InboundMessage) -> tuple[Arrival, Delivery]:
+        """The message as it is taken in, with a delivery of its own."""
+        gist = gist_of(message.subject or "", message.text)
+        return Arrival(message, message.fingerprint, gist), self.deliver(message)
 
     def open(self, _format: str, body: bytes, _account: str | None) -> Parsed:
         if body not in self._parcels:

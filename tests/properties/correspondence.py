@@ -96,5 +96,5 @@ def picture(store: FakeIntake) -> object:
             )
             for t in store.tickets.values()
         ),
-        frozenset((refused.key, refused.reason, refused.delivery.body) for refused in store.unprocessable),
+        frozenset((kept.flaw.key, kept.flaw.reason, kept.delivery.body) for kept in store.unprocessable),
     )

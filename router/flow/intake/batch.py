@@ -13,10 +13,11 @@ import stamina
 import structlog
 
 from router.domain.errors import Raced, StoreUnavailable
-from router.flow.intake.changes import RefusedMessage
-from router.flow.intake.parcels import Parcel, Reader, Refusal, parcel, refused
+from router.flow.intake.opening import Opened
+from router.flow.intake.reader import Reader
 from router.flow.intake.suspects import Isolate, chunks, hash_of, hashes_of_redelivered, is_cornered, survives_alone
 from router.flow.intake.turns import ComesAgain, Overtaken, Turn
+from router.flow.intake.unprocessable import Flaw, FlawedMessage
 
 log = structlog.get_logger()
 
@@ -42,75 +43,75 @@ class Batch:
 
     turn: Turn
     store: Attempts
-    record: Callable[[Sequence[Parcel]], Awaitable[None]]
+    record: Callable[[Sequence[Opened]], Awaitable[None]]
     reader: Reader
     isolate: Isolate
     retries: prometheus_client.Counter
 
-    async def settle(self, parcels: Sequence[Parcel]) -> None:
-        """Return when everything in the parcels is settled; raises `ComesAgain` where the batch before comes anew."""
-        hashes = list(hashes_of_redelivered(parcels))
+    async def settle(self, batch: Sequence[Opened]) -> None:
+        """Return when everything in the batch is settled; raises `ComesAgain` where the batch before comes anew."""
+        hashes = list(hashes_of_redelivered(batch))
         if not hashes:
-            await self._settle(parcels)
+            await self._settle(batch)
             return
         await self.turn.begin_anew()
         attempts = await self._outlast(lambda: self.store.attempts(hashes))
-        for chunk, begun in chunks(parcels, attempts):
+        for chunk, begun in chunks(batch, attempts):
             await self._retake(chunk, begun)
 
-    async def _retake(self, parcels: Sequence[Parcel], begun: int) -> None:
+    async def _retake(self, batch: Sequence[Opened], begun: int) -> None:
         """Settle what may have killed a process before, after committing that it is begun again."""
         if is_cornered(begun):
-            await self._settle_suspect(parcels[0], begun)
+            await self._settle_suspect(batch[0], begun)
             return
-        hashes = list(hashes_of_redelivered(parcels))
+        hashes = list(hashes_of_redelivered(batch))
         await self._outlast(lambda: self.store.begin_attempts(hashes))
-        await self._settle([await self._opened(each) for each in parcels])
+        await self._settle([await self._opened(each) for each in batch])
 
-    async def _opened(self, closed: Parcel) -> Parcel:
+    async def _opened(self, closed: Opened) -> Opened:
         delivery = closed.delivery
         if not delivery.redelivered:
             return closed
-        return parcel(delivery, await self.reader.read(delivery))
+        return await self.reader.open(delivery)
 
-    async def _settle_suspect(self, unopened: Parcel, begun: int) -> None:
-        suspect = unopened.delivery
+    async def _settle_suspect(self, closed: Opened, begun: int) -> None:
+        suspect = closed.delivery
         survives = await survives_alone(
             begun=begun,
             begin=lambda: self._outlast(lambda: self.store.begin_attempts([hash_of(suspect)])),
             isolate=lambda: self._outlast(lambda: self.isolate(suspect)),
         )
         if survives:
-            await self._outlast(lambda: self.record([unopened]))  # which ends its attempts
+            await self._outlast(lambda: self.record([closed]))  # which ends its attempts
         else:
-            await self._keep(unopened, "process", "kills_its_process", "its processing ended a process each time")
+            await self._keep(closed, "process", "kills_its_process", "its processing ended a process each time")
 
-    async def _settle(self, parcels: Sequence[Parcel]) -> None:
+    async def _settle(self, batch: Sequence[Opened]) -> None:
         """Settle all or, where some cannot be, halve until the offender stands alone and is kept as unprocessable."""
         try:
-            await self._outlast(self._recording(parcels))
+            await self._outlast(self._recording(batch))
         except ComesAgain:
             raise
         except Exception as exc:  # noqa: BLE001 - the outermost loop: what is not an outage is the payload's fault
-            if len(parcels) > 1:
-                middle = len(parcels) // 2
-                await self._settle(parcels[:middle])
-                await self._settle(parcels[middle:])
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self._settle(batch[:middle])
+                await self._settle(batch[middle:])
                 return
             log.warning("unprocessable", stage="record", error=type(exc).__name__)
-            await self._keep(parcels[0], "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
+            await self._keep(batch[0], "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
 
-    def _recording(self, parcels: Sequence[Parcel]) -> Callable[[], Awaitable[None]]:
+    def _recording(self, batch: Sequence[Opened]) -> Callable[[], Awaitable[None]]:
         """Record; what looks like an outage again and again, while the store answers, is a batch too large for it."""
         outages = 0
 
         async def record() -> None:
             nonlocal outages
-            if outages >= _OUTAGES_BEFORE_HALVING and len(parcels) > 1:
+            if outages >= _OUTAGES_BEFORE_HALVING and len(batch) > 1:
                 await self.store.attempts([])
                 raise _TooLarge
             try:
-                await self.record(parcels)
+                await self.record(batch)
             except Exception as exc:
                 outages += isinstance(exc, StoreUnavailable)
                 await self.turn.begin_anew()
@@ -118,11 +119,11 @@ class Batch:
 
         return record
 
-    async def _keep(self, opened: Parcel, stage: str, reason: str, detail: str) -> None:
+    async def _keep(self, opened: Opened, stage: str, reason: str, detail: str) -> None:
         keys = [arrival.message.key for arrival in opened.arrivals]
-        further = tuple(RefusedMessage(key, detail) for key in keys[1:])
-        kept = refused(opened.delivery, Refusal(stage, reason, detail, next(iter(keys), None), further))
-        await self._outlast(lambda: self.record([kept]))
+        further = tuple(FlawedMessage(key, detail) for key in keys[1:])
+        flawed = Opened(opened.delivery, flaw=Flaw(stage, reason, detail, next(iter(keys), None), further))
+        await self._outlast(lambda: self.record([flawed]))
 
     async def _outlast(self, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat through outages for as long as they last, and through races a few times.

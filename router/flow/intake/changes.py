@@ -1,9 +1,8 @@
-"""What taking messages in comes to: outcomes, new rows, history lines, and payloads that became no message.
+"""What taking messages in comes to: outcomes, new and changed rows, history lines.
 
 What is made for each message, here and in `decide`, is a plain tuple: a frozen class takes more than twice the time.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +13,7 @@ from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import Customer, CustomerId
 from router.domain.history import HistoryLine
 from router.domain.ticket import Ticket, TicketId
+from router.flow.intake.unprocessable import Unprocessable
 from router.flow.run.bus import Delivery
 
 
@@ -57,37 +57,6 @@ class StoredMessage(NamedTuple):
     customer_id: CustomerId | None
     conversation_id: ConversationId | None
     ticket_id: TicketId | None
-
-
-class RefusedMessage(NamedTuple):
-    """A message that cannot be processed, so far as its key can be read, and why."""
-
-    key: MessageKey
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unprocessable:
-    """A payload that became no message, or part of one: kept whole, with the stage that refused it and why.
-
-    `key` is that of its first such message, if known; `further` are others that can be found by theirs.
-    """
-
-    delivery: Delivery
-    stage: str
-    reason: str
-    detail: str
-    key: MessageKey | None = None
-    further: tuple[RefusedMessage, ...] = ()
-
-
-def once(refused: Iterable[Unprocessable]) -> Iterable[Unprocessable]:
-    """The first of each delivery and reason: a delivery of many messages is not kept once for each of them."""
-    first: dict[tuple[object, ...], Unprocessable] = {}
-    for each in refused:
-        delivery = each.delivery
-        first.setdefault((delivery.format, delivery.account, delivery.body, each.stage, each.reason), each)
-    return first.values()
 
 
 @dataclass(slots=True, kw_only=True)

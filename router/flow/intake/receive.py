@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from channels.message import Channel, InboundMessage, MessageKey
 from router.decide.thread import ticket_number
@@ -18,12 +19,14 @@ from router.domain.conversation import ConversationId
 from router.domain.history import HistoryKind
 from router.domain.ticket import TicketState
 from router.flow.intake.batch import Attempts, Batch
-from router.flow.intake.changes import Changes, Outcome, Unprocessable
-from router.flow.intake.parcels import Parcel, Reader, Reading, parcel
+from router.flow.intake.changes import Changes, Outcome
+from router.flow.intake.opening import Arrival, Opened
+from router.flow.intake.reader import Reader, done
 from router.flow.intake.suspects import Isolate, hashes_of_redelivered
-from router.flow.intake.take_in import Arrival, take_in
+from router.flow.intake.take_in import take_in
 from router.flow.intake.turns import Turn, Turns
-from router.flow.intake.world import Ids, Snapshot, World, mail_references, thread_root
+from router.flow.intake.unprocessable import Unprocessable
+from router.flow.intake.world import Found, Ids, World
 from router.flow.run.bus import Delivery
 from router.metrics import Metrics, begin_at_zero
 from router.policy.model import Policy
@@ -48,7 +51,7 @@ class IntakeTransaction(Protocol):
     """One transaction: what it has loaded stays locked until its end."""
 
     @property
-    def snapshot(self) -> Snapshot: ...
+    def found(self) -> Found: ...
 
     @property
     def ids(self) -> Ids: ...
@@ -66,16 +69,6 @@ class IntakeStore(Attempts, Protocol):
 
     def transaction(self, wanted: Wanted) -> AbstractAsyncContextManager[IntakeTransaction]:
         """Begin one, with what is wanted locked and loaded."""
-
-
-class Opening(NamedTuple):
-    """A delivery that is being read, or stays closed."""
-
-    delivery: Delivery
-    reading: "asyncio.Future[Reading] | None"
-
-    async def parcel(self) -> Parcel:
-        return parcel(self.delivery, await self.reading) if self.reading else Parcel(delivery=self.delivery)
 
 
 class Receiver:
@@ -109,14 +102,14 @@ class Receiver:
         """Return when every delivery is settled and may be acknowledged."""
         await self.settle([self.open(delivery) for delivery in deliveries])
 
-    def open(self, delivery: Delivery) -> Opening:
-        """Begin to read while earlier batches wait for the database.
+    def open(self, delivery: Delivery) -> "asyncio.Future[Opened]":
+        """Begin to open it while earlier batches wait for the database.
 
         What was delivered before may have killed a process: it stays closed until its attempt is on record.
         """
-        return Opening(delivery, None if delivery.redelivered else self._reader.read(delivery))
+        return done(Opened(delivery)) if delivery.redelivered else self._reader.open(delivery)
 
-    async def settle(self, openings: Sequence[Opening]) -> None:
+    async def settle(self, openings: Sequence["asyncio.Future[Opened]"]) -> None:
         """Return when everything in the deliveries is settled and may be acknowledged.
 
         The next batch may be handed over meanwhile: the two overlap as far as their order allows.
@@ -131,41 +124,47 @@ class Receiver:
             retries=self._metrics.retries,
         )
         try:
-            await batch.settle([await opening.parcel() for opening in openings])
+            await batch.settle([await opening for opening in openings])
         except BaseException:
             turn.fail()
             raise
         turn.end()
 
-    async def _record(self, turn: Turn, parcels: Sequence[Parcel]) -> None:
+    async def _record(self, turn: Turn, batch: Sequence[Opened]) -> None:
         """Load, decide, record: one transaction, then the metrics of what has been committed."""
-        arrivals = [arrival for parcel in parcels for arrival in parcel.arrivals]
+        arrivals = [arrival for each in batch for arrival in each.arrivals]
         policy = self._policy()
         await turn.may_lock()
         async with self._store.transaction(_wanted(arrivals)) as transaction:
             turn.has_locked.tell(True)
-            world = World(transaction.snapshot, transaction.ids)
+            world = World(transaction.found, transaction.ids)
             with self._metrics.stage.labels("decide").time():
-                outcomes = [take_in(arrival, world, policy) for arrival in arrivals]
-            world.changes.unprocessable.extend(unprocessable for parcel in parcels for unprocessable in parcel.refused)
+                outcomes = [
+                    take_in(arrival, each.delivery, world, policy) for each in batch for arrival in each.arrivals
+                ]
+            world.changes.unprocessable.extend(Unprocessable(each.delivery, each.flaw) for each in batch if each.flaw)
             await turn.may_write()
             with self._metrics.stage.labels("record").time():
-                kept = await transaction.record(world.changes, list(hashes_of_redelivered(parcels)))
-        self._count(arrivals, outcomes, world)
+                kept = await transaction.record(world.changes, list(hashes_of_redelivered(batch)))
+        self._count(batch, outcomes, world.now)
+        self._count_tickets(world.changes)
         for new in kept:
-            self._metrics.unprocessable.labels(_channel(new), new.stage).inc()
+            self._metrics.unprocessable.labels(_channel(new), new.flaw.stage).inc()
 
-    def _count(self, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome], world: World) -> None:
+    def _count(self, batch: Sequence[Opened], outcomes: Sequence[Outcome], now: datetime) -> None:
         metrics = self._metrics
-        metrics.batch_size.observe(len(arrivals))
-        received = Counter(zip((arrival.message.channel for arrival in arrivals), outcomes, strict=True))
-        for (channel, outcome), count in received.items():
+        metrics.batch_size.observe(len(outcomes))
+        channels = (arrival.message.channel for each in batch for arrival in each.arrivals)
+        for (channel, outcome), count in Counter(zip(channels, outcomes, strict=True)).items():
             metrics.received.labels(channel, outcome).inc(count)
-        for arrival in arrivals:
-            if arrival.delivery.published_at:
-                metrics.ingest_lag.observe(max(0.0, (world.now - arrival.delivery.published_at).total_seconds()))
-        for line in world.changes.history:
-            ticket = world.changes.tickets[line.ticket_id]
+        published = [each.delivery.published_at for each in batch for _ in each.arrivals if each.delivery.published_at]
+        for published_at in published:
+            metrics.ingest_lag.observe(max(0.0, (now - published_at).total_seconds()))
+
+    def _count_tickets(self, changes: Changes) -> None:
+        metrics = self._metrics
+        for line in changes.history:
+            ticket = changes.tickets[line.ticket_id]
             place = ticket.queue, ticket.channel
             if line.kind is HistoryKind.QUEUE:
                 metrics.queued.labels(*place, line.data["reason"]).inc()
@@ -177,7 +176,7 @@ class Receiver:
 
 def _channel(kept: Unprocessable) -> str:
     """The channel for a metric label, from a closed set."""
-    named = kept.key.channel if kept.key else kept.delivery.format.partition(".")[0]
+    named = kept.flaw.key.channel if kept.flaw.key else kept.delivery.format.partition(".")[0]
     return named if named in set(Channel) else _UNKNOWN
 
 
@@ -188,8 +187,8 @@ def _wanted(arrivals: Sequence[Arrival]) -> Wanted:
         keys=frozenset(message.key for message in messages),
         handles=frozenset(key for message in messages for key in _handle_keys(message)),
         tokened=frozenset(arrival.tokened for arrival in arrivals if arrival.tokened),
-        threads=frozenset((message.account, root) for message in messages if (root := thread_root(message))),
-        references=frozenset((message.account, id_) for message in messages for id_ in mail_references(message)),
+        threads=frozenset((message.account, root) for message in messages if (root := message.thread_root)),
+        references=frozenset((message.account, id_) for message in messages for id_ in message.answers),
         ticket_numbers=frozenset(number for message in messages if (number := ticket_number(message.subject))),
     )
 

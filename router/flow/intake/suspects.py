@@ -5,7 +5,7 @@ neighbours share its transaction, until it is tried alone in a process of its ow
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
-from router.flow.intake.parcels import Parcel
+from router.flow.intake.opening import Opened
 from router.flow.run.bus import Delivery
 
 Isolate = Callable[[Delivery], Awaitable[bool]]
@@ -40,24 +40,24 @@ async def survives_alone(
     return False
 
 
-def chunks(parcels: Sequence[Parcel], attempts: Mapping[bytes, int]) -> Iterator[tuple[Sequence[Parcel], int]]:
-    """Cut a batch, in its order, into runs of equally suspect parcels no longer than suspicion allows."""
-    run: list[Parcel] = []
+def chunks(batch: Sequence[Opened], attempts: Mapping[bytes, int]) -> Iterator[tuple[Sequence[Opened], int]]:
+    """Cut a batch, in its order, into runs of equally suspect deliveries, no longer than suspicion allows."""
+    run: list[Opened] = []
     begun_before = 0
-    for parcel in parcels:
-        begun = attempts.get(hash_of(parcel.delivery), 0) if parcel.delivery.redelivered else 0
+    for each in batch:
+        begun = attempts.get(hash_of(each.delivery), 0) if each.delivery.redelivered else 0
         limit = _CHUNK_AFTER_ATTEMPTS[begun_before] if begun_before < len(_CHUNK_AFTER_ATTEMPTS) else 1
         if run and (begun != begun_before or len(run) >= limit):
             yield run, begun_before
             run = []
-        run.append(parcel)
+        run.append(each)
         begun_before = begun
     if run:
         yield run, begun_before
 
 
-def hashes_of_redelivered(parcels: Iterable[Parcel]) -> Iterator[bytes]:
-    return (hash_of(parcel.delivery) for parcel in parcels if parcel.delivery.redelivered)
+def hashes_of_redelivered(batch: Iterable[Opened]) -> Iterator[bytes]:
+    return (hash_of(each.delivery) for each in batch if each.delivery.redelivered)
 
 
 def hash_of(delivery: Delivery) -> bytes:

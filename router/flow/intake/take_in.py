@@ -11,77 +11,82 @@ from router.decide.identify import Identity, identify
 from router.decide.route import route
 from router.decide.thread import FollowUp, Thread, find_thread, follow_up, is_abandoned, joins
 from router.decide.wait import begin
-from router.domain.conversation import Conversation, ConversationId
+from router.domain.conversation import Conversation
 from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
 from router.domain.history import HistoryKind, HistoryReason
-from router.domain.mail_token import read_token
 from router.domain.ticket import Ticket, TicketState
-from router.domain.triage import Facts, Gist, Query, Routing, Triage
-from router.flow.intake.changes import Outcome, Received, Unprocessable
-from router.flow.intake.world import World, mail_references
+from router.domain.triage import Facts, Query, Routing, Triage
+from router.flow.intake.changes import Outcome, Received
+from router.flow.intake.opening import Arrival
+from router.flow.intake.unprocessable import Flaw, Unprocessable
+from router.flow.intake.world import World
 from router.flow.run.bus import Delivery
 from router.policy.model import Policy
 
 _WEEK = timedelta(days=7)
 
 
-class Arrival(NamedTuple):
-    """One parsed message with the delivery that brought it.
-
-    With it what was read beside: its fingerprint and gist, the conversation that our token names, its language.
-    """
-
-    message: InboundMessage
-    delivery: Delivery
-    fingerprint: bytes
-    gist: Gist
-    tokened: ConversationId | None = None
-    language: str | None = None
-
-
-def tokened_conversation(message: InboundMessage, secret: bytes) -> ConversationId | None:
-    """The conversation that a token of ours leads to: in a plus-address, or in the Message-IDs that a mail answers."""
-    tokens = (*message.thread.tokens, *mail_references(message))
-    return next(filter(None, (read_token(secret, token) for token in tokens)), None)
-
-
-def take_in(arrival: Arrival, world: World, policy: Policy) -> Outcome:
+def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) -> Outcome:
     """Decide one message and change the world accordingly."""
     message = arrival.message
     world.advance()
     earlier = world.received(message.key)
     if earlier:
-        return _again(arrival, earlier, world)
+        return _again(arrival, delivery, earlier, world)
 
     identity = identify(message, world.handles)
     candidates = world.candidates(message, arrival.tokened, identity.customer_id)
     thread = find_thread(message, identity.customer_id, candidates, policy.threading, world.now)
     if message.automatic or _is_ours(message, policy):
-        return _keep(arrival, thread, Outcome.SET_ASIDE, policy, world)
+        about = thread.conversation
+        step = _set_aside(message, about, policy, world)
+        return _record(arrival, delivery, step, world, conversation=about, customer_id=about and about.customer_id)
     known = world.customer(identity.customer_id) if identity.customer_id else None
     if policy.blocks(message.sender.value) or (known and known.is_blocked):
-        return _keep(arrival, Thread(), Outcome.BLOCKED, policy, world)
+        return _record(arrival, delivery, _Step(Outcome.BLOCKED), world)
 
     sender = world.welcome(message, identity)
     conversation = thread.conversation or world.begin_conversation(message, sender.id)
     step = _next_step(arrival, sender, conversation, policy, world)
-    message_id = world.put_message(message, arrival.delivery, sender.id, conversation, step.ticket)
-    because = {**_how_it_was_understood(identity, thread), **step.because, "message": message_id}
-    world.put_ticket(step.ticket, step.kind, because)
-    return _received(arrival, step.outcome, step.ticket, message_id, world)
+    step = step._replace(because={**_how_it_was_understood(identity, thread), **step.because})
+    return _record(arrival, delivery, step, world, conversation=conversation, customer_id=sender.id)
 
 
 class _Step(NamedTuple):
-    """What a message does to a ticket: the ticket from now on, with the kind of its next history line and the reasons.
+    """What becomes of a message, and of the ticket it is for: the ticket from now on, and its next line of history.
 
     The line of a message that joins from another channel says `joined` and the `route` that led to the ticket's team,
     whether its `reason` is that it joined or that it woke the ticket.
     """
 
-    ticket: Ticket
-    kind: HistoryKind
     outcome: Outcome
+    ticket: Ticket | None = None
+    kind: HistoryKind = HistoryKind.RECEIVE
     because: Mapping[str, object] = MappingProxyType({})
+
+
+def _record(
+    arrival: Arrival,
+    delivery: Delivery,
+    step: _Step,
+    world: World,
+    *,
+    conversation: Conversation | None = None,
+    customer_id: CustomerId | None = None,
+) -> Outcome:
+    message_id = world.put_message(arrival.message, delivery, customer_id, conversation, step.ticket)
+    if step.ticket:
+        world.put_ticket(step.ticket, step.kind, {**step.because, "message": message_id})
+    world.put_received(
+        Received(
+            key=arrival.message.key,
+            fingerprint=arrival.fingerprint,
+            outcome=step.outcome,
+            ticket_id=step.ticket.id if step.ticket else None,
+            message_id=message_id,
+        )
+    )
+    return step.outcome
 
 
 def _is_ours(message: InboundMessage, policy: Policy) -> bool:
@@ -97,45 +102,36 @@ def _how_it_was_understood(identity: Identity, thread: Thread) -> Mapping[str, o
     return {**because, "maybe_same_as": list(identity.same_as)} if identity.same_as else because
 
 
-def _again(arrival: Arrival, earlier: Received, world: World) -> Outcome:
+def _again(arrival: Arrival, delivery: Delivery, earlier: Received, world: World) -> Outcome:
     """A repeated delivery changes nothing; another message under the same key is kept, never dropped."""
     if earlier.fingerprint == arrival.fingerprint:
         return Outcome.DUPLICATE
     world.changes.unprocessable.append(
         Unprocessable(
-            delivery=arrival.delivery,
-            stage="receive",
-            reason=Outcome.CONFLICT,
-            detail="another message with this id was received before, with other content",
-            key=arrival.message.key,
+            delivery,
+            Flaw(
+                stage="receive",
+                reason=Outcome.CONFLICT,
+                detail="another message with this id was received before, with other content",
+                key=arrival.message.key,
+            ),
         )
     )
     return Outcome.CONFLICT
 
 
-def _keep(arrival: Arrival, thread: Thread, otherwise: Outcome, policy: Policy, world: World) -> Outcome:
-    """Keep a message that no agent has to answer: beside what it answers, if that is known."""
-    conversation = thread.conversation
-    ticket = world.ticket_of(conversation) if conversation else None
-    outcome = Outcome.ATTACHED if ticket else otherwise
-    customer_id = conversation.customer_id if conversation else None
-    message_id = world.put_message(arrival.message, arrival.delivery, customer_id, conversation, ticket)
-    if conversation and ticket:
-        automatic = arrival.message.automatic or Automatic.OWN_NOTIFICATION
-        because = {"message": message_id, "automatic": automatic.value}
-        if is_abandoned(arrival.message, ticket, policy):
-            _abandon(ticket, conversation.customer_id, because, world)
-        else:
-            world.put_ticket(ticket, HistoryKind.RECEIVE, because)
-    return _received(arrival, outcome, ticket, message_id, world)
-
-
-def _abandon(ticket: Ticket, customer_id: CustomerId, because: Mapping[str, object], world: World) -> None:
-    """End a ticket that nobody waits for any more; the customer's digest says so. An offer of it ends with it."""
-    world.put_customer(world.customer(customer_id).with_outcome(ticket.id, ContactOutcome.ABANDONED))
-    ended = ticket._replace(state=TicketState.ABANDONED, assigned_to=None)
-    data = {"reason": HistoryReason.LEFT, "queue": ticket.queue, "was": ticket.state.value, **because}
-    world.put_ticket(ended, HistoryKind.ABANDON, data)
+def _set_aside(message: InboundMessage, about: Conversation | None, policy: Policy, world: World) -> _Step:
+    """Attach a message that no agent has to answer to the ticket that it is about, if there is one."""
+    ticket = world.ticket_of(about) if about else None
+    if about is None or ticket is None:
+        return _Step(Outcome.SET_ASIDE)
+    because = {"automatic": (message.automatic or Automatic.OWN_NOTIFICATION).value}
+    if not is_abandoned(message, ticket, policy):
+        return _Step(Outcome.ATTACHED, ticket, HistoryKind.RECEIVE, because)
+    world.put_customer(world.customer(about.customer_id).with_outcome(ticket.id, ContactOutcome.ABANDONED))
+    ended = ticket._replace(state=TicketState.ABANDONED, assigned_to=None)  # an offer of it ends with it
+    why = {"reason": HistoryReason.LEFT, "queue": ticket.queue, "was": ticket.state.value}
+    return _Step(Outcome.ATTACHED, ended, HistoryKind.ABANDON, {**why, **because})
 
 
 def _next_step(arrival: Arrival, sender: Customer, conversation: Conversation, policy: Policy, world: World) -> _Step:
@@ -171,12 +167,12 @@ def _continue(ticket: Ticket, owner: Customer, policy: Policy, world: World) -> 
     match ticket.state:
         case TicketState.SNOOZED:
             woken = _waiting_anew(heard, ticket.wait.reserved_for, policy, world)
-            return _Step(woken, HistoryKind.QUEUE, Outcome.CONTINUED, {"reason": HistoryReason.WOKEN})
+            return _Step(Outcome.CONTINUED, woken, HistoryKind.QUEUE, {"reason": HistoryReason.WOKEN})
         case TicketState.WRAP_UP:  # whoever has just ended the contact still has it
             world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.OPEN))
-            return _Step(heard._replace(state=TicketState.ASSIGNED), HistoryKind.RECEIVE, Outcome.CONTINUED)
+            return _Step(Outcome.CONTINUED, heard._replace(state=TicketState.ASSIGNED))
         case _:
-            return _Step(heard, HistoryKind.RECEIVE, Outcome.CONTINUED)
+            return _Step(Outcome.CONTINUED, heard)
 
 
 def _reopen(ticket: Ticket, owner: Customer, channel: Channel, policy: Policy, world: World) -> _Step:
@@ -185,7 +181,7 @@ def _reopen(ticket: Ticket, owner: Customer, channel: Channel, policy: Policy, w
     reopened = _waiting_anew(heard, owner.last_agent_id, policy, world)
     world.put_customer(owner._replace(reopened_count=owner.reopened_count + 1))
     world.add_contact(owner.id, channel, reopened)
-    return _Step(reopened, HistoryKind.QUEUE, Outcome.REOPENED, {"reason": HistoryReason.REOPENED})
+    return _Step(Outcome.REOPENED, reopened, HistoryKind.QUEUE, {"reason": HistoryReason.REOPENED})
 
 
 def _begin(arrival: Arrival, owner: Customer, tier: str | None, policy: Policy, world: World) -> _Step:
@@ -210,20 +206,7 @@ def _begin(arrival: Arrival, owner: Customer, tier: str | None, policy: Policy, 
         "queue": routing.requirement.queue,
         "policy_version": routing.policy_version,
     }
-    return _Step(ticket, HistoryKind.QUEUE, Outcome.QUEUED, because)
-
-
-def _received(arrival: Arrival, outcome: Outcome, ticket: Ticket | None, message_id: int, world: World) -> Outcome:
-    world.put_received(
-        Received(
-            key=arrival.message.key,
-            fingerprint=arrival.fingerprint,
-            outcome=outcome,
-            ticket_id=ticket.id if ticket else None,
-            message_id=message_id,
-        )
-    )
-    return outcome
+    return _Step(Outcome.QUEUED, ticket, HistoryKind.QUEUE, because)
 
 
 def _query(arrival: Arrival, owner: Customer, tier: str | None, open_tickets: int, now: datetime) -> Query:

@@ -1,12 +1,49 @@
-"""The operator's view of payloads that became no message: list them, look at one, send it through again."""
+"""Payloads that became no message: what is wrong with them, and how the operator lists them and sends them again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from channels.message import MessageKey
 from router.domain.errors import NotFound
 from router.flow.run.bus import Delivery, Exchange, Publication, Publisher
+
+
+class FlawedMessage(NamedTuple):
+    """The key of a message that cannot be processed, and what is wrong with it."""
+
+    key: MessageKey
+    detail: str
+
+
+class Flaw(NamedTuple):
+    """Why a payload, or a part of it, can never be processed, and the stage that found out.
+
+    `key` is that of the first such message, if it could be read; `further` are the others whose keys could be read.
+    """
+
+    stage: str
+    reason: str
+    detail: str
+    key: MessageKey | None = None
+    further: tuple[FlawedMessage, ...] = ()
+
+
+class Unprocessable(NamedTuple):
+    """A delivery that is kept whole, because of a flaw."""
+
+    delivery: Delivery
+    flaw: Flaw
+
+
+def once(flawed: Iterable[Unprocessable]) -> Iterable[Unprocessable]:
+    """The first of each delivery and reason: a delivery of many messages is not kept once for each of them."""
+    first: dict[tuple[object, ...], Unprocessable] = {}
+    for each in flawed:
+        delivery, flaw = each
+        first.setdefault((delivery.format, delivery.account, delivery.body, flaw.stage, flaw.reason), each)
+    return first.values()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

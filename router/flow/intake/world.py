@@ -32,7 +32,7 @@ class Ids(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Found:
     """What the store found for a batch, its rows locked until the end of the transaction.
 
     `references` maps (account, Message-ID) to a conversation. `now` is the database's clock.
@@ -50,26 +50,22 @@ class Snapshot:
 class World:
     """A snapshot that decisions change; `changes` is the difference. `handles` are those that have an owner, by key."""
 
-    def __init__(self, snapshot: Snapshot, ids: Ids) -> None:
-        self.now = snapshot.now
+    def __init__(self, found: Found, ids: Ids) -> None:
+        self.now = found.now
         self.ids = ids
-        self.changes = Changes(now=snapshot.now)
-        self._customers = {customer.id: customer for customer in snapshot.customers}
-        self.handles = {handle.key: handle for handle in snapshot.handles}
-        self._conversations = {c.id: c for c in snapshot.conversations if not c.is_erased}  # whatever leads to them
-        self._tickets = {ticket.id: ticket for ticket in snapshot.tickets}
-        self._references = dict(snapshot.references)
-        self._received = {received.key: received for received in snapshot.received}
+        self.changes = Changes(now=found.now)
+        self._customers = {customer.id: customer for customer in found.customers}
+        self.handles = {handle.key: handle for handle in found.handles}
+        self._conversations = {c.id: c for c in found.conversations if not c.is_erased}  # whatever leads to them
+        self._tickets = {ticket.id: ticket for ticket in found.tickets}
+        self._references = dict(found.references)
+        self._received = {received.key: received for received in found.received}
         self._rooted = {
-            (c.account, c.thread_key): c.id
-            for c in snapshot.conversations
-            if c.thread_key and c.channel is Channel.EMAIL
+            (c.account, c.thread_key): c.id for c in found.conversations if c.thread_key and c.channel is Channel.EMAIL
         }
-        self._open_here = {
-            _pair(c): c.id for c in snapshot.conversations if c.is_open and c.channel is not Channel.EMAIL
-        }
+        self._open_here = {_pair(c): c.id for c in found.conversations if c.is_open and c.channel is not Channel.EMAIL}
         self._tickets_of: dict[CustomerId, list[TicketId]] = {}
-        for ticket in snapshot.tickets:
+        for ticket in found.tickets:
             self._tickets_of.setdefault(ticket.customer_id, []).append(ticket.id)
 
     def advance(self) -> None:
@@ -105,7 +101,7 @@ class World:
         )
 
     def _keyed(self, message: InboundMessage, open_here: Conversation | None) -> Conversation | None:
-        if root := thread_root(message):
+        if root := message.thread_root:
             return self._get(self._rooted.get((message.account, root)))
         has_key = open_here and open_here.thread_key and open_here.thread_key == message.thread.key
         return open_here if has_key else None
@@ -114,7 +110,7 @@ class World:
         return self._conversations.get(conversation_id) if conversation_id else None
 
     def _referenced(self, message: InboundMessage) -> Iterator[Conversation]:
-        for message_id in mail_references(message):
+        for message_id in message.answers:
             conversation = self._get(self._references.get((message.account, message_id)))
             if conversation:
                 yield conversation
@@ -172,7 +168,7 @@ class World:
 
     def _free_thread_key(self, message: InboundMessage) -> str | None:
         """The provider's key or the mail's thread root; none where that root is the thread of somebody else."""
-        root = thread_root(message)
+        root = message.thread_root
         if root is None:
             return message.thread.key
         return None if (message.account, root) in self._rooted else root
@@ -219,7 +215,7 @@ class World:
     def _refer(self, message: InboundMessage, conversation: Conversation) -> None:
         if message.channel is not Channel.EMAIL:
             return
-        reference = message.account, _own_id(message)
+        reference = message.account, message.mail_id
         if reference not in self._references:
             self._references[reference] = conversation.id
             self.changes.references.append((*reference, conversation.id))
@@ -235,27 +231,6 @@ class World:
     def put_received(self, received: Received) -> None:
         self._received[received.key] = received
         self.changes.received.append(received)
-
-
-def mail_references(message: InboundMessage) -> tuple[str, ...]:
-    """The Message-IDs that a mail answers, latest first (RFC 5322, 3.6.4)."""
-    if message.channel is not Channel.EMAIL:
-        return ()
-    hints = message.thread
-    ids = (*hints.references, *((hints.in_reply_to,) if hints.in_reply_to else ()))
-    return tuple(dict.fromkeys(reversed(ids)))
-
-
-def thread_root(message: InboundMessage) -> str | None:
-    """What all mails of a thread share: the provider's key, or the Message-ID it began with; None on other channels."""
-    if message.channel is not Channel.EMAIL:
-        return None
-    hints = message.thread
-    return hints.key or next(iter(hints.references), None) or hints.in_reply_to or _own_id(message)
-
-
-def _own_id(message: InboundMessage) -> str:
-    return message.thread.message_id or message.external_id.strip("<>")
 
 
 def _pair(conversation: Conversation) -> tuple[CustomerId, Channel, str]:

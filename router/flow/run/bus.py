@@ -6,13 +6,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-import structlog
-
-from router.domain.errors import Unavailable
-from router.metrics import Metrics
-
-log = structlog.get_logger(__name__)
-
 
 class Exchange(StrEnum):
     """The two topic exchanges of the contract."""
@@ -95,13 +88,3 @@ class Publisher(Protocol):
 
     async def problems(self) -> Sequence[str]:
         """One line for each thing that keeps publications from being accepted now; empty when healthy."""
-
-
-async def hand_over(batch: Sequence[T], take: Take[T], metrics: Metrics) -> None:
-    """Let `take` have the batch; whatever it raises is logged, counted, and becomes `Unavailable`: it comes again."""
-    try:
-        await take(batch)
-    except Exception as exc:
-        log.exception("batch failed", deliveries=len(batch))
-        metrics.retries.labels("batch_failed").inc()
-        raise Unavailable(f"a batch of {len(batch)} failed and comes again: {exc}") from exc

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from router.domain.wait import Requirement
-from router.flow.intake.changes import Changes, Unprocessable, once
+from router.flow.intake.changes import Changes
 from router.flow.intake.receive import Wanted
-from router.flow.intake.world import Ids, Snapshot
+from router.flow.intake.unprocessable import Unprocessable, once
+from router.flow.intake.world import Found, Ids
 from router.postgres import groups, rows
 from router.postgres.database import Connection, Database
 from router.postgres.intake import records
@@ -30,14 +31,14 @@ class PostgresIntake:
         async with self._database.transaction("intake", locks=lock_keys(wanted)) as connection:
             to_reserve = self._ids.promise(wanted.messages)
             try:
-                snapshot = await self._load(connection, wanted, to_reserve)
-                transaction = PostgresIntakeTransaction(connection, snapshot, self._ids, self._groups)
+                found = await self._load(connection, wanted, to_reserve)
+                transaction = PostgresIntakeTransaction(connection, found, self._ids, self._groups)
                 yield transaction
             finally:
                 self._ids.redeem(wanted.messages)
-        self._groups |= transaction.found
+        self._groups |= transaction.new_groups
 
-    async def _load(self, connection: Connection, wanted: Wanted, to_reserve: Sequence[int]) -> Snapshot:
+    async def _load(self, connection: Connection, wanted: Wanted, to_reserve: Sequence[int]) -> Found:
         """With what is wanted locked already, lock what it leads to and read that in the next statement.
 
         Only a fresh snapshot shows what a lock's last holder wrote. The order (handles, customers, conversations,
@@ -55,7 +56,7 @@ class PostgresIntake:
             *to_reserve,
         )
         self._ids.keep(loaded)
-        return Snapshot(
+        return Found(
             now=loaded["now"],
             customers=customers,
             handles=[rows.known_handle(row) for row in loaded["handles"]],
@@ -77,11 +78,11 @@ class PostgresIntake:
 class PostgresIntakeTransaction:
     """Implements `router.flow.intake.receive.IntakeTransaction`."""
 
-    def __init__(self, connection: Connection, snapshot: Snapshot, ids: Ids, groups: Mapping[Requirement, int]) -> None:
-        """`groups` are the ids of skill groups that are known to be committed; `found` are those met on the way."""
-        self.snapshot = snapshot
+    def __init__(self, connection: Connection, found: Found, ids: Ids, groups: Mapping[Requirement, int]) -> None:
+        """`groups` are the ids of skill groups known to be committed; `new_groups` are those made on the way."""
+        self.found = found
         self.ids = ids
-        self.found: dict[Requirement, int] = {}
+        self.new_groups: dict[Requirement, int] = {}
         self._connection = connection
         self._groups = groups
 
@@ -100,8 +101,8 @@ class PostgresIntakeTransaction:
         wanted = {ticket.wait.requirement for ticket in changes.tickets.values()}
         known = {requirement: self._groups[requirement] for requirement in wanted & self._groups.keys()}
         if missing := wanted - known.keys():
-            self.found = await groups.ensure(self._connection, missing)
-        return known | self.found
+            self.new_groups = await groups.ensure(self._connection, missing)
+        return known | self.new_groups
 
 
 def _evidence(wanted: Wanted) -> tuple[Sequence[object], ...]:

@@ -22,8 +22,8 @@ from router.flow.run.bus import (
     Publication,
     Take,
     as_it_is,
-    hand_over,
 )
+from router.flow.run.hand_over import hand_over
 from router.metrics import Metrics
 from router.postgres.database import Database
 from router.postgres.hints import Hints

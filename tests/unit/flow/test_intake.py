@@ -356,7 +356,7 @@ def test_another_message_under_the_same_id_is_kept_and_does_not_replace_the_firs
     forged = MAIL._replace(text="Forget about my parcel")
     store = take_in([MAIL, forged])
     [kept] = store.unprocessable
-    assert (kept.reason, kept.key) == ("key_conflict", MAIL.key)
+    assert (kept.flaw.reason, kept.flaw.key) == ("key_conflict", MAIL.key)
     assert [stored.message for stored in store.messages] == [MAIL]
 
 

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from channels.errors import Malformed
 from channels.message import InboundMessage, MalformedPart
 from router.domain.errors import DataError, Raced, StoreUnavailable
-from router.flow.intake.changes import RefusedMessage
+from router.flow.intake.unprocessable import FlawedMessage
 from router.flow.run.bus import Delivery
 from router.metrics import Metrics
 from router.policy.model import Policy
@@ -40,8 +40,8 @@ async def test_malformed_payloads_are_kept_whole_while_their_neighbours_pass():
     good = deliveries(2)
     store = await settle(FakeIntake(), [good[0], bad, good[1]])
     [kept] = store.unprocessable
-    assert (kept.delivery, kept.stage, kept.reason) == (bad, "receive", "malformed")
-    assert kept.detail == "body: is not a parcel of this mailroom"
+    assert (kept.delivery, kept.flaw.stage, kept.flaw.reason) == (bad, "receive", "malformed")
+    assert kept.flaw.detail == "body: is not a parcel of this mailroom"
     assert (store.transactions, len(store.messages)) == (1, 2)
 
 
@@ -52,21 +52,21 @@ async def test_a_payload_that_breaks_its_reader_is_kept_while_its_neighbours_pas
         return MAILROOM.open(format_, body, account) if body != bad.body else 1 / 0
 
     store = await settle(FakeIntake(), [*deliveries(2), bad], parse=brittle)
-    assert [(kept.delivery, kept.reason) for kept in store.unprocessable] == [(bad, "cannot_be_read")]
+    assert [(kept.delivery, kept.flaw.reason) for kept in store.unprocessable] == [(bad, "cannot_be_read")]
     assert len(store.messages) == 2
 
 
 async def test_a_malformed_message_does_not_hold_up_its_siblings():
     part = MalformedPart(field="entry.0.from", problem="is missing")
     store = await settle(FakeIntake(), [MAILROOM.deliver(a_message(), malformed=(part,))])
-    assert [refused.detail for refused in store.unprocessable] == ["entry.0.from: is missing"]
+    assert [kept.flaw.detail for kept in store.unprocessable] == ["entry.0.from: is missing"]
     assert len(store.messages) == 1
 
 
 async def test_all_that_is_malformed_in_a_delivery_is_kept_as_one():
     parts = tuple(MalformedPart(field=f"messages.{i}.from", problem="is missing") for i in range(1000))
     store = await settle(FakeIntake(), [MAILROOM.deliver(a_message(), malformed=parts)])
-    assert [refused.detail for refused in store.unprocessable] == [
+    assert [kept.flaw.detail for kept in store.unprocessable] == [
         "messages.0.from: is missing; messages.1.from: is missing; messages.2.from: is missing; and 997 more"
     ]
 
@@ -97,7 +97,7 @@ async def test_what_is_refused_is_found_by_the_key_of_its_message(monkeypatch: p
     store = await settle(FakeIntake(), [MAILROOM.deliver(message)])
     await settle(store, deliveries(1), parse=unreadable)
     await settle(store, [MAILROOM.deliver(malformed=(MalformedPart(field="from", problem="is missing", key=key),))])
-    assert [kept.key for kept in store.unprocessable] == [message.key, key, key]
+    assert [kept.flaw.key for kept in store.unprocessable] == [message.key, key, key]
 
 
 async def test_each_malformed_message_of_a_delivery_is_found_by_its_key_with_what_is_wrong_with_it():
@@ -108,14 +108,14 @@ async def test_each_malformed_message_of_a_delivery_is_found_by_its_key_with_wha
         MalformedPart(field="messages.2.from", problem="is missing", key=second),
     )
     [kept] = (await settle(FakeIntake(), [MAILROOM.deliver(malformed=parts)])).unprocessable
-    assert (kept.key, kept.further) == (first, (RefusedMessage(second, "messages.2.from: is missing"),))
+    assert (kept.flaw.key, kept.flaw.further) == (first, (FlawedMessage(second, "messages.2.from: is missing"),))
 
 
 async def test_each_message_of_a_delivery_that_the_store_refuses_is_found_by_its_key(monkeypatch: pytest.MonkeyPatch):
     messages = [a_message(text="refused") for _ in range(3)]
     refuse(monkeypatch, lambda message: message.text == "refused")
     [kept] = (await settle(FakeIntake(), [MAILROOM.deliver(*messages)])).unprocessable
-    assert [kept.key, *(further.key for further in kept.further)] == [message.key for message in messages]
+    assert [kept.flaw.key, *(further.key for further in kept.flaw.further)] == [message.key for message in messages]
 
 
 @pytest.mark.parametrize("position", [0, 3, 6])
@@ -125,8 +125,8 @@ async def test_what_the_store_refuses_is_found_by_halving_and_kept(position: int
     refuse(monkeypatch, lambda message: message.text == "refused")
     store = await settle(FakeIntake(), batch)
     [kept] = store.unprocessable
-    assert (kept.delivery, kept.stage, kept.reason) == (offender, "record", "cannot_be_recorded")
-    assert "DataError" in kept.detail
+    assert (kept.delivery, kept.flaw.stage, kept.flaw.reason) == (offender, "record", "cannot_be_recorded")
+    assert "DataError" in kept.flaw.detail
     assert [stored.delivery for stored in store.messages] == [d for d in batch if d is not offender]
 
 
@@ -156,7 +156,7 @@ async def test_a_message_that_no_decision_survives_is_found_by_halving_and_kept(
     batch = [*deliveries(3), offender, *deliveries(2)]
     policy: Policy = Treacherous()  # type: ignore[assignment]
     store = await settle(FakeIntake(), batch, policy=lambda: policy)
-    assert [(kept.delivery, kept.detail) for kept in store.unprocessable] == [
+    assert [(kept.delivery, kept.flaw.detail) for kept in store.unprocessable] == [
         (offender, "ZeroDivisionError: division by zero")
     ]
     assert len(store.messages) == 5

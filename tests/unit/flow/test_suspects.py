@@ -72,7 +72,7 @@ async def test_poison_is_cornered_in_four_deaths_and_its_neighbours_pass():
     # the whole batch, its chunk of fourteen and all after it, itself and all after it
     assert deaths == [0, 100, 44, 43]
     assert alone == [poison.body] * 2
-    assert [(kept.delivery.body, kept.stage, kept.reason) for kept in store.unprocessable] == [
+    assert [(kept.delivery.body, kept.flaw.stage, kept.flaw.reason) for kept in store.unprocessable] == [
         (poison.body, "process", "kills_its_process")
     ]
     assert (len(store.messages), +store.begun) == (99, {})

@@ -116,7 +116,7 @@ class _Noting:
     def __init__(self, store: SlowIntake, transaction: FakeIntakeTransaction) -> None:
         self._store = store
         self._transaction = transaction
-        self.snapshot = transaction.snapshot
+        self.found = transaction.found
         self.ids = transaction.ids
 
     async def record(self, changes, finished):

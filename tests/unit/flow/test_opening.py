@@ -3,17 +3,16 @@
 import pytest
 
 from channels.message import InboundMessage
-from router.flow.intake.parcels import Opener
+from router.flow.intake.opening import Opener
 from tests.making.messages import Mailroom, a_message
 
 ROOM = Mailroom()
 
 
 def language_of(message: InboundMessage, *, languages: tuple[str, ...] = ("en", "de")) -> str | None:
-    delivery = ROOM.deliver(message)
     opener = Opener(ROOM.open, b"sample secret", lambda: languages)
-    [read] = opener.open(delivery.format, delivery.body, delivery.account).read
-    return read.language
+    [arrival] = opener.open(ROOM.deliver(message)).arrivals
+    return arrival.language
 
 
 @pytest.mark.parametrize(
