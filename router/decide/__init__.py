@@ -1,1 +1,1 @@
-"""Verbs: identify, thread, classify, route, offer, and what follows from waiting. Pure; they do not call each other."""
+"""The verbs: identify, thread, classify, route, offer, and the rules of waiting. Pure; they do not call each other."""

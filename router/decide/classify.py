@@ -1,4 +1,4 @@
-"""Classify: is a query simple or complex, and why. Weighs the policy's signals; learns nothing."""
+"""Classify: decides whether a query is simple or complex, and why. Weighs the policy's signals; learns nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from math import exp, fsum
@@ -8,7 +8,7 @@ from router.policy.model import Measure, MeasureSignal, Trait, TraitSignal, Tria
 
 
 def classify(query: Query, policy: TriagePolicy) -> Triage:
-    """Add up the log-odds of the signals that hold; reasons come heaviest first, and in the file's order when equal."""
+    """Add up the log-odds of the signals that hold; reasons come heaviest first, equal ones in the file's order."""
     reasons = _reasons(query, policy)
     probability = _sigmoid(policy.bias + fsum(reason.weight for reason in reasons))
     return Triage(
@@ -31,7 +31,7 @@ def _reasons(query: Query, policy: TriagePolicy) -> list[Reason]:
 
 
 def _counts(query: Query, topics: int) -> Mapping[str, int]:
-    """What can be counted, by the measure's name."""
+    """Return the counts by the measure's name."""
     return {
         "questions": query.gist.questions,
         "characters": query.gist.characters,
@@ -77,5 +77,5 @@ _SAID: Mapping[Measure, Callable[[int], str]] = {
 
 
 def _sigmoid(score: float) -> float:
-    # Beyond 30 a float rounds to certainty, which no list of words deserves.
+    # Beyond 30 a float rounds to certainty, and no list of words is that certain.
     return 1 / (1 + exp(-max(-30.0, min(30.0, score))))

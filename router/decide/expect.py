@@ -1,4 +1,4 @@
-"""Expect: the queues from which tickets may come to an agent at all. Leaves which of them are waiting to the claim."""
+"""Expect: the queues from which an agent can get tickets at all, whether or not any wait there."""
 
 from collections.abc import Iterator, Set
 
@@ -7,10 +7,10 @@ from router.policy.model import Policy, Route
 
 
 def queues_for(agent: Agent, policy: Policy) -> list[str]:
-    """Return, in the policy's order, the queues of the agent's teams with tickets that the agent's skills suffice for.
+    """Return the queues of the agent's teams, in the policy's order, where the agent's skills are enough for a ticket.
 
-    Such a ticket comes by some route, at once or when a long wait has relaxed it; or by transfer alone, where no route
-    leads to the queue.
+    Such a ticket comes by a route, at once or after a long wait has relaxed it; or only by transfer, if no route leads
+    to the queue.
     """
     asked: dict[str, list[Set[str]]] = {}
     for route in policy.routes:
@@ -24,13 +24,13 @@ def queues_for(agent: Agent, policy: Policy) -> list[str]:
 
 
 def skills_wanted(agent: Agent, policy: Policy) -> list[str]:
-    """Return what the routes to the queues of the agent's teams ask for, by name."""
+    """Return the skills that the routes to the agent's teams' queues ask for, by name."""
     own = {queue.name for queue in policy.queues.values() if queue.team in agent.teams}
     return sorted({skill for route in policy.routes if route.queue in own for skill in route.skills})
 
 
 def _asked_by(route: Route) -> Iterator[tuple[str, Set[str]]]:
-    """Where a ticket of the route waits and what it asks for there, from its first step to its last."""
+    """Yield the queues where a ticket of the route waits, and the skills it asks for there, step by step."""
     queue, skills = route.queue, route.skills
     yield queue, frozenset(skills)
     for step in route.relax:

@@ -1,4 +1,4 @@
-"""Whose message is it? Joins handles to customers; never joins two customers, only suggests it."""
+"""Identify: finds the customer of a message. Joins handles to customers, but only suggests joining two customers."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from router.domain.customer import CustomerId, KnownHandle
 class Identity(NamedTuple):
     """Who writes: a known customer, or a new one if `customer_id` is None.
 
-    `adopt` are handles to be recorded as theirs from now on, or as verified from now on. `same_as` are other customers
-    whose handle the sender has been vouched to control: a person may merge them, the machine does not.
+    `adopt` lists handles to record as theirs, or as verified, from now on. `same_as` lists other customers with a
+    handle that, as the provider guarantees, the sender controls: a person may merge them, the machine does not.
     """
 
     customer_id: CustomerId | None
@@ -21,10 +21,10 @@ class Identity(NamedTuple):
 
 
 def identify(message: InboundMessage, known: Mapping[str, KnownHandle]) -> Identity:
-    """Find the customer by the sender's own handle, else by another handle that the provider vouches for.
+    """Find the customer by the sender's own handle, or else by another handle that the provider vouches for.
 
-    `known` holds the handles that have an owner. A claim that nobody vouches for (an address typed into a chat window)
-    identifies nobody: else a stranger could read another customer's history.
+    `known` holds the handles that have an owner. A handle that nobody vouches for (an address typed into a chat window)
+    identifies nobody: otherwise a stranger could read another customer's history.
     """
     mine = (message.sender, *(handle for handle in message.also if handle.verified))
     found = [known.get(handle.key) for handle in mine]

@@ -1,4 +1,4 @@
-"""Route: which queue a ticket waits in, with which skills and target. The first route that holds decides."""
+"""Route: decides in which queue a ticket waits, with which skills and target. The first route that holds decides."""
 
 from router.domain.triage import Facts, Routing
 from router.domain.wait import requirement

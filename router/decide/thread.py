@@ -1,4 +1,4 @@
-"""Where does a message belong? Finds its conversation by the strongest evidence, and the ticket that it continues."""
+"""Thread: finds a message's conversation by the strongest evidence, and the ticket that it continues."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -38,14 +38,14 @@ class Candidates(NamedTuple):
 
 
 class Thread(NamedTuple):
-    """The conversation that a message belongs to, and why; None if it begins one."""
+    """The conversation that a message belongs to, and why; None if it starts a new one."""
 
     conversation: Conversation | None = None
     evidence: Evidence = Evidence.NONE
 
 
 def ticket_number(subject: str | None) -> int | None:
-    """The number of a ticket that a subject quotes, as in `Re: [#1234] My order`."""
+    """Return the ticket number that a subject quotes, as in `Re: [#1234] My order`."""
     quoted = _NUMBER.search(subject or "")
     return int(quoted[1]) if quoted else None
 
@@ -55,8 +55,8 @@ def find_thread(
 ) -> Thread:
     """Take the strongest evidence that holds.
 
-    Our own signed token holds for anybody who has it. Everything else can be guessed or forged, so the sender must
-    have taken part in the conversation, or be its customer.
+    Our own signed token is valid for anybody who has it. Everything else can be guessed or forged, so the sender must
+    have taken part in the conversation or be its customer.
     """
     if found.tokened:
         return Thread(conversation=found.tokened, evidence=Evidence.TOKEN)
@@ -80,13 +80,13 @@ def _weaker_evidence(found: Candidates) -> Iterator[tuple[Conversation, Evidence
 
 
 def _lasts(conversation: Conversation, threading: Threading, now: datetime) -> bool:
-    """Whether the silence since the last message is short enough; a mail thread does not end."""
+    """Whether the silence since the last message is short enough; mail threads do not end."""
     window = threading.window.get(conversation.channel)
     return conversation.channel is Channel.EMAIL or window is None or now - conversation.last_message_at <= window
 
 
 class FollowUp(StrEnum):
-    """What a message does to the ticket that its conversation has."""
+    """What a message does to the ticket of its conversation."""
 
     CONTINUES = "continues"
     REOPENS = "reopens"
@@ -94,7 +94,7 @@ class FollowUp(StrEnum):
 
 
 def follow_up(ticket: Ticket | None, policy: Policy, now: datetime) -> FollowUp:
-    """Continue an open ticket; reopen an ended one as its queue's three-way rule says; else begin a new one."""
+    """Continue an open ticket; reopen an ended one if its queue's rule says so; otherwise start a new one."""
     if ticket is None:
         return FollowUp.BEGINS_ANEW
     if ticket.is_open:
@@ -125,9 +125,10 @@ def joins(
 
 
 def is_abandoned(message: InboundMessage, ticket: Ticket, policy: Policy) -> bool:
-    """Whether the message ends the ticket: its customer has left the channel where it began, and had no answer yet.
+    """Whether the message ends the ticket: the customer has left the channel where it began, before any answer.
 
-    A ticket that somebody has accepted is theirs to end. The queue must allow it: who left may still want an answer.
+    If an agent has accepted the ticket, the agent ends it. The queue must allow this, because a customer who left may
+    still want an answer.
     """
     queue = policy.queues.get(ticket.queue)
     has_left = message.automatic is Automatic.LEFT and message.channel == ticket.channel

@@ -10,7 +10,7 @@ from router.policy.model import Policy
 def why_refused(queue: str, *, from_team: str, complexity: Complexity, policy: Policy) -> str | None:
     """Say why a ticket of this complexity may not go from the team to the queue; None if it may.
 
-    A team gets what it takes, what it has already, and what the other team may overflow to it.
+    A team gets what it takes, what it already has, and what the other team may overflow to it.
     """
     to = policy.teams[policy.queues[queue].team]
     known = policy.teams.get(from_team)
@@ -18,13 +18,13 @@ def why_refused(queue: str, *, from_team: str, complexity: Complexity, policy: P
         return None
     takes = " or ".join(sorted(to.takes))
     return (
-        f"Queue {queue} belongs to team {to.name}, which takes {takes} tickets, and this one is {complexity}: "
+        f"Queue {queue} belongs to team {to.name}, which takes {takes} tickets, but this one is {complexity}: "
         "choose another queue."
     )
 
 
 def queues_of(teams: Collection[str], wanted: Requirement, policy: Policy) -> list[str]:
-    """The queues where somebody of these teams may find the ticket: its own comes first, then the policy's in order."""
+    """Return the queues of these teams where the ticket may wait: its own first, then the others in policy order."""
     theirs = [queue for queue in policy.queues.values() if queue.team in teams]
     # the sort is stable: all others keep their order
     first = sorted(theirs, key=lambda queue: (queue.name, queue.team) != (wanted.queue, wanted.team))

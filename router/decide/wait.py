@@ -1,6 +1,6 @@
-"""Wait: when a ticket's wait begins, when it is due, and what it gives up as it grows long.
+"""Wait: when a ticket's wait starts, when it is due, and what changes as it grows long.
 
-Every rule of a ticket's clock stands here. A wait begins when a ticket is new, reopened, transferred or woken.
+All rules of a ticket's clock are here. A wait starts when a ticket is new, reopened, transferred or woken.
 """
 
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ def begin(
     reserved_for: AgentId | None = None,
     or_for: timedelta = timedelta(0),
 ) -> Wait:
-    """Return a wait that begins now, in the queue that `asked` names, and is due after the target.
+    """Return a wait that starts now, in the queue that `asked` names, and is due after `target`.
 
-    It is reserved for the agent as long as the queue's `sticky_for` says, or for `or_for` where the queue has none;
-    for no time at all, it is not reserved. The route's steps apply while the ticket waits in the route's own queue.
+    It is reserved for the agent for the queue's `sticky_for`, or for `or_for` if the queue has none; if both are zero,
+    it is not reserved. The route's steps apply only if the ticket waits in the route's own queue.
     """
     queue = policy.queues.get(asked.queue)
     reserved = ((queue.sticky_for if queue else timedelta(0)) or or_for) if reserved_for else timedelta(0)
@@ -41,7 +41,7 @@ def begin(
 
 
 def wake(ticket: TicketNow, policy: Policy) -> Wait:
-    """Return the wait of a snoozed ticket that wakes where it is, reserved for the agent who put it aside."""
+    """Return the wait of a snoozed ticket that wakes in its queue, reserved for the agent who put it aside."""
     return begin(
         ticket.wait.requirement,
         route=ticket.route,
@@ -53,7 +53,7 @@ def wake(ticket: TicketNow, policy: Policy) -> Wait:
 
 
 def relax(wait: Wait, *, route: str, policy: Policy, now: datetime) -> Wait:
-    """Return the wait after all steps of the ticket's route whose time has come; `due_at` only ever comes forward.
+    """Return the wait after all steps of the route whose time has come; `due_at` can only come forward.
 
     If the policy no longer has the route, no step is left.
     """
@@ -75,7 +75,7 @@ def _after(step: RelaxStep, wait: Wait, policy: Policy) -> Wait:
     if step.target is not None:
         due_at = min(due_at, wait.enqueued_at + step.after + step.target)
     queue, team = _place(step.queue, asked, policy)
-    # the agent had it reserved in the former queue
+    # a reservation ends when the ticket changes its queue
     kept = (wait.reserved_for, wait.reserved_until) if queue == asked.queue else (None, None)
     return wait._replace(
         requirement=requirement(queue, team, tuple(step.keep(asked.skills)), asked.channel),
@@ -87,7 +87,7 @@ def _after(step: RelaxStep, wait: Wait, policy: Policy) -> Wait:
 
 
 def _place(queue: str | None, asked: Requirement, policy: Policy) -> tuple[str, str]:
-    """The step's queue and its team, unless the ticket's team must not overflow to it."""
+    """Return the step's queue and its team, or the current ones if the ticket's team must not overflow there."""
     if queue is None or queue not in policy.queues:
         return asked.queue, asked.team
     team = policy.queues[queue].team

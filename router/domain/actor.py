@@ -1,4 +1,4 @@
-"""Who changes something, as histories name them. Leaves writing those to the stores."""
+"""Who changes something, and who looks, as histories and stores name them."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -7,7 +7,7 @@ from router.domain.agent import Agent, Person, Principal, Role
 from router.domain.customer import AgentId
 
 Teams: TypeAlias = frozenset[str] | None
-"""Whose tickets and agents there are for somebody; None is every team."""
+"""The teams whose tickets and agents somebody may see or change; None means every team."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +22,12 @@ class Actor:
 
     @classmethod
     def of(cls, principal: Principal) -> "Actor":
-        """Whoever shows a token, in the role of the token."""
+        """Return the principal of a token as an actor, with the token's role."""
         return cls(role=principal.role, agent=principal.agent if isinstance(principal, Person) else None)
 
     @property
     def teams(self) -> Teams:
-        """Whose tickets and agents are theirs: a person has those of their own teams, everybody else all."""
+        """The teams they act for: a person's own teams, everybody else all."""
         return self.agent.teams if self.agent else None
 
     def has(self, team: str) -> bool:
@@ -35,7 +35,7 @@ class Actor:
 
     @property
     def signature(self) -> str:
-        """The name under their notes."""
+        """The name on their notes."""
         return self.agent.name if self.agent else str(self.role)
 
 
@@ -44,14 +44,14 @@ OPERATOR = Actor(role="cli")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """Whose eyes: an agent sees the tickets of `teams`; None sees those of every team."""
+    """Who looks: an agent sees the tickets of `teams`; None means every team."""
 
     agent_id: AgentId | None = None
     teams: Teams = None
 
     @classmethod
     def of(cls, who: "Principal | Actor") -> "Viewer":
-        """A person sees with their own eyes; whoever is none is an admin or operator, who sees everything."""
+        """Return a person's own view; everybody else is an admin or operator and sees everything."""
         agent = who.agent if isinstance(who, Person | Actor) else None
         return cls(agent_id=agent.id, teams=agent.teams) if agent else cls()
 

@@ -1,4 +1,4 @@
-"""The unit of work that is routed: its states, the legal arrows between them, and what a ticket carries."""
+"""The ticket, the unit of work that is routed: its states, the legal arrows between them, and its data."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -54,7 +54,7 @@ OPEN_STATES = frozenset(TicketState) - {TicketState.RESOLVED, TicketState.ABANDO
 class Ticket(NamedTuple):
     """One piece of work, in its current or last wait.
 
-    `route` and `target` are those of the policy version that routed it. A new wait of the ticket has the same target.
+    `route` and `target` come from the policy version that routed it. A new wait of the ticket has the same target.
     """
 
     id: TicketId
@@ -84,19 +84,19 @@ class Ticket(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether anything is still to be done."""
+        """Whether there is still something to do."""
         return self.state in OPEN_STATES
 
     def heard(self, now: datetime) -> "Ticket":
-        """This ticket after a word of the customer's: `last_customer_at` rises even where a clock was set back."""
+        """Return this ticket after a customer's message: `last_customer_at` rises even if a clock was set back."""
         return self._replace(last_customer_at=max(now, self.last_customer_at + timedelta.resolution))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketNow:
-    """A ticket as a write finds it at `now`, the database's clock; writes are guarded by its state and `epoch`.
+    """A ticket as a write finds it at `now`, the database's clock; the write checks its state and `epoch` again.
 
-    `read_up_to` is the time of the customer's last word, in microseconds since 1970.
+    `read_up_to` is the time of the customer's last message, in microseconds since 1970.
     """
 
     id: TicketId

@@ -1,4 +1,4 @@
-"""A wait: what a ticket asks for, since when it waits, until when it should be answered, and for whom."""
+"""A wait: what a ticket asks for, when it started to wait, when it is due, and who it is reserved for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ def requirement(queue: str, team: str, skills: tuple[str, ...], channel: str) ->
 class Wait(NamedTuple):
     """One wait of a ticket. It keeps these times through declines, expired offers and lost agents.
 
-    `relax_at` is when the route's next step of relaxation is due, of which the wait has taken `relaxed`; None if no
-    step is left. Until `reserved_until` the ticket waits for the agent `reserved_for` alone; a snoozed ticket has no
-    `reserved_until` yet.
+    The wait has taken `relaxed` steps of the route; `relax_at` is when the next one is due, None if no step is left.
+    Until `reserved_until` the ticket waits only for the agent `reserved_for`; a snoozed ticket has no `reserved_until`
+    yet.
     """
 
     requirement: Requirement
@@ -48,7 +48,7 @@ class Wait(NamedTuple):
     reserved_until: datetime | None = None
 
     def as_data(self) -> dict[str, Any]:
-        """The wait as the history remembers it when the ticket leaves it, under `was`."""
+        """Return the wait as the history remembers it, under `was`, when the ticket leaves it."""
         asked = self.requirement
         return {
             "queue": asked.queue,
@@ -61,10 +61,10 @@ class Wait(NamedTuple):
         }
 
     def before(self, was: Mapping[str, Any]) -> "Wait":
-        """The wait that the history remembers under `was`, for a ticket that is in this wait now.
+        """Return the wait that the history remembers under `was`, for a ticket that is now in this wait.
 
-        What `was` leaves out stays as it is now. A relaxation leaves out `relax_at`: whoever undoes it does not want
-        the step to come again at once. Nobody has the ticket reserved afterwards.
+        What `was` leaves out stays as it is now. A relaxation leaves out `relax_at`, because somebody who undoes it
+        does not want the step again at once. Afterwards the ticket is reserved for nobody.
         """
         return Wait(
             requirement=requirement(was["queue"], was["team"], tuple(was["skills"]), self.requirement.channel),

@@ -95,7 +95,7 @@ async def test_bad_body_is_refused_by_field(api: Api, lead: Caller):
 
 
 async def test_one_place_is_to_be_named_and_only_one(lead: Caller):
-    for body, says in ({}, "queue is needed, or else `agent`"), (BOTH, "queue and `agent` are both given"):
+    for body, says in ({}, "queue is missing, and so is `agent`"), (BOTH, "queue and `agent` are both given"):
         answer = await lead.post("/v1/tickets/1/reassign", json=body)
         assert answer.json["detail"].startswith(says)
 

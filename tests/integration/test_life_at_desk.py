@@ -240,7 +240,7 @@ async def test_nobody_is_moved_a_ticket_who_is_not_there_or_has_no_queue(api: Ap
     await an_agent(api.database, "Gone")
     await api.database.execute("test", "update agent set retired_at = now() where name = 'Gone'")
     hold = await a_hold(api, grace)
-    for name, problem in (("Nobody", "not known"), ("Gone", "not known"), ("Alan", "no team that has a queue")):
+    for name, problem in (("Nobody", "not known"), ("Gone", "not known"), ("Alan", "teams have no queue")):
         with pytest.raises(Invalid, match=problem):
             await api.desk.transfer(hold, Destination(agent=name))
 
@@ -250,7 +250,7 @@ async def test_team_is_not_given_what_it_does_not_take(api: Api):
     alan = await an_agent(api.database, "Alan", teams=["specialists"])
     hold = await a_hold(api, alan, queue="expert", team="specialists", complexity="complex")
     for to in (Destination(queue="general", note="Yours?"), Destination(agent="Grace", note="Yours?")):
-        with pytest.raises(Refused, match="team frontline, which takes simple tickets, and this one is complex"):
+        with pytest.raises(Refused, match="team frontline, which takes simple tickets, but this one is complex"):
             await api.desk.transfer(hold, to)
     assert (await page(api, hold)).transcript == []
 

@@ -1,1 +1,1 @@
-"""What people do with tickets and agents."""
+"""What people do to tickets and agents."""

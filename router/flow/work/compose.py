@@ -1,4 +1,4 @@
-"""An answer as the sender of its channel gets it. Leaves recording and sending it to others."""
+"""Composes an answer for the sender of its channel. Others record and send it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +9,9 @@ from router.domain.mail_token import make_token, token_message_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressed:
-    """Where an answer goes: the conversation, the id that the answer will have, and the mails it follows.
+    """Where an answer goes: the conversation, the id of the answer, and the mails it follows.
 
-    `mail_ids` are Message-IDs, oldest first; `answers` is the customer's last one.
+    `mail_ids` lists Message-IDs, oldest first; `answers` is the customer's last one.
     """
 
     conversation_id: int
@@ -28,14 +28,14 @@ class Addressed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailIdentity:
-    """How our mails are marked: the secret that signs their Message-IDs, and the domain that these end in."""
+    """How we mark our mails: the secret that signs their Message-IDs, and the domain at the end of these."""
 
     secret: bytes
     domain: str
 
 
 def compose(addressed: Addressed, text: str, mail: MailIdentity) -> OutboundMessage:
-    """Return the answer as the channel's sender gets it; a mail carries our signed Message-ID and its ancestors."""
+    """Return the answer for the channel's sender; a mail carries our signed Message-ID and its ancestors."""
     answer = OutboundMessage(
         message_id=addressed.message_id,
         conversation_id=addressed.conversation_id,

@@ -1,6 +1,6 @@
-"""What moves a ticket through its life, whoever does it: agents at the desk, leads with their tools.
+"""What moves a ticket through its life, both for agents at the desk and for leads with their tools.
 
-Locks are taken in one order everywhere: agents, customer, conversations, tickets, each by id.
+Everybody takes locks in one order: agents, customer, conversations, tickets, each by id.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,16 +15,16 @@ from router.domain.wait import Requirement, Wait
 
 
 class Directory(Protocol):
-    """Who there is to move tickets to."""
+    """Finds the people that tickets can move to."""
 
     async def agent_named(self, name: str) -> Agent | None:
-        """The agent of that name, unless retired."""
+        """Return the agent of that name, unless retired."""
 
     async def skills_in_team(self, requirement: Requirement) -> bool: ...
 
 
 class Moves(Directory, Protocol):
-    """One transaction on tickets. Writes raise `Conflict` where the ticket is no longer as it was read."""
+    """One transaction on tickets. Writes raise `Conflict` if the ticket has changed since it was read."""
 
     async def lock_agents(self, agents: Collection[AgentId]) -> None: ...
 
@@ -52,4 +52,4 @@ class Moves(Directory, Protocol):
     ) -> None: ...
 
     async def remember(self, *customers: Customer) -> None:
-        """Write the digests of customers whose rows are locked."""
+        """Write the contacts of customers whose rows are locked."""

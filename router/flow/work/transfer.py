@@ -1,4 +1,4 @@
-"""Where somebody wants a ticket, and the wait that it begins there."""
+"""Where a ticket should go, and the wait that it starts there."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,12 +15,12 @@ from router.flow.work.moves import Directory
 from router.policy.model import Policy
 
 RESERVED_FOR = timedelta(minutes=15)
-"""How long a ticket is reserved for the agent it was moved to where its queue does not say."""
+"""How long a ticket is reserved for the agent it was moved to, if its queue does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where somebody wants a ticket: in a queue, or with an agent, by name. Exactly one of both."""
+    """Where a ticket should go: exactly one of a queue or an agent, by name."""
 
     queue: str | None = None
     agent: str | None = None
@@ -28,16 +28,16 @@ class Destination:
 
     def __post_init__(self) -> None:
         if self.queue is None and self.agent is None:
-            raise Invalid("queue", "is needed, or else `agent`: name one of them")
+            raise Invalid("queue", "is missing, and so is `agent`: name one of them")
         if self.queue is not None and self.agent is not None:
-            raise Invalid("queue", "and `agent` are both given: name one of them alone")
+            raise Invalid("queue", "and `agent` are both given: name only one of them")
 
 
 async def wait_at(to: Destination, ticket: TicketNow, policy: Policy, directory: Directory) -> Wait:
-    """Return the wait that the locked ticket begins at its destination.
+    """Return the wait that the locked ticket starts at its destination.
 
-    Required skills go along if the agent, or else somebody in the queue's team, has them all; otherwise nobody could
-    ever take it. Raises `Invalid` for an unknown queue or agent, `Refused` where the policy forbids it.
+    It keeps its required skills if the agent, or somebody in the queue's team, has them all; otherwise nobody could
+    ever take it. Raises `Invalid` for an unknown queue or agent, `Refused` if the policy forbids it.
     """
     if to.agent is not None:
         return await _wait_for(to.agent, ticket, policy, directory)
@@ -84,7 +84,7 @@ def _begin(
 def _queue_for(agent: Agent, ticket: TicketNow, policy: Policy) -> str:
     queues = queues_of(agent.teams, ticket.wait.requirement, policy)
     if not queues:
-        raise Invalid("agent", f"{agent.name} is in no team that has a queue: choose a queue")
+        raise Invalid("agent", f"{agent.name}'s teams have no queue: choose a queue instead")
     reasons = {queue: _why_refused(queue, ticket, policy) for queue in queues}
     if allowed := [queue for queue, why in reasons.items() if why is None]:
         return allowed[0]

@@ -9,8 +9,8 @@ where id = $1
   and ($2::text[] is null or team = any ($2))
 
 -- name: lock_tickets
--- Locks tickets to the end of the transaction and reads them; last in the order of locks. The clock is read once the lock
--- is held: a wait that begins then must not begin before what the last holder of the lock did.
+-- Locks tickets to the end of the transaction and reads them; last in the order of locks. The clock is read after the
+-- lock: a new wait must not start before what the last holder of the lock did.
 with locked as materialized (
   select
     id, customer_id, channel, queue, team, skills, state, assigned_to, lease_epoch, complexity, route, target_s, enqueued_at,

@@ -1,1 +1,1 @@
-"""SQL for what people do."""
+"""SQL for what people do to tickets and agents."""

@@ -1,4 +1,4 @@
-"""What an operator does to a customer: block, unblock, put into a tier, erase."""
+"""What an operator does to a customer: block, unblock, set the tier, erase."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from router.postgres.work.traces import trace
 SQL = load("work/customers")
 
 ERASURE_S = 1800.0
-"""How long one statement of an erasure may take: some read whole tables."""
+"""How long one statement of an erasure may take; some read whole tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Erased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Footprint:
-    """What leads to all that is kept of a customer: handles' keys, patterns that find addresses in bytes, messages."""
+    """What leads to all data about a customer: handles' keys, patterns that find addresses in bytes, messages."""
 
     keys: list[str]
     traces: list[str]
@@ -36,7 +36,7 @@ class _Footprint:
 
 
 class PostgresCustomers:
-    """All raise `NotFound` for a customer that does not exist, and are written down with whoever does it."""
+    """Changes to customers. All raise `NotFound` for an unknown customer, and are recorded with who made them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -47,16 +47,16 @@ class PostgresCustomers:
             raise _not_found(customer_id)
 
     async def set_blocked(self, by: Actor, customer_id: CustomerId, *, blocked: bool) -> None:
-        """Block or unblock: what a blocked customer writes is kept and becomes no ticket."""
+        """Block or unblock: a blocked customer's messages are kept but make no tickets."""
         action = "customer.block" if blocked else "customer.unblock"
         await self._change(by, customer_id, action, "set_blocked", blocked)
 
     async def set_tier(self, by: Actor, customer_id: CustomerId, tier: str | None) -> None:
-        """Put the customer into a tier of the policy, or back to what their addresses say."""
+        """Set the customer's tier, or return to the tier that their addresses give."""
         await self._change(by, customer_id, "customer.tier", "set_tier", tier)
 
     async def _change(self, by: Actor, customer_id: CustomerId, action: str, statement: str, value: object) -> None:
-        """Note what the statement returns: the one field that it sets, as it was."""
+        """Record the old value of the one field that the statement sets and returns."""
         async with self._database.transaction("customers") as connection:
             before = await connection.fetchrow(SQL[statement], customer_id, value)
             if before is None:
@@ -67,8 +67,8 @@ class PostgresCustomers:
     async def erase(self, by: Actor, customer_id: CustomerId) -> Erased:
         """Remove words, addresses, raw bytes and attachments everywhere, and end open tickets; ids and times stay.
 
-        What only a look through whole tables finds goes first, while intake goes on; the rest is found by index, in one
-        transaction. The handles go last, so an erasure that was interrupted can be done again.
+        Data that only a scan of whole tables finds goes first, while intake continues. The rest is found by index, in
+        one transaction. The handles go last, so that an interrupted erasure can be repeated.
         """
         async with self._database.transaction("erasure") as connection:
             before = await _footprint(connection, customer_id)
@@ -83,7 +83,7 @@ class PostgresCustomers:
         return erased
 
     async def _erase_slowly(self, customer_id: CustomerId, found: _Footprint, messages: Collection[int]) -> None:
-        """Each table in a transaction of its own, without the customer's lock."""
+        """Erase each table in its own transaction, without the customer's lock."""
         await self._execute_long("erase_payloads", list(messages), found.traces)
         await self._execute_long("erase_unprocessable", found.traces)
         await self._execute_long("erase_bus", found.traces)
@@ -96,7 +96,7 @@ class PostgresCustomers:
 
 
 async def _footprint(connection: Connection, customer_id: CustomerId) -> _Footprint:
-    """Lock the customer and find what is theirs; all of it by index."""
+    """Lock the customer and find their data, all of it by index."""
     if not await connection.fetch(SQL["lock_customer"], customer_id):
         raise _not_found(customer_id)
     handles = await connection.fetch(SQL["handles_of"], customer_id)
@@ -110,7 +110,7 @@ async def _footprint(connection: Connection, customer_id: CustomerId) -> _Footpr
 
 
 async def _erase_by_index(connection: Connection, by: Actor, customer_id: CustomerId) -> tuple[_Footprint, Erased]:
-    """The rows that others lock too go in the order of locks: customer, conversations, tickets."""
+    """Erase what the index finds; shared rows go in the order of locks: customer, conversations, tickets."""
     found = await _footprint(connection, customer_id)
     await connection.execute(SQL["erase_conversations"], customer_id, timeout=ERASURE_S)
     await _end_tickets(connection, by, customer_id)

@@ -1,4 +1,4 @@
-"""Agents' writes in PostgreSQL: every one is a guarded update with its line of history in the same transaction."""
+"""Agents' writes in PostgreSQL: each is a guarded update, with its line of history in the same transaction."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,12 +37,12 @@ class PostgresDesk:
             yield PostgresWork(connection)
 
     async def see(self, hold: Hold) -> None:
-        """Note that the holder has the ticket on screen; nothing happens if the lease is over."""
+        """Note that the holder has the ticket on screen; does nothing if the lease is over."""
         await self._database.execute("desk", SQL["see_ticket"], hold.lease.ticket_id, hold.lease.epoch, hold.agent.id)
 
 
 class PostgresWork(PostgresMoves):
-    """One transaction; its writes raise `Conflict` if the lease was over when they came to it."""
+    """One transaction; its writes raise `Conflict` if the lease is over by then."""
 
     async def conversation(self, ticket: TicketNow, conversation_id: int | None) -> Addressed | None:
         row = await self._connection.fetchrow(SQL["conversation"], ticket.id, conversation_id)
@@ -54,7 +54,7 @@ class PostgresWork(PostgresMoves):
         return _addressed(row, mails)
 
     async def reply(self, hold: Hold, ticket: TicketNow, answer: OutboundMessage, *, read_up_to: int | None) -> Replied:
-        """Record an answer and put it on its way; the conversation is locked before the ticket, as everywhere."""
+        """Record an answer and put it into the outbox; locks the conversation before the ticket, as everywhere."""
         await self._guarded(SQL["touch_conversation"], answer.conversation_id, ticket.id)
         answered = await self._guarded(SQL["reply_to_ticket"], *guard(ticket), read_up_to)
         await self._insert_reply(hold, ticket, answer)
@@ -68,7 +68,7 @@ class PostgresWork(PostgresMoves):
         )
 
     async def snooze(self, ticket: TicketNow, by: Actor, until: datetime | None) -> None:
-        """Put the ticket aside; the event remembers who had it: it is reserved for them when it wakes."""
+        """Put the ticket aside; the event remembers its holder, for whom it is reserved when it wakes."""
         await self._guarded(SQL["snooze_ticket"], *guard(ticket), until)
         data = {"queue": ticket.queue, "agent": ticket.assigned_to, "until": until and until.isoformat()}
         await self.event(ticket, HistoryKind.SNOOZE, TicketState.SNOOZED, by, **data, lease_epoch=ticket.epoch)
@@ -82,7 +82,7 @@ class PostgresWork(PostgresMoves):
         await self._connection.execute(SQL["lock_conversations"], ticket.id)
 
     async def merge(self, ticket: TicketNow, into: TicketNow, by: Actor) -> None:
-        """Move all that was written, and end the ticket that it leaves; both tickets are locked."""
+        """Move all messages to the other ticket and end this one; both tickets are locked."""
         for statement in ("move_conversations", "move_messages", "hear_of_merged", "point_to_merged"):
             await self._connection.execute(SQL[statement], ticket.id, into.id)
         await self.end(ticket, TicketState.RESOLVED, by, kind=HistoryKind.MERGE, into=into.id)

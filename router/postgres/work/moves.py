@@ -1,4 +1,4 @@
-"""What moves tickets through their lives, in PostgreSQL: guarded updates, each with its line of history."""
+"""Moves tickets through their lives in PostgreSQL: guarded updates, each with its line of history."""
 
 import json
 
@@ -47,7 +47,7 @@ class PostgresMoves(TicketRows):
     async def enqueue(
         self, ticket: TicketNow, wait: Wait, by: Actor, *, kind: HistoryKind = HistoryKind.QUEUE, **why: object
     ) -> None:
-        """Queue the ticket anew; the lock on the groups comes after that on the ticket, as everywhere."""
+        """Queue the ticket again; locks the groups after the ticket, as everywhere."""
         to = wait.requirement
         group_id = (await groups.ensure(self._connection, [to]))[to]
         await self._guarded(SQL["enqueue"], *guard(ticket), *wait_columns(wait, group_id))

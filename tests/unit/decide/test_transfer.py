@@ -53,7 +53,7 @@ def test_teams_get_what_they_take_or_have_or_may_be_given(
 def test_refusal_says_what_the_team_takes():
     why = why_refused("expert", from_team="frontline", complexity=Complexity.SIMPLE, policy=POLICY)
     assert why == (
-        "Queue expert belongs to team specialists, which takes complex tickets, and this one is simple: "
+        "Queue expert belongs to team specialists, which takes complex tickets, but this one is simple: "
         "choose another queue."
     )
 

@@ -1,9 +1,9 @@
 -- name: customer
--- Whether there is such a customer.
+-- Whether the customer exists.
 select id from customer where id = $1
 
 -- name: set_blocked
--- Refuse, or take again, what this customer writes; the row is what was.
+-- Blocks or unblocks the customer; returns the old value.
 with before as (
   select id, is_blocked from customer where id = $1 for no key update
 )
@@ -14,7 +14,7 @@ where customer.id = before.id
 returning before.is_blocked
 
 -- name: set_tier
--- What the customer is to us, null where only the addresses tell; the row is what was.
+-- Sets the customer's tier, null to use the tier of their addresses; returns the old value.
 with before as (
   select id, tier from customer where id = $1 for no key update
 )
@@ -25,11 +25,11 @@ where customer.id = before.id
 returning before.tier
 
 -- name: allow_long
--- Erasure may read whole tables.
+-- Lets erasure take long: it may read whole tables.
 set local statement_timeout = '30min'
 
 -- name: lock_customer
--- One erasure at a time, and none beside intake.
+-- Allows one erasure at a time, and none while intake works on the customer.
 select id
 from customer
 where id = $1
@@ -42,7 +42,7 @@ from handle
 where customer_id = $1
 
 -- name: messages_of
--- What was written by the customer or in the customer's tickets.
+-- Messages by the customer or in the customer's tickets.
 select id
 from message
 where ticket_id = any (array(select ticket.id from ticket where ticket.customer_id = $1))
@@ -52,7 +52,7 @@ from message
 where author = any ($2::text[])
 
 -- name: erase_messages
--- Messages lose their words; ids and times stay.
+-- Removes the words of messages; ids and times stay.
 update message
 set external_id = null, subject = null, text = '', html = null, attachments = null, attributes = null,
   author = 'erased'
@@ -61,7 +61,7 @@ where id = any ($1::bigint[])
 returning id
 
 -- name: forget_message_ids
--- Message-IDs may carry an address; who knows one still finds nothing but its hash.
+-- Message-IDs may contain an address, so only a hash stays; somebody who knows the id finds nothing but that hash.
 update received
 set external_id = 'sha256:' || encode(sha256(convert_to(received.external_id, 'UTF8')), 'hex')
 from message
@@ -72,24 +72,24 @@ where message.id = any ($1::bigint[])
   and received.external_id not like 'sha256:%'
 
 -- name: erase_payloads
--- The raw bytes of those messages, and of others with a trace of the customer: a webhook may hold messages of many.
+-- Deletes the raw bytes of those messages, and others with a trace of the customer: a webhook may hold many people's.
 delete from payload
 where message_ids && $1::bigint[] or lower(encode(body, 'escape')) ~ any ($2::text[])
 
 -- name: erase_references
--- Message-IDs may carry an address.
+-- Deletes Message-IDs, which may contain an address.
 delete from mail_reference
 using conversation
 where conversation.id = mail_reference.conversation_id and conversation.customer_id = $1
 
 -- name: erase_outbox
--- Replies on their way.
+-- Deletes replies that are not sent yet.
 delete from outbox
 using conversation
 where conversation.id = outbox.conversation_id and conversation.customer_id = $1
 
 -- name: erase_conversations
--- Threads keep their ids and times.
+-- Removes the content of threads; ids and times stay.
 with locked as (
   select id from conversation where customer_id = $1 order by id for no key update
 )
@@ -100,7 +100,7 @@ from locked
 where conversation.id = locked.id
 
 -- name: leave_conversations
--- Other customers' threads forget that these addresses took part.
+-- Removes these addresses from the participants of other customers' threads.
 with locked as (
   select id from conversation where participants && $1::text[] and customer_id <> $2 order by id for no key update
 )
@@ -110,7 +110,8 @@ from locked
 where conversation.id = locked.id
 
 -- name: erase_tickets
--- Tickets keep what reports need. Reasons quote the customer; and there is nobody left to answer where one is open.
+-- Tickets keep what reports need. Removes the reasons, which quote the customer, and ends open tickets: nobody is left
+-- to answer.
 with locked as (
   select id, is_open from ticket where customer_id = $1 order by id for no key update
 ), erased as (
@@ -136,22 +137,22 @@ from erased
 where was_open
 
 -- name: erase_unprocessable
--- Payloads with a trace of the customer.
+-- Deletes unprocessable payloads with a trace of the customer.
 delete from unprocessable
 where lower(encode(body, 'escape')) ~ any ($1::text[])
 
 -- name: erase_bus
--- Deliveries of the embedded bus with a trace of the customer.
+-- Deletes deliveries of the embedded bus with a trace of the customer.
 delete from bus_delivery
 where lower(encode(body, 'escape')) ~ any ($1::text[])
 
 -- name: erase_handles
--- Nothing recognises the customer any more.
+-- Deletes the customer's handles, so that nothing recognises them any more.
 delete from handle
 where customer_id = $1
 
 -- name: erase_customer
--- A pseudonym is left: an id, and when contacts were.
+-- Leaves a pseudonym: an id, and the times of contacts.
 update customer
 set name = null, erased_at = now()
 where id = $1

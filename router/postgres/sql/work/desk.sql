@@ -1,5 +1,5 @@
 -- name: conversation
--- The ticket's named conversation, or the one in which the customer wrote last.
+-- The ticket's named conversation, or the one in which the customer last wrote.
 select
   conversation.id, conversation.channel, conversation.provider, conversation.account, conversation.thread_key,
   conversation.reply_to, conversation.subject, nextval('message_ids') as message_id
@@ -19,7 +19,7 @@ from (
   limit 1) as conversation
 
 -- name: mail_ids
--- The Message-IDs of a ticket's conversation, latest first; those without one are known by a hash alone.
+-- The Message-IDs of a ticket's conversation, latest first; a mail without one is known only by a hash.
 select external_id, direction
 from message
 where ticket_id = $1
@@ -30,7 +30,7 @@ order by sent_at desc, id desc
 limit 20
 
 -- name: touch_conversation
--- An answer keeps the conversation going; it is locked before its ticket.
+-- Notes that an answer keeps the conversation alive; locks it before its ticket.
 update conversation
 set last_message_at = greatest(last_message_at, now())
 where id = $1
@@ -38,8 +38,9 @@ where id = $1
 returning id
 
 -- name: reply_to_ticket
--- The agent answers: the first answer stops the second clock. Intake sets the time of the customer's last word while it
--- has the ticket locked, so it tells what this agent has not read; without a page, the assignment or their last answer.
+-- The agent answers; the first answer stops the second clock. Intake sets the time of the customer's last message while
+-- it has the ticket locked, so that time shows what the agent has not read. Without a page, it is compared with the
+-- assignment or the agent's last answer.
 update ticket
 set first_reply_at = coalesce(first_reply_at, now()), is_seen = true
 where id = $1
@@ -58,25 +59,25 @@ returning
   end as wrote_since
 
 -- name: insert_reply
--- An answer as the transcript shows it.
+-- Adds an answer to the transcript.
 insert into message (
   id, received_at, ticket_id, conversation_id, customer_id, direction, channel, account, external_id, author,
   agent_id, subject, text, sent_at)
 values ($1, now(), $2, $3, $4, 'out', $5, $6, $7, $8, $9, $10, $11, now())
 
 -- name: insert_reference
--- Mail that answers this Message-ID belongs to the conversation.
+-- Records that mail that answers this Message-ID belongs to the conversation.
 insert into mail_reference (account, message_id, conversation_id)
 values ($1, $2, $3)
 on conflict do nothing
 
 -- name: insert_outbox
--- The answer, on its way to the bus.
+-- Puts the answer into the outbox.
 insert into outbox (conversation_id, routing_key, format, account, message_id, body)
 values ($1, $2, 'reply.v1', $3, $4, $5)
 
 -- name: see_ticket
--- The holder has the ticket on screen: `next` may give another one.
+-- Notes that the holder has the ticket on screen, so that `next` may give another one.
 update ticket
 set is_seen = true
 where id = $1
@@ -85,7 +86,7 @@ where id = $1
   and not is_seen
 
 -- name: snooze_ticket
--- The ticket waits for the customer, or for a date; it is reserved for whoever had it when it wakes.
+-- Snoozes the ticket until the customer writes or until a date; when it wakes, it is reserved for its holder.
 update ticket
 set
   state = 'snoozed', state_until = $5, reserved_for = assigned_to, reserved_until = null, assigned_to = null,
@@ -97,7 +98,7 @@ where id = $1
 returning id
 
 -- name: wrap_up_ticket
--- The contact is over; what is left to do about it keeps the agent for a limited time.
+-- Ends the contact; the remaining work keeps the agent for a limited time.
 update ticket
 set state = 'wrap_up', state_until = statement_timestamp() + $5::interval
 where id = $1
@@ -107,7 +108,7 @@ where id = $1
 returning id
 
 -- name: lock_conversations
--- The conversations of a ticket, before the ticket itself.
+-- Locks the conversations of a ticket, before the ticket itself.
 select id
 from conversation
 where ticket_id = $1
@@ -115,25 +116,25 @@ order by id
 for no key update
 
 -- name: move_conversations
--- What is written there from now on belongs to the other ticket.
+-- Moves the conversations: what is written there from now on belongs to the other ticket.
 update conversation
 set ticket_id = $2
 where ticket_id = $1
 
 -- name: move_messages
--- The transcript of the other ticket shows what was written, notes too.
+-- Moves the messages and notes to the other ticket's transcript.
 update message
 set ticket_id = $2
 where ticket_id = $1
 
 -- name: point_to_merged
--- Where the ticket's conversations went.
+-- Records which ticket the conversations went to.
 update ticket
 set merged_into = $2
 where id = $1
 
 -- name: hear_of_merged
--- The customer's last word in either ticket is the last word in both; the first answer too.
+-- The customer's last message in either ticket counts for both, and so does the first answer.
 update ticket
 set
   last_customer_at = greatest(ticket.last_customer_at, merged.last_customer_at),

@@ -1,12 +1,12 @@
 -- name: lock_customer
--- Second in the order of locks; the digest is rewritten from what is read here.
+-- Locks and reads a customer to rewrite their contacts; second in the order of locks.
 select id, created_at, name, tier, is_blocked, contacts, reopened_count, last_agent_id
 from customer
 where id = $1
 for no key update
 
 -- name: agent_named
--- Somebody whom tickets can be moved to.
+-- An agent that tickets can move to.
 select
   agent.id, agent.name, agent.skills, array(select team from agent_team where agent_team.agent_id = agent.id) as teams
 from agent
@@ -14,7 +14,7 @@ where agent.name = $1
   and agent.retired_at is null
 
 -- name: team_has_skills
--- Whether somebody in the team has all of the skills.
+-- Whether somebody in the team has all the skills.
 select exists (
   select from agent_team
   join agent on agent.id = agent_team.agent_id
@@ -23,7 +23,7 @@ select exists (
     and agent.skills @> $2::text[])
 
 -- name: note_on_ticket
--- A note is written; where its holder writes it, the ticket is on their screen.
+-- Checks the ticket for a note; if its holder writes the note, the ticket is on their screen.
 update ticket
 set is_seen = is_seen or assigned_to is not distinct from $5::bigint
 where id = $1
@@ -33,7 +33,7 @@ where id = $1
 returning id
 
 -- name: insert_note
--- A note as the transcript shows it; it belongs to no conversation.
+-- Adds a note to the transcript; it belongs to no conversation.
 insert into message (
   id, received_at, ticket_id, customer_id, direction, channel, account, author, agent_id, text, sent_at)
 values (
@@ -41,7 +41,7 @@ values (
 returning id
 
 -- name: enqueue
--- The ticket waits, whoever held it: a new wait, or one that it is put back into.
+-- Queues the ticket, even if somebody held it: in a new wait, or back in an earlier one.
 update ticket
 set
   state = 'queued', queue = $5, team = $6, skills = string_to_array($7, ','), group_id = $8, enqueued_at = $9, due_at = $10, relaxed = $11,
@@ -54,7 +54,7 @@ where id = $1
 returning id
 
 -- name: end_ticket
--- Nothing more is to be done: resolved, or abandoned.
+-- Ends the ticket: resolved or abandoned.
 update ticket
 set
   state = $5, resolved_at = case when $5 = 'resolved' then statement_timestamp() end, assigned_to = null,
@@ -66,12 +66,12 @@ where id = $1
 returning id
 
 -- name: update_customer
--- The digest after a ticket's end, and who ended it.
+-- Writes the customer's contacts after a ticket's end, and who ended it.
 update customer
 set contacts = $2, last_agent_id = $3
 where id = $1
 
 -- name: insert_event
--- One line of the ticket's history. Not now(): a line must not be older than one that its transaction waited for.
+-- Adds a line to the ticket's history. Not now(): a line must not be older than one that its transaction waited for.
 insert into ticket_event (ticket_id, at, kind, state, actor, data)
 values ($1, statement_timestamp(), $2, $3, $4, $5)

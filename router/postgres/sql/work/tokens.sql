@@ -1,12 +1,12 @@
 -- name: insert_token
--- Keeps the hash of a new token; no row if the name is taken.
+-- Stores the hash of a new token; no row if the name is taken.
 insert into token (name, role, agent_id, hash, expires_at)
 values ($1, $2, $3, $4, now() + $5::interval)
 on conflict (name) do nothing
 returning id
 
 -- name: all_tokens
--- Every token ever made, by name; Python knows no year after 9999.
+-- Every token ever made, by name; Python has no year after 9999.
 select
   token.name,
   token.role,
@@ -19,14 +19,14 @@ left join agent on agent.id = token.agent_id
 order by token.name
 
 -- name: revoke_token
--- Ends a token; one that has ended already keeps its time.
+-- Revokes a token; one that has already ended keeps its time.
 update token
 set revoked_at = coalesce(revoked_at, now())
 where name = $1
 returning id
 
 -- name: principals
--- Who shows tokens, of those that are valid now.
+-- The principals behind the tokens that are valid now.
 select
   token.hash,
   token.id as token_id,
