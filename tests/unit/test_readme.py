@@ -26,6 +26,7 @@ DOCUMENTS = [
     "docs/settings.md",
 ]
 README = (ROOT / "README.md").read_text()
+CODE = re.compile(r"`(\w[\w./-]*\.(?:py|sql|yaml|yml|txt|md|json))(?:: ([\w.]+))?`")
 
 
 def test_the_state_diagram_has_exactly_the_legal_arrows():
@@ -62,6 +63,19 @@ def test_settings_exist(document):
     known = {PREFIX + field.upper() for field in Settings.model_fields}
 
     assert {name for name in named if not name.startswith(f"{PREFIX}TEST_")} <= known
+
+
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md"])
+def test_code_that_is_named_is_there(document):
+    named = CODE.findall((ROOT / document).read_text())
+
+    assert [place for place in named if not _is_there(*place)] == []
+
+
+def _is_there(path: str, name: str) -> bool:
+    """Whether this file is in the repository, in `router/` or in `docs/`, and has the last word of the name."""
+    files = [folder / path for folder in (ROOT, ROOT / "router", ROOT / "docs") if (folder / path).is_file()]
+    return any(re.search(rf"\b{name.rpartition('.')[2]}\b", file.read_text()) for file in files)
 
 
 def _commands() -> set[str]:
