@@ -2,8 +2,8 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
--- How each agent stands, whatever the ticket. Those who are `is_willing` get tickets while their lease is live.
--- With the eyes of whoever asks: row-level security holds as for the tables.
+-- Each agent's standing, independent of tickets. Agents who are `is_willing` get tickets while their lease is live.
+-- Runs with the caller's rights, so row-level security applies as for the tables.
 create view agent_standing with (security_invoker) as
 select
   agent.id, agent.name, agent.skills, agent.capacity, agent.weights, agent.most,
@@ -14,7 +14,7 @@ from agent
 left join presence on presence.agent_id = agent.id;
 grant select on agent_standing to frontdesk_agent;
 
--- Whether an agent was heard of within the grace time. The planner inlines the call, so an index on the column serves it.
+-- Whether an agent gave a sign of life within the grace time. The planner inlines it, so an index on the column helps.
 create function is_live(seen_at timestamptz, grace interval) returns boolean
   language sql stable
   return seen_at >= statement_timestamp() - grace;

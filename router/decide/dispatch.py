@@ -1,4 +1,4 @@
-"""Dispatch: which agent is offered which ticket of a push queue, and why nobody else. Leaves offering to the flow."""
+"""Dispatch: decides which agent gets an offer of which ticket in a push queue, and why nobody else does."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,14 +15,14 @@ from router.domain.ticket import TicketId
 from router.policy.model import OfferRule, OfferTo
 
 EXPLAINED = 20
-"""An offer says of so many other candidates why they were not chosen, however many there were."""
+"""An offer explains for this many other candidates why they were not chosen, however many there were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An agent to whom tickets of `groups` may be offered, and what is reserved for them in their teams.
+    """An agent who may get offers of tickets in `groups`, and of tickets reserved for them in their teams.
 
-    `held` counts by channel what the agent has already.
+    `held` counts by channel what the agent already holds.
     """
 
     agent_id: AgentId
@@ -36,7 +36,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A ticket near the front of its group, or of what is reserved for one agent; `refused_by` are of this wait."""
+    """A ticket near the front of its group, or of one agent's reserved tickets; `refused_by` covers only this wait."""
 
     ticket_id: TicketId
     group: int
@@ -48,7 +48,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When it is, and how long an agent's lease outlives the last sign of life."""
+    """The current time, and how long an agent's lease lasts after the last sign of life."""
 
     now: datetime
     grace: timedelta
@@ -56,7 +56,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A ticket that an agent should be offered, by which rule, and why not to other candidates (not all, if many)."""
+    """A ticket to offer to an agent, by which rule, and why other candidates do not get it (not all, if many)."""
 
     waiting: Waiting
     agent_id: AgentId
@@ -67,10 +67,10 @@ class Offer:
 def dispatch(
     candidates: Iterable[Candidate], line: Iterable[Waiting], rules: Mapping[str, OfferRule], moment: Moment
 ) -> list[Offer]:
-    """Offer each ticket, due first comes first, to the best of its group's agents who are present and have room.
+    """Offer each ticket, due first, to the best of its group's agents who are present and have room.
 
-    Who has refused the ticket in this wait is asked again only if nobody else could be. What is reserved is offered to
-    its agent only, who needs no skills for it. `rules` are those of the push queues.
+    An agent who has refused the ticket in this wait is asked again only if nobody else can take it. A reserved ticket
+    is offered only to its agent, who needs no skills for it. `rules` are those of the push queues.
     """
     staff = _Staff(candidates, moment)
     offers = (staff.offer(waiting, rules[waiting.queue]) for waiting in line)
@@ -78,7 +78,7 @@ def dispatch(
 
 
 def confirm(offers: Iterable[Offer], candidates: Iterable[Candidate], moment: Moment) -> list[Offer]:
-    """Those offers that can still be made to the candidates as they are now; each counts for the ones after it."""
+    """Return the offers that the candidates, as they are now, can still take; each counts for the ones after it."""
     members = {candidate.agent_id: _Member(candidate, moment) for candidate in candidates}
     confirmed = []
     for offer in offers:
@@ -95,7 +95,7 @@ _Rank: TypeAlias = tuple[float, int, datetime, AgentId]
 
 
 class _Member:
-    """A candidate in the course of a round: what was given counts at once."""
+    """A candidate during a round: each ticket they get counts at once."""
 
     def __init__(self, candidate: Candidate, moment: Moment) -> None:
         self.agent_id = candidate.agent_id
@@ -120,19 +120,19 @@ class _Member:
         )
 
     def rank(self, to: OfferTo, channel: str) -> _Rank:
-        """Least comes first. Whoever was given something in this round comes after all who were not."""
+        """Return the sort key; the least comes first. Agents who got a ticket in this round come after all others."""
         capacity = self._candidate.capacity
         load = capacity.load(self._held, beside=channel) / capacity.limit if to is OfferTo.LEAST_LOADED else 0.0
         return load, self._turn, self._candidate.idle_since, self.agent_id
 
     def give(self, waiting: Waiting, *, turn: int = 0) -> None:
-        """Hold one ticket more, as the `turn`th of the round."""
+        """Hold one more ticket, as the `turn`th of the round."""
         self._held[waiting.channel] += 1
         self._turn = turn
 
 
 class _Staff:
-    """All candidates in the course of a round."""
+    """All candidates during a round."""
 
     def __init__(self, candidates: Iterable[Candidate], moment: Moment) -> None:
         self._members = {candidate.agent_id: _Member(candidate, moment) for candidate in candidates}
@@ -144,7 +144,7 @@ class _Staff:
         self._turn = 0
 
     def offer(self, waiting: Waiting, rule: OfferRule) -> Offer | None:
-        """The ticket for the best of those who can take it, if anybody can."""
+        """Offer the ticket to the best agent who can take it, if anybody can."""
         obstacles = {member: member.obstacle(waiting) for member in self._asked(waiting)}
         able = [member for member, obstacle in obstacles.items() if obstacle is None]
         able = able or [member for member, obstacle in obstacles.items() if obstacle is Obstacle.REFUSED]
@@ -163,7 +163,7 @@ class _Staff:
         return [] if waiting.group in self._full else self._by_group[waiting.group]
 
     def _give_up(self, waiting: Waiting) -> None:
-        """Ask nobody again for a group whose agents have no room: all of its tickets want the same."""
+        """Stop asking for a group whose agents have no room: all its tickets need the same."""
         if waiting.reserved_for is None:
             self._full.add(waiting.group)
 

@@ -10,12 +10,12 @@ from router.policy.words import READ_CHARACTERS, as_words
 
 # A question mark inside a word belongs to a link; several in a row are one question.
 _QUESTION = re.compile(r"\?(?![\w?])")
-# Less may be an abbreviation.
+# A shorter text may be an abbreviation.
 _SHOUTED_CHARACTERS = 20
 
 
 def gist_of(subject: str, text: str) -> Gist:
-    """The words of both, and the text's length, questions and capitals."""
+    """Return the words of subject and text, and the text's length, questions and capitals."""
     return Gist(
         words=as_words(subject, text),
         characters=len(text),

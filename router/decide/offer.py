@@ -1,4 +1,4 @@
-"""Offer: which waiting agent is given which waiting ticket. Leaves taking it, or losing it to somebody, to the flow."""
+"""Offer: decides which waiting agent gets which waiting ticket."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -39,7 +39,7 @@ READY = Readiness()
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """An agent who waits for work: the groups whose tickets they may be given, what they can carry and what they hold.
+    """An agent who waits for work: the groups whose tickets they may get, what they can carry and what they hold.
 
     `held` counts tickets by channel.
     """
@@ -56,23 +56,24 @@ class Asking:
 
     @property
     def is_full(self) -> bool:
-        """Whether no ticket fits, whatever its channel."""
+        """Whether no ticket fits, on any channel."""
         return not any(map(self.has_room, _CHANNELS))
 
 
-# plain words: an enum's hash is slow, and every agent of every round is asked
+# plain strings: an enum's hash is slow, and every round checks every agent
 _CHANNELS = tuple(channel.value for channel in Channel)
 
 Head: TypeAlias = tuple[int, AgentId | None, str, TicketId]
 """A ticket near the front of its line, as (group, agent, channel, ticket).
 
-The line is the group, or what is reserved for the agent if there is one. Plain tuples: a round reads thousands.
+The line is the agent's reserved tickets if there is an agent, and the group otherwise. Plain tuples, because a round
+reads thousands.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A ticket of a group that an agent should have; `load` is what the agent held, as its channel weighs it."""
+    """A ticket of a group for an agent; `load` is the weight of what the agent held, as seen by its channel."""
 
     agent_id: AgentId
     ticket_id: TicketId
@@ -81,11 +82,11 @@ class Match:
 
 
 def depths(asking: Sequence[Asking], *, in_full: Collection[int] = ()) -> Mapping[int, int]:
-    """How many tickets of each group to read first.
+    """Return how many tickets of each group to read first.
 
-    As many as agents may be given them would always do, but agents have many groups and take one ticket: what is read
-    is several times what each group loses on average. `deeper` says where that was too little; where it was so before,
-    groups are better read `in_full` at once.
+    One per agent in the group would always be enough. But agents have many groups and take one ticket, so we read a few
+    times what each group loses on average. `deeper` says where that was too little; groups where that happened before
+    are better read `in_full` at once.
     """
     most = _most(asking)
     enough = 2 + 4 * ceil(len(asking) / max(len(most), 1))
@@ -93,15 +94,15 @@ def depths(asking: Sequence[Asking], *, in_full: Collection[int] = ()) -> Mappin
 
 
 def emptied(asking: Sequence[Asking], matches: Iterable[Match]) -> Collection[int]:
-    """The groups that gave away all that is usually read of them, as those do that are due before all others."""
+    """Return the groups that gave away all that is usually read of them, such as those due before all others."""
     return deeper(asking, depths(asking), matches).keys()
 
 
 def deeper(asking: Iterable[Asking], depths: Mapping[int, int], matches: Iterable[Match]) -> Mapping[int, int]:
-    """How many tickets to read of the groups that gave away all that was read, though more may be wanted of them.
+    """Return how many tickets to read of groups that gave away all that was read, if agents may want more.
 
-    Read so deep, and the others as before, `heads` lead to the same matches as if everything had been read: the more
-    waits in one group, the less is taken of any other.
+    With these depths, and the others as before, `heads` lead to the same matches as if everything had been read: the
+    more waits in one group, the less is taken from any other.
     """
     given = Counter(match.group for match in matches)
     emptied = {group for group, count in given.items() if count >= depths.get(group, 0)}
@@ -110,10 +111,9 @@ def deeper(asking: Iterable[Asking], depths: Mapping[int, int], matches: Iterabl
 
 
 def offer(asking: Iterable[Asking], heads: Sequence[Head]) -> list[Match]:
-    """Give each agent, in order of arrival, the first that fits of what is left in their groups and reserved for them.
+    """Give each agent, in order of arrival, the first fitting ticket left in their groups or reserved for them.
 
-    `heads` are ordered: due first comes first. Agents who have no room, or for whom nothing is left, are not in the
-    result.
+    `heads` are ordered, due first. The result leaves out agents who have no room or for whom nothing is left.
     """
     groups, reserved = _lines(heads)
     channels = {channel for _, _, channel, _ in heads}
@@ -132,11 +132,11 @@ def offer(asking: Iterable[Asking], heads: Sequence[Head]) -> list[Match]:
 
 
 _Line: TypeAlias = list[tuple[int, str, int, AgentId | None, TicketId]]
-"""Heads with their place in the order and their channel before all else; the first stands last, to be popped."""
+"""Heads, each starting with its place in the order and its channel; the first head is last in the list, for `pop`."""
 
 
 def _lines(heads: Sequence[Head]) -> tuple[Mapping[int, _Line], Mapping[AgentId, _Line]]:
-    """What waits in each group, and what is reserved for each agent."""
+    """Return what waits in each group, and what is reserved for each agent."""
     groups: defaultdict[int, _Line] = defaultdict(list)
     reserved: defaultdict[AgentId, _Line] = defaultdict(list)
     for place in reversed(range(len(heads))):
@@ -147,5 +147,5 @@ def _lines(heads: Sequence[Head]) -> tuple[Mapping[int, _Line], Mapping[AgentId,
 
 
 def _most(asking: Iterable[Asking]) -> Counter[int]:
-    """How many tickets of each group could be given at most: one to each agent who may be given them."""
+    """Count the most tickets that each group can give away: one for each agent who may get them."""
     return Counter(group for agent in asking for group in agent.groups)

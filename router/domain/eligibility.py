@@ -1,4 +1,4 @@
-"""Who may get a ticket: what can keep an agent from one, in the order asked. Pull, push, picking and `why` ask here."""
+"""Who may get a ticket: what can keep an agent from it, in order. Pull, push, picking and `why` all use this."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from router.domain.wait import Requirement
 
 
 class Obstacle(StrEnum):
-    """What keeps an agent from a ticket, in the order asked: the first that applies is named.
+    """What keeps an agent from a ticket, in the order checked; the first that applies is named.
 
-    First whether the agent may have the ticket, then whether they take tickets now, then whether this one fits. To
-    remove a later obstacle changes nothing while an earlier one stands.
+    First, may the agent have the ticket; then, do they take tickets now; then, does this one fit. Removing a later
+    obstacle changes nothing while an earlier one remains.
     """
 
     RETIRED = "retired"
@@ -30,7 +30,7 @@ class Obstacle(StrEnum):
     REFUSED = "refused"
     """In this wait, the agent declined the ticket or let its offer expire."""
     NOT_FIRST = "not_first"
-    """Nothing keeps the agent from it, and another one was offered it."""
+    """Nothing keeps the agent from it, but another agent got the offer."""
 
 
 def first_obstacle(
@@ -46,9 +46,9 @@ def first_obstacle(
 ) -> Obstacle | None:
     """Return the first obstacle among these facts; None if there is none.
 
-    An agent is eligible who is in the ticket's team and has the skills it asks for; a ticket that is reserved for the
-    agent asks for no skills. Callers leave out what they know to be in order: the lease of an agent who asks for a
-    ticket is live.
+    An agent is eligible if they are in the ticket's team and have the skills it asks for; a ticket reserved for the
+    agent asks for no skills. Callers leave out facts that they know are fine: an agent who asks for a ticket has a live
+    lease.
     """
     return (
         (is_retired and Obstacle.RETIRED)
@@ -64,7 +64,7 @@ def first_obstacle(
 
 
 class Refusal(StrEnum):
-    """What an agent did with an offer of this ticket, in the wait that it is in."""
+    """What an agent did with an offer of this ticket in its current wait."""
 
     DECLINED = "declined"
     EXPIRED = "expired"
@@ -72,7 +72,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How an agent stands to a ticket: `held` counts by channel what they hold, `refusal` belongs to this wait."""
+    """An agent's standing towards a ticket: `held` counts by channel what they hold; `refusal` is from this wait."""
 
     agent: Agent
     is_retired: bool
@@ -85,9 +85,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a ticket asks of whoever takes it; `is_offered` if its queue offers tickets.
+    """What a ticket asks of the agent who takes it; `is_offered` if its queue offers tickets.
 
-    `grace` is how long an agent's lease outlives the last sign of life.
+    `grace` is how long an agent's lease lasts after the last sign of life.
     """
 
     requirement: Requirement
@@ -100,7 +100,7 @@ class Asked:
 def obstacle(standing: Standing, asked: Asked) -> Obstacle | None:
     """Return the first obstacle between the agent and the ticket; None if there is none."""
     agent, presence, required = standing.agent, standing.presence, asked.requirement
-    # what is reserved for somebody was theirs before, or was moved to them by a person
+    # a reserved ticket was the agent's before, or a person moved it to them
     is_theirs = asked.reserved_for == agent.id
     return first_obstacle(
         is_retired=standing.is_retired,

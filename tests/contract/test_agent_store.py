@@ -68,7 +68,7 @@ async def test_an_agent_who_is_not_there_has_no_profile(center: Center):
 
 async def test_a_name_is_used_once_whatever_the_capitals(center: Center):
     await center.agent("Grace")
-    with pytest.raises(Conflict, match="There is an agent named Grace already"):
+    with pytest.raises(Conflict, match="There is already an agent named Grace"):
         async with center.agents.work() as work:
             await work.make("GRACE")
 

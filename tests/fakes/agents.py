@@ -98,7 +98,7 @@ class FakeAgentWork:
         for row in self._tables.agents.values():
             if row.profile.name.lower() == name.lower():
                 taken = row.profile.name
-                raise Conflict(f"There is an agent named {taken} already, whatever the capitals.")
+                raise Conflict(f"There is already an agent named {taken}; capitals do not matter: choose another name.")
         self._made = AgentId(len(self._tables.agents) + 1)
         row = AgentRow(id=self._made, profile=Profile(name=name), created_at=self._tables.now)
         self._tables.agents[row.id] = row

@@ -63,7 +63,7 @@ def test_an_agent_is_made_changed_and_shown(operator: Operator):
 
 
 REFUSED = [
-    (["create", "Ada", "--team", "frontlin"], f"teams: holds 'frontlin': choose of {TEAMS}"),
+    (["create", "Ada", "--team", "frontlin"], f"teams: cannot include 'frontlin': choose from {TEAMS}"),
     (["create", "Ada", "--skill", "german:9"], "skills: 'german:9' has an invalid level: use 1 to 5, as in german:4"),
     (["change", "Grace", "--limit", "many"], "--limit: 'many' is not a number: write one, or the word policy"),
     (
@@ -73,7 +73,7 @@ REFUSED = [
     (["change", "Grace", "--drop", "vip"], "--drop: Grace does not have 'vip': name one of their skills or languages"),
     (["change", "Grace", "--weight", "chat=50"], "weights.chat: is 50, above the agent's limit of 10: none would fit"),
     (["change", "Grace"], "There is nothing to change: give --skill, --language, --drop, --limit, --weight or --most."),
-    (["create", "GRACE"], "There is an agent named Grace already, whatever the capitals; names are not used twice."),
+    (["create", "GRACE"], "There is already an agent named Grace; capitals do not matter: choose another name."),
     (["show", "Nobody"], "There is no agent Nobody."),
 ]
 
@@ -86,7 +86,7 @@ async def test_what_cannot_be_is_one_line_that_says_what_can(database: Database,
 async def test_a_token_for_an_agent_in_other_capitals_is_refused_naming_these(database: Database, operator: Operator):
     await an_agent(database, "Grace")
     refusal = operator.fails("token", "create", "phone", "--role", "agent", "--agent", "grace")
-    assert refusal == "There is an agent named Grace already, whatever the capitals; names are not used twice."
+    assert refusal == "There is already an agent named Grace; capitals do not matter: choose another name."
 
 
 async def test_one_who_is_given_nothing_may_have_any_weight(database: Database, operator: Operator):

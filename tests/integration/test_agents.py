@@ -144,14 +144,14 @@ async def test_a_second_token_leaves_the_agent_as_it_is(tokens: Tokens, database
 @pytest.mark.parametrize("profile", [{"teams": ["complex"]}, {"skills": ["fr"]}])
 async def test_no_token_takes_away_what_an_agent_has(tokens: Tokens, database: Database, profile: dict[str, list[str]]):
     ada = await an_agent(database, "ada", teams=["simple"], skills=["de"])
-    with pytest.raises(Conflict, match="ada is an agent already"):
+    with pytest.raises(Conflict, match="ada is already an agent"):
         await tokens.create("ada phone", Role.AGENT, agent_name="ada", **profile)
     assert await agent_named(database, "ada") == ada
     assert await tokens.list() == []
 
 
 async def test_who_is_no_person_is_in_no_team(tokens: Tokens):
-    with pytest.raises(Invalid, match="a token of role admin belongs to no person, who could have any"):
+    with pytest.raises(Invalid, match="a token of role admin belongs to no person: leave teams and skills out"):
         await tokens.create("boss", Role.ADMIN, teams=["simple"])
 
 

@@ -303,7 +303,7 @@ async def test_a_lead_sees_and_sets_of_the_teams_only_their_own(api: Api, lead: 
 
 async def test_a_lead_does_not_retire_themselves(lead: Caller):
     answer = await lead.patch("/v1/agents/Lena", json={"retired": True})
-    assert (answer.status, answer.json["detail"]) == (403, "Nobody retires themselves: ask another lead, or an admin.")
+    assert (answer.status, answer.json["detail"]) == (403, "You cannot retire yourself: ask another lead or an admin.")
 
 
 async def test_a_lead_does_not_retire_who_works_for_others_too(api: Api, lead: Caller):

@@ -113,4 +113,4 @@ async def test_why_is_told_in_words_and_facts(api: Api, lead: Caller):
     why = (await lead.get(f"/v1/tickets/{waiting.ticket_id}/why")).json
     assert (why["state"], why["queue"], why["skills"]) == ("queued", "general", ["german"])
     assert why["agents"] == [{"agent": "Linus", "why_not": "lacks german"}]
-    assert why["summary"] == "It waits in queue general, and nobody of team frontline can take it now."
+    assert why["summary"] == "It waits in queue general, and nobody in team frontline can take it now."

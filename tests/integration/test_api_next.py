@@ -41,7 +41,7 @@ async def test_an_agent_who_is_busy_is_told_what_to_do(api: Api):
     await grace.put("/v1/me/presence", json={"status": "busy"})
     answer = await grace.post("/v1/me/next?wait=5")
     assert answer.status == 403
-    assert answer.json["detail"] == "Your status is busy: set it to available to be given tickets."
+    assert answer.json["detail"] == "Your status is busy: set it to available to get tickets."
 
 
 async def test_next_shows_the_transcript_in_the_order_in_which_it_was_written(api: Api):

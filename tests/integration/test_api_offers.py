@@ -63,7 +63,7 @@ async def test_an_expired_offer_cannot_be_answered(api: Api, answer: str):
     assert refused.status == 409
     number = Lease.parse(lease).ticket_id
     assert (
-        refused.json["detail"] == f"The offer has expired: ticket {number} waits again, and may be offered to you anew."
+        refused.json["detail"] == f"The offer has expired: ticket {number} waits again and may be offered to you again."
     )
 
 

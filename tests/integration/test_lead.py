@@ -105,7 +105,7 @@ async def test_ended_tickets_are_not_reassigned(api: Api, grace: Agent, lead: Ac
     await api.desk.resolve(wrapping_up)
     resolved = await a_ticket(api.database, state="resolved")
     for ticket_id in (wrapping_up.lease.ticket_id, resolved.ticket_id):
-        with pytest.raises(Conflict, match="only one that is still open"):
+        with pytest.raises(Conflict, match="only open tickets can be moved"):
             await api.lead.reassign(lead, ticket_id, Destination(queue="live"))
 
 
@@ -288,7 +288,7 @@ async def test_why_says_what_keeps_each_agent_from_the_ticket(api: Api, grace: A
     waiting = await a_ticket(api.database)
     why = await api.lead.why(lead, waiting.ticket_id)
     assert (why.queue, why.team, why.state) == ("general", "frontline", "queued")
-    assert [(one.agent, one.why_not) for one in why.agents] == [("Grace", None), ("Linus", "has not been here yet")]
+    assert [(one.agent, one.why_not) for one in why.agents] == [("Grace", None), ("Linus", "has never been here")]
     await api.database.execute(
         "test",
         "insert into refusal (ticket_id, agent_id, enqueued_at, at, kind) values ($1, $2, $3, now(), 'declined')",
@@ -299,5 +299,5 @@ async def test_why_says_what_keeps_each_agent_from_the_ticket(api: Api, grace: A
     await api.database.execute("test", "update ticket set queue = 'live' where id = $1", waiting.ticket_id)
     pushed = await api.lead.why(ADMIN, waiting.ticket_id)
     assert [one.why_not for one in pushed.agents if one.agent == "Grace"] == [
-        "declined it in this wait, and is asked again only if nobody else can be"
+        "declined it in this wait, and is asked again only if nobody else can take it"
     ]

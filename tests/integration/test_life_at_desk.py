@@ -173,7 +173,7 @@ async def test_in_wrap_up_nothing_is_said_to_the_customer_and_the_ticket_does_no
         api.desk.resolve(hold),
         api.desk.abandon(hold),
     ):
-        with pytest.raises(Conflict, match="is wrap_up, and this can be done only while it is assigned"):
+        with pytest.raises(Conflict, match="is wrap_up: this works only while it is assigned"):
             await late
 
 
@@ -195,7 +195,7 @@ async def test_abandoned_ticket_ends_and_the_digest_says_so(api: Api, grace: Age
 
 async def test_where_the_policy_knows_no_abandoning_it_is_refused(api: Api, grace: Agent):
     hold = await a_hold(api, grace)
-    with pytest.raises(Refused, match="queue general are not abandoned"):
+    with pytest.raises(Refused, match="Queue general does not allow abandoning"):
         await api.desk.abandon(hold)
     assert (await page(api, hold)).ticket.state == "assigned"
 
@@ -336,12 +336,12 @@ async def test_what_cannot_take_over_a_ticket(api: Api, grace: Agent):
     strangers = await a_ticket(api.database)
     other_teams = await a_ticket(api.database, customer_id=customer, queue="expert", team="specialists")
     for into, error, words in (
-        (hold.lease.ticket_id, Invalid, "is the ticket itself"),
+        (hold.lease.ticket_id, Invalid, "is this ticket itself"),
         (ended.ticket_id, Conflict, "is resolved"),
         (wrapping_up.lease.ticket_id, Conflict, "is wrap_up"),
-        (strangers.ticket_id, Invalid, "another customer's"),
-        (other_teams.ticket_id, Invalid, "no such one in your teams"),
-        (other_teams.ticket_id + 1000, Invalid, "no such one in your teams"),
+        (strangers.ticket_id, Invalid, "belongs to another customer"),
+        (other_teams.ticket_id, Invalid, "in your teams"),
+        (other_teams.ticket_id + 1000, Invalid, "in your teams"),
     ):
         with pytest.raises(error, match=words):
             await api.desk.merge(hold, into)

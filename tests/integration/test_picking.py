@@ -108,7 +108,7 @@ async def test_nothing_is_chosen_where_the_policy_does_not_say_so(api: Api, grac
     refused = await take(grace, waiting)
     assert (refused.status, refused.json["detail"]) == (
         403,
-        "Agents do not choose tickets of queue strict: ask for the next one.",
+        "Agents cannot choose tickets in queue strict: ask for the next one.",
     )
     assert (await grace.get("/v1/queues/strict/tickets")).status == 403
 
@@ -117,7 +117,7 @@ async def test_what_an_agent_may_not_have_they_may_not_choose(api: Api, agent: A
     french = await a_ticket(api.database, skills=("french",))
     reserved = await a_ticket(api.database)
     await api.database.execute("test", "update ticket set reserved_for = 99 where id = $1", reserved.ticket_id)
-    for lease, why in ((french, "lacks french"), (reserved, "is not the one whom the ticket is reserved for")):
+    for lease, why in ((french, "lacks french"), (reserved, "is not the agent that the ticket is reserved for")):
         refused = await take(grace, lease)
         assert (refused.status, refused.json["detail"]) == (
             403,

@@ -1,7 +1,7 @@
-"""Agents ask for their next ticket: all who wait in this process are served together, in one transaction a round.
+"""Serves agents who ask for their next ticket: all who wait in this process together, one transaction per round.
 
-While one round is written, the next one reads and chooses. Leaves reading and taking to a store, and who is given what
-to `decide.offer`.
+While one round is written, the next one reads and chooses. `decide.offer` decides who gets what; a store reads and
+takes.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ from router.metrics import Metrics
 from router.policy.model import Policy, QueueMode
 
 POLL_S = 1.0
-"""How often everybody who waits is looked at without any hint."""
+"""How often to look for everybody who waits when there is no hint."""
 
 TOGETHER = 100
-"""How many agents one round serves at most: enough to share its cost, and the rest overlap with it."""
+"""The most agents that one round serves: enough to share its cost, and the others overlap with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """A ticket that is an agent's now, under `lease`, after a wait that ended before its due time or did not."""
+    """A ticket that an agent now holds under `lease`, and whether its wait ended before its due time."""
 
     agent_id: AgentId
     lease: Lease
@@ -67,7 +67,7 @@ class Roll:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What a round came to; what is `lost` somebody else had taken or was writing to."""
+    """The result of a round; somebody else had taken the `lost` tickets or was writing to them."""
 
     roll: Roll
     withheld: Mapping[AgentId, Refused]
@@ -76,12 +76,12 @@ class Given:
 
 
 class ClaimRound(Protocol):
-    """One transaction in which nobody else gives anything to the agents it was begun for, or takes it from them."""
+    """One transaction in which nobody else gives its agents tickets or takes them away."""
 
     async def roll(self, default: Capacity, shown: Collection[TokenId]) -> Roll:
-        """How the agents stand, and which of the tokens `shown` have ended.
+        """Return how the agents stand, and which of the tokens `shown` have ended.
 
-        Each agent has the `default` capacity where nothing else is said of them.
+        The `default` capacity fills in what an agent does not set.
         """
 
     async def heads(
@@ -92,27 +92,27 @@ class ClaimRound(Protocol):
         passing_over: Collection[TicketId],
         outside: Collection[str],
     ) -> Sequence[Head]:
-        """What waits in these groups, each as deep as `depths` says, and for these agents alone; due first comes first.
+        """Return what waits in these groups, as deep as `depths` says, or is reserved for these agents; due first.
 
-        Of what is reserved for an agent, the first of each channel. Queues `outside` are left out.
+        Of an agent's reserved tickets, returns the first of each channel. Leaves out queues in `outside`.
         """
 
     async def take(self, matches: Sequence[Match], *, asked: int, policy_version: str) -> Sequence[Assignment]:
-        """Assign what still waits there, with an event that says why; `asked` is how many agents there were to choose.
+        """Assign what still waits there, with an event that says why; `asked` is how many agents asked.
 
-        What somebody else holds, has taken, moved or reserved is left out.
+        Leaves out what somebody else holds, has taken, moved or reserved.
         """
 
 
 class ClaimStore(Protocol):
-    """Where tickets wait."""
+    """The store where tickets wait."""
 
     def round(self, agents: Collection[AgentId]) -> AbstractAsyncContextManager[ClaimRound]:
         """Begin a round; what it took is durable once the context ends. Raises `StoreUnavailable`."""
 
 
 class Request:
-    """An agent who waits: each caller's future and token, and when the wait is over (the event loop's clock)."""
+    """A waiting agent: each caller's future and token, and when the wait is over (by the event loop's clock)."""
 
     def __init__(self) -> None:
         self.callers: dict[asyncio.Future[Assignment | None], TokenId | None] = {}
@@ -121,7 +121,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Round:
-    """A round under way: for whom it is, and the tickets that it has chosen, each with its group."""
+    """A round under way: its agents, and the tickets it has chosen, each with its group."""
 
     agents: Sequence[AgentId]
     chosen: dict[TicketId, int] = field(default_factory=dict)
@@ -133,11 +133,11 @@ class Round:
 
 
 class Claims:
-    """The lane of one process: `run` serves whoever waits in `next`, round after round.
+    """The lane of one process: `run` serves everybody who waits in `next`, round after round.
 
-    There is no timer: a round takes all who came since the one before it began, and begins once that one has chosen.
-    Nobody waits for a hint alone: `wake` is only quicker than the look that everybody gets once a second. A ticket that
-    was lost to another process is passed over until the next look, so that whoever lost it gets another one at once.
+    There is no timer: a round takes all agents who came since the previous one began, and begins once that one has
+    chosen. Nobody depends on hints: `wake` is only faster than the look that everybody gets once a second. A ticket
+    lost to another process is passed over until the next look, so that the agent who lost it gets another one at once.
     """
 
     def __init__(
@@ -156,12 +156,12 @@ class Claims:
         self._has_ended = False
 
     async def next(self, agent_id: AgentId, wait: timedelta, token_id: TokenId | None = None) -> Assignment | None:
-        """Return what the agent has not seen yet, or else the ticket due first, or None once `wait` is over.
+        """Return the agent's ticket that they have not seen yet, or else the one due first; None once `wait` is over.
 
-        None may come up to a second late. Asking again is safe: until the ticket is seen, the answer is the same, and
-        a caller who went away loses nothing. Two callers of one agent get one answer; the later one says how long.
-        An agent without room waits like one for whom nothing is there. Raises `Refused` for an agent who is not to be
-        given anything new, `TokenEnded` within a second of the end of the token shown, and `StoreUnavailable`.
+        None may come up to a second late. It is safe to ask again: until the ticket is seen, the answer is the same,
+        and a caller who went away loses nothing. Two callers of one agent get one answer; the later one sets the wait.
+        An agent without room waits as if nothing were there. Raises `Refused` for an agent who must not get anything
+        new, `TokenEnded` within a second after the token ends, and `StoreUnavailable`.
         """
         if self._has_ended:
             return None
@@ -183,7 +183,7 @@ class Claims:
         self._try(self._requests)
 
     async def run(self) -> None:
-        """Serve until cancelled, and end then."""
+        """Serve until cancelled, then end."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._poll())
@@ -192,7 +192,7 @@ class Claims:
             self.end()
 
     def end(self) -> None:
-        """Tell whoever waits, and whoever asks from now on, that there is nothing."""
+        """Answer everybody who waits, and everybody who asks from now on, with nothing."""
         self._has_ended = True
         for agent_id in list(self._requests):
             self._answer(agent_id, None)
@@ -216,17 +216,17 @@ class Claims:
                 serving = rounds.create_task(self._serve_together(begun))
                 await begun.has_chosen.wait()
                 if before:
-                    await before  # two rounds at once are enough: more agents share the one that begins then
+                    await before  # two rounds at once are enough: later agents share the next one
                 before = serving
 
     async def _who_asks(self) -> Sequence[AgentId]:
-        """Return, once there is anybody, who is to be tried, in order of arrival; nobody is in two rounds."""
+        """Wait for agents to try, and return them in order of arrival; no agent is in two rounds."""
         while True:
             await self._work.wait()
             self._work.clear()
             self._metrics.loop_success.labels("claims").set_to_current_time()
             served = {agent_id for begun in self._under_way for agent_id in begun.agents}
-            # the requests are in order of arrival, what is to be tried is in none
+            # the requests are in order of arrival; the agents to try have no order
             free = [agent_id for agent_id in self._requests if agent_id in self._to_try and agent_id not in served]
             agents = free[:TOGETHER]
             self._to_try.difference_update(agents)
@@ -245,7 +245,7 @@ class Claims:
         finally:
             begun.has_chosen.set()
             self._under_way.remove(begun)
-            self._work.set()  # who was to be tried meanwhile
+            self._work.set()  # for agents to try who came meanwhile
 
     async def _round(self, begun: Round) -> Given:
         policy = self._policy()
@@ -262,12 +262,12 @@ class Claims:
         return Given(roll=roll, withheld=withheld, taken=taken, lost=lost)
 
     def _shown(self, agents: Collection[AgentId]) -> Collection[TokenId]:
-        """The tokens with which somebody waits for one of these agents' answers."""
+        """Return the tokens of the callers who wait for these agents' answers."""
         requests = [self._requests[agent_id] for agent_id in agents if agent_id in self._requests]
         return [token_id for request in requests for token_id in request.callers.values() if token_id]
 
     def _may_ask(self, agent_id: AgentId, ended: Set[TokenId]) -> bool:
-        """Whether somebody still waits for the agent's answer whose token has not ended."""
+        """Whether a caller whose token has not ended still waits for the agent's answer."""
         request = self._requests.get(agent_id)
         return request is not None and any(token_id not in ended for token_id in request.callers.values())
 
@@ -283,7 +283,7 @@ class Claims:
     async def _heads(
         self, claim_round: ClaimRound, asking: Sequence[Asking], policy: Policy, depths: Mapping[int, int]
     ) -> Sequence[Head]:
-        """What is left to choose from: what the round before has chosen is not to be seen as taken yet."""
+        """Return what is left to choose from: what the previous round has chosen does not show as taken yet."""
         chosen = {ticket_id: group for begun in self._under_way for ticket_id, group in begun.chosen.items()}
         gone = Counter(chosen.values())
         heads = await claim_round.heads(
@@ -307,7 +307,7 @@ class Claims:
         count_answered(given.taken, self._metrics)
 
     def _dismiss(self, agents: Collection[AgentId], ended: Set[TokenId]) -> None:
-        """Turn away whoever waits with a token that has ended; the agent's other callers wait on."""
+        """Turn away callers whose token has ended; the agent's other callers keep waiting."""
         for agent_id in agents if ended else ():
             request = self._requests.get(agent_id, Request())
             for answer, token_id in request.callers.items():
@@ -330,6 +330,6 @@ class Claims:
                 answer.set_exception(exc)
 
     def _callers(self, agent_id: AgentId) -> list[asyncio.Future[Assignment | None]]:
-        """Whoever waits for this agent's answer and is still there; nobody does after this."""
+        """Remove and return the callers who still wait for this agent's answer."""
         request = self._requests.pop(agent_id, None)
         return [answer for answer in request.callers if not answer.done()] if request else []

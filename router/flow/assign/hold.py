@@ -1,4 +1,4 @@
-"""An agent's word that they hold a ticket, and what it is worth. Leaves what they do with it to the desk."""
+"""An agent's claim that they hold a ticket, and the checks of it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ WRAPPING_UP = frozenset({TicketState.WRAP_UP})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """An agent's word that they hold a ticket, under the lease that `next` gave them."""
+    """An agent's claim that they hold a ticket, under the lease that `next` gave them."""
 
     agent: Agent
     lease: Lease
 
     @property
     def actor(self) -> Actor:
-        """The agent, as the ticket's history names them."""
+        """Return the agent as the ticket's history names them."""
         return Actor(role=Role.AGENT, agent=self.agent)
 
 
 def checked(hold: Hold, ticket: TicketNow | None, *, in_states: Collection[TicketState] = ASSIGNED) -> TicketNow:
-    """Return the ticket as its holder's; raises `NotFound` if there is none, `Conflict` if the lease is over."""
+    """Return the ticket if the agent holds it; raises `NotFound` if there is none, `Conflict` if the lease is over."""
     if ticket is None:
         raise no_ticket(hold.lease.ticket_id)
     if ticket.assigned_to != hold.agent.id:
@@ -36,11 +36,11 @@ def checked(hold: Hold, ticket: TicketNow | None, *, in_states: Collection[Ticke
         raise Conflict("The lease is from an earlier assignment of this ticket: read the ticket again for the new one.")
     if ticket.state not in in_states:
         needed = " or ".join(sorted(in_states))
-        raise Conflict(f"Ticket {ticket.id} is {ticket.state}, and this can be done only while it is {needed}.")
+        raise Conflict(f"Ticket {ticket.id} is {ticket.state}: this works only while it is {needed}.")
     return ticket
 
 
 def check_read(ticket: TicketNow, read_up_to: int | None) -> None:
-    """Raise `Conflict` if the customer has written after that; without a page to compare with, nothing is said."""
+    """Raise `Conflict` if the customer has written after `read_up_to`; None skips the check."""
     if read_up_to is not None and read_up_to < ticket.read_up_to:
         raise Conflict("The customer has written since you read the ticket: read it again.")

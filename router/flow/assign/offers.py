@@ -1,6 +1,6 @@
-"""Push queues: tickets are offered to agents, who accept, decline, or let the offer expire.
+"""Push queues: offers tickets to agents, who accept, decline, or let the offer expire.
 
-Leaves who is offered what to `decide.dispatch`, and the end of offers that nobody answers to `ticket_timers`.
+`decide.dispatch` decides who gets which offer; `timers` ends offers that nobody answers.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,13 +31,13 @@ class DispatchRound(Protocol):
     """One transaction of the dispatcher. Only `lock` locks anything that others wait for."""
 
     async def line(self, queues: Collection[str]) -> Sequence[Waiting]:
-        """Return what waits first in every group of the queues, and for every agent there; due first comes first."""
+        """Return the first tickets in every group of the queues, and those reserved for present agents; due first."""
 
     async def candidates(self, line: Sequence[Waiting]) -> Sequence[Candidate]:
-        """Return the live agents to whom some of these may be given; after `lock`, the locked ones alone."""
+        """Return the live agents who may get some of these tickets; after `lock`, only the locked ones."""
 
     async def lock(self, agents: Collection[AgentId]) -> None:
-        """From here on nobody else gives anything to these agents."""
+        """Lock the agents: from here on nobody else gives them tickets."""
 
     async def now(self) -> datetime: ...
 
@@ -46,17 +46,17 @@ class DispatchRound(Protocol):
 
 
 class DispatchStore(Protocol):
-    """Where tickets wait and agents hold them."""
+    """The store where tickets wait and agents hold them."""
 
     def round(self, rules: AssignmentRules) -> AbstractAsyncContextManager[DispatchRound]:
         """Begin a round; what it offered is durable once the context ends. Raises `StoreUnavailable`."""
 
 
 class Dispatcher:
-    """Offers what waits in push queues. Any number may run: each decides for itself, and records what still holds.
+    """Offers what waits in push queues. Any number may run: each decides for itself and records what still holds.
 
-    A round decides without any lock, then locks the agents that it would give something, and confirms the decision
-    with what these hold by then: who is given nothing is never held up.
+    A round decides without locks. Then it locks the agents that get something, and confirms the decision with what
+    they hold by then. So an agent who gets nothing is never held up.
     """
 
     def __init__(self, *, store: DispatchStore, policy: Callable[[], Policy]) -> None:
@@ -64,7 +64,7 @@ class Dispatcher:
         self._policy = policy
 
     async def offer_all(self) -> None:
-        """Offer until nothing more can be offered."""
+        """Offer tickets until nothing more can be offered."""
         while await self._round():
             pass
 
@@ -96,7 +96,7 @@ async def _offer(dispatch_round: DispatchRound, rules: Mapping[str, OfferRule], 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferedTicket:
-    """A ticket as the answer to its offer finds it; `has_expired` if the time for that is over."""
+    """A ticket as the answer to its offer finds it; `has_expired` if the time to answer is over."""
 
     state: TicketState
     assigned_to: AgentId | None
@@ -116,7 +116,7 @@ class Accepted:
 
 
 class Answering(Protocol):
-    """One transaction in which nobody else gives the agent anything, or takes it; writes are guarded by the offer."""
+    """One transaction in which nobody else gives the agent tickets or takes them; writes work only while offered."""
 
     async def ticket(self) -> OfferedTicket | None: ...
 
@@ -127,20 +127,20 @@ class Answering(Protocol):
 
 
 class OfferStore(Protocol):
-    """Where offers are answered."""
+    """The store where agents answer offers."""
 
     def answering(self, hold: Hold) -> AbstractAsyncContextManager[Answering]: ...
 
 
 class Offers:
-    """An agent's answers. Both raise `NotFound` for a ticket of no own team, `Conflict` where the offer is over."""
+    """An agent's answers. Both raise `NotFound` for a ticket outside their teams, `Conflict` if the offer is over."""
 
     def __init__(self, *, store: OfferStore, metrics: Metrics) -> None:
         self._store = store
         self._metrics = metrics
 
     async def accept(self, hold: Hold) -> None:
-        """Make the offered ticket the agent's own, under a new lease; safe to repeat."""
+        """Assign the offered ticket to the agent under a new lease; safe to repeat."""
         async with self._store.answering(hold) as answering:
             found = _in_own_team(hold, await answering.ticket())
             if _was_accepted(hold, found):
@@ -151,7 +151,7 @@ class Offers:
         log.info("ticket assigned", ticket_id=hold.lease.ticket_id, agent_id=hold.agent.id, queue=accepted.queue)
 
     async def decline(self, hold: Hold) -> None:
-        """Let the ticket wait on in its place, for somebody else if there is anybody."""
+        """Put the ticket back into its place, for somebody else if there is anybody."""
         async with self._store.answering(hold) as answering:
             _check(hold, _in_own_team(hold, await answering.ticket()))
             queue = _made(hold, await answering.decline())
@@ -171,7 +171,7 @@ def _in_own_team(hold: Hold, ticket: OfferedTicket | None) -> OfferedTicket:
 
 
 def _was_accepted(hold: Hold, ticket: OfferedTicket) -> bool:
-    """The answer to an earlier accept was lost: that one made the next lease."""
+    """Whether an earlier accept, whose answer was lost, has made the next lease."""
     return (
         ticket.state is TicketState.ASSIGNED
         and ticket.assigned_to == hold.agent.id
@@ -182,14 +182,14 @@ def _was_accepted(hold: Hold, ticket: OfferedTicket) -> bool:
 def _check(hold: Hold, ticket: OfferedTicket) -> None:
     named = f"Ticket {hold.lease.ticket_id}"
     if ticket.state is not TicketState.OFFERED or ticket.assigned_to != hold.agent.id:
-        raise Conflict(f"{named} is not offered to you (it is {ticket.state}): `/v1/me/tickets` lists what is.")
+        raise Conflict(f"{named} is not offered to you (it is {ticket.state}): see `/v1/me/tickets` for what is.")
     if ticket.epoch != hold.lease.epoch:
         raise Conflict(f"The lease is from an earlier offer of ticket {hold.lease.ticket_id}: read it for the new one.")
     if ticket.has_expired:
-        raise Conflict(f"The offer has expired: {named.lower()} waits again, and may be offered to you anew.")
+        raise Conflict(f"The offer has expired: {named.lower()} waits again and may be offered to you again.")
 
 
 def _made(hold: Hold, written: T | None) -> T:
     if written is None:
-        raise Conflict(f"The offer of ticket {hold.lease.ticket_id} ended meanwhile: wait for the next one.")
+        raise Conflict(f"The offer of ticket {hold.lease.ticket_id} has just ended: wait for the next one.")
     return written

@@ -1,4 +1,4 @@
-"""Cherry-picking: agents see what waits in a queue and choose, where the policy lets them. Leaves `next` to claims."""
+"""Cherry-picking: agents see what waits in a queue and choose a ticket, if the policy allows it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class After:
-    """Where a page of waiting tickets ended, in the order of due times."""
+    """Where a page of waiting tickets ended, in order of due times."""
 
     due_at: datetime
     ticket_id: TicketId
@@ -47,16 +47,16 @@ class PickingWork(Protocol):
 
 
 class PickingStore(Protocol):
-    """Where tickets wait to be chosen."""
+    """The store where tickets wait to be chosen."""
 
     def work(self) -> AbstractAsyncContextManager[PickingWork]: ...
 
     async def waiting(self, viewer: Viewer, queue: str, *, after: After | None, limit: int) -> Sequence[TicketLine]:
-        """What waits for anybody, or for the viewer alone; due first comes first."""
+        """Return what waits for anybody, or is reserved for the viewer; due first."""
 
 
 class Picking:
-    """What agents do in queues with `cherry_pick`. A queue or ticket of another team is `NotFound`."""
+    """What agents do in queues with `cherry_pick`. Queues and tickets of other teams raise `NotFound`."""
 
     def __init__(self, *, store: PickingStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
         self._store = store
@@ -64,7 +64,7 @@ class Picking:
         self._metrics = metrics
 
     async def waiting(self, viewer: Viewer, queue: str, *, after: After | None, limit: int) -> Sequence[TicketLine]:
-        """Return a page of what waits in the queue; raises `Refused` where agents are not to choose."""
+        """Return a page of what waits in the queue; raises `Refused` if agents may not choose there."""
         policy = self._policy()
         known = policy.queues.get(queue)
         if known is None or not viewer.has(known.team):
@@ -75,8 +75,8 @@ class Picking:
     async def take(self, agent: Agent, ticket_id: TicketId) -> Lease:
         """Assign a waiting ticket to the agent who chose it; safe to repeat.
 
-        Raises `Conflict` where somebody was faster, `Refused` where the policy, the agent's skills, presence or
-        capacity forbid it.
+        Raises `Conflict` if somebody was faster, `Refused` if the policy or the agent's skills, presence or capacity
+        forbid it.
         """
         policy = self._policy()
         async with self._store.work() as work:
@@ -101,4 +101,4 @@ class Picking:
 def _check_choosable(queue: str, policy: Policy) -> None:
     known = policy.queues.get(queue)
     if known is None or not known.cherry_pick:
-        raise Refused(f"Agents do not choose tickets of queue {queue}: ask for the next one.")
+        raise Refused(f"Agents cannot choose tickets in queue {queue}: ask for the next one.")

@@ -1,4 +1,4 @@
-"""Agents' presence: what they declare, and the lease that every sign of life renews. Leaves keeping both to a store."""
+"""Agents' presence: what they declare, and the lease that every sign of life renews. A store keeps both."""
 
 import time
 from collections import Counter
@@ -40,19 +40,19 @@ class Declaration:
 
 
 class PresenceStore(Protocol):
-    """Keeps one presence for each agent, however many clients they have."""
+    """Keeps one presence per agent, however many clients they have."""
 
     async def renew(self, agent_ids: Collection[AgentId]) -> None:
-        """Note a sign of life of all of these at once; who has no presence yet becomes available."""
+        """Record a sign of life for all of these at once; agents without a presence become available."""
 
     async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declaration:
-        """Set the status; any but available withdraws what is offered to the agent, to its place in the queue."""
+        """Set the status; any but available withdraws the agent's offers, and their tickets go back to their places."""
 
 
 class Presences:
-    """The presence of agents as one process notices it.
+    """The presence of agents as one process sees it.
 
-    Any sign of life renews an agent's lease; it is written at most every third of the grace time, so that a thousand
+    Any sign of life renews an agent's lease. It is written at most every third of the grace time, so that a thousand
     requests cost no more than one.
     """
 
@@ -71,12 +71,12 @@ class Presences:
         self._staying: Counter[AgentId] = Counter()
 
     async def seen(self, agent_id: AgentId) -> None:
-        """Note a sign of life."""
+        """Record a sign of life."""
         await self._renew([agent_id])
 
     @contextmanager
     def staying(self, agent_id: AgentId) -> Iterator[None]:
-        """Take the agent for present until the context ends, as who waits for an answer or listens to a stream is."""
+        """Count the agent as present until the context ends, for example while they wait for an answer or stream."""
         self._staying[agent_id] += 1
         try:
             yield
@@ -86,11 +86,11 @@ class Presences:
                 del self._staying[agent_id]
 
     async def renew_staying(self) -> None:
-        """Renew whoever stays and is due for it, in one statement."""
+        """Renew all staying agents who are due, in one statement."""
         await self._renew(self._staying)
 
     async def declare(self, agent: Agent, status: Status, reason: str | None = None) -> PresenceCard:
-        """Set the agent's status; raises `Invalid` for a reason that the policy does not have for it."""
+        """Set the agent's status; raises `Invalid` for a reason that the policy does not list for it."""
         self._check_reason(status, reason)
         declared = await self._store.declare(agent, status, reason)
         report_withdrawn(declared.withdrawn, self._metrics)
@@ -102,7 +102,7 @@ class Presences:
         due = [agent_id for agent_id in agent_ids if self._written.get(agent_id, earliest) <= earliest]
         if not due:
             return
-        # before the write, so that requests that come meanwhile do not write again
+        # set before the write, so that requests that come meanwhile do not write again
         self._written.update(dict.fromkeys(due, now))
         try:
             await self._store.renew(due)
@@ -115,7 +115,7 @@ class Presences:
         known = self._policy().assignment.reasons.get(status, ())
         if reason is not None and reason not in known:
             choice = f"choose one of {', '.join(known)}, or leave it out" if known else "leave it out"
-            raise Invalid("reason", f"'{reason}' is none that the policy has for {status}: {choice}")
+            raise Invalid("reason", f"'{reason}' is not a reason that the policy lists for {status}: {choice}")
 
 
 def report_withdrawn(withdrawn: Sequence[Withdrawn], metrics: Metrics) -> None:

@@ -24,10 +24,10 @@ log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
 CHUNK = 500
-"""So many tickets share a transaction: locks are held for milliseconds, whatever became due at once."""
+"""Tickets per transaction: locks last for milliseconds, however many tickets become due at once."""
 
 REST = 3
-"""So many times as long as a whole chunk took, a timer rests after it: of one core, it takes a quarter at most."""
+"""After a whole chunk, a timer rests this many times as long as it took: it uses at most a quarter of a core."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,41 +41,41 @@ class Turned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired:
-    """Offers that nobody answered, and those `withdrawn` from agents who were set away for that."""
+    """Offers that nobody answered, and offers `withdrawn` from agents who were set away for that."""
 
     expired: Sequence[Turned]
     withdrawn: Sequence[Turned]
 
 
 class WaitChunk(Protocol):
-    """A chunk of tickets that nobody else changes."""
+    """A chunk of locked tickets."""
 
     @property
     def tickets(self) -> Sequence[TicketNow]: ...
 
     async def record(self, waits: Sequence[Wait], policy_version: str) -> None:
-        """Let each ticket wait so from now on, in the order of `tickets`, and write its history."""
+        """Write each ticket's new wait, in the order of `tickets`, and its history."""
 
 
 class TimerStore(Protocol):
-    """Tickets by the time that something is over. Each call is one transaction on a chunk of at most `limit`.
+    """Finds tickets whose time has come. Each call is one transaction on a chunk of at most `limit`.
 
-    What somebody else is writing to is left out. All raise `StoreUnavailable`.
+    Skips tickets that somebody else is writing to. All raise `StoreUnavailable`.
     """
 
     async def expire_offers(self, limit: int, policy: Policy) -> Expired:
-        """Queue what was offered for too long; who has missed as many in a row as the policy says is set away."""
+        """Queue expired offers; set agents away who have missed as many in a row as the policy says."""
 
     async def release_lost(self, limit: int, policy: Policy) -> Sequence[Turned]:
-        """Queue what agents hold whose lease is over, and resolve what they had in wrap-up."""
+        """Queue the tickets of agents whose lease is over, and resolve those in wrap-up."""
 
     async def end_reservations(self, limit: int, policy: Policy) -> Sequence[Turned]:
-        """Let anybody have what was reserved for long enough, or for an agent who is not there."""
+        """End reservations whose time is over, or whose agent is not present."""
 
     async def end_wrap_ups(self, limit: int) -> Sequence[Turned]: ...
 
     def waking(self, limit: int) -> AbstractAsyncContextManager[WaitChunk]:
-        """Lock tickets that were snoozed until now; what is recorded is durable once the context ends."""
+        """Lock tickets whose snooze is over; what is recorded is durable once the context ends."""
 
     def relaxing(self, limit: int) -> AbstractAsyncContextManager[WaitChunk]:
         """Lock waiting tickets whose next step is due; what is recorded is durable once the context ends."""
@@ -85,7 +85,7 @@ Chunk: TypeAlias = Callable[[], Awaitable[int]]
 
 
 class TicketTimers:
-    """The timers of one process. Each does a chunk after the other until it finds less than a whole one."""
+    """The timers of one process. Each does one chunk after another until it finds less than a whole one."""
 
     def __init__(self, *, store: TimerStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
         self._store = store
@@ -93,14 +93,14 @@ class TicketTimers:
         self._metrics = metrics
 
     def loops(self) -> Mapping[str, Coroutine[None, None, NoReturn]]:
-        """The loops by name; each reports its last success under it."""
+        """Return the loops by name; each reports its last success under that name."""
         return {
             name: every(EVERY_S, name, partial(_in_chunks, name, chunk), self._metrics)
             for name, chunk in self.chunks().items()
         }
 
     def chunks(self) -> Mapping[str, Chunk]:
-        """The work of each loop: one chunk, and how many tickets it turned."""
+        """Return the work of each loop: it does one chunk and returns how many tickets it turned."""
         return {
             "offer_expiry": self.expire_offers,
             "lost_agents": self.release_lost,

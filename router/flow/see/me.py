@@ -1,4 +1,4 @@
-"""Agents as they see themselves: what they carry, where their tickets may come from. Leaves keeping it to a store."""
+"""Agents as they see themselves: what they can carry, and where their tickets may come from."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from router.policy.model import Policy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityCard:
-    """What an agent can carry: the policy's numbers, with the agent's own in their place.
+    """What an agent can carry: the agent's own numbers, and the policy's for the rest.
 
-    `room` says for each channel whether one more ticket of it would fit now.
+    `room` says for each channel whether one more ticket would fit now.
     """
 
     limit: int
@@ -30,7 +30,7 @@ class CapacityCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
-    """An agent as they see themselves. `held` counts their tickets by channel; from `queues` more may come."""
+    """An agent as they see themselves. `held` counts their tickets by channel; more may come from `queues`."""
 
     name: str
     role: Role
@@ -54,14 +54,14 @@ class Myself:
     async def me(self, who: Person) -> Me:
         """Return what the agent carries, and which queues more may come from."""
         policy = self._policy()
-        eyes = Viewer(agent_id=who.agent.id)  # row-level security shows everybody themselves, in a team or not
+        eyes = Viewer(agent_id=who.agent.id)  # row-level security shows people themselves, in a team or not
         card = await self._store.card(eyes, who.agent.name, grace=policy.assignment.grace)
         if card is None:
             raise no_agent(who.agent.name, eyes.teams)
         return _me(who.role, card, queues_for(who.agent, policy), policy.assignment.capacity)
 
     async def check_may_be_given(self, agent: Agent) -> None:
-        """Raise `Refused` where no ticket can ever come, because the agent's teams or skills do not allow any."""
+        """Raise `Refused` if the agent's teams or skills mean that no ticket can ever come."""
         if not agent.teams:
             raise Refused(IN_NO_TEAM)
         policy = self._policy()
@@ -70,7 +70,9 @@ class Myself:
         if wanted := skills_wanted(agent, policy):
             lacking = f"The queues of your teams ask for skills that you do not have ({', '.join(wanted)})"
             raise Refused(f"{lacking}: ask a lead or an admin to add them.")
-        raise Refused("Your teams have no queue in the policy: ask a lead or an admin to add you to one that has.")
+        raise Refused(
+            "Your teams have no queue in the policy: ask a lead or an admin to add you to a team that has one."
+        )
 
 
 def _me(role: Role, card: AgentCard, queues: Sequence[str], usual: Capacity) -> Me:

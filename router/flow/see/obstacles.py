@@ -1,4 +1,4 @@
-"""What keeps an agent from tickets, in plain words: for those who ask about the agent, and for the agent."""
+"""What keeps an agent from tickets, in plain words, for the agent and for people who ask about them."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,22 +9,22 @@ IN_NO_TEAM = "You are in no team, so you cannot get tickets: ask a lead or an ad
 
 
 def why_not(standing: Standing, asked: Asked) -> str | None:
-    """Say what keeps the agent from the ticket, to stand after the agent's name; None if nothing does."""
+    """Say what keeps the agent from the ticket, worded to follow the agent's name; None if nothing does."""
     found = obstacle(standing, asked)
     return found and _WORDS[found](standing, asked)
 
 
 def why_nothing(found: Obstacle, status: Status) -> str:
-    """Tell an agent, who has this status, what keeps them from every ticket."""
+    """Tell an agent with this status what keeps them from all tickets."""
     match found:
         case Obstacle.RETIRED:
-            return "You are retired: nothing is given to you any more."
+            return "You are retired, so you get no more tickets."
         case Obstacle.NOT_ELIGIBLE:
             return IN_NO_TEAM
         case Obstacle.DRAINING:
-            return "You are draining: finish what you hold, nothing new comes until a lead or an admin ends it."
+            return "You are draining: finish what you hold. You get nothing new until a lead or an admin ends it."
         case _:
-            return f"Your status is {status}: set it to available to be given tickets."
+            return f"Your status is {status}: set it to available to get tickets."
 
 
 def _not_eligible(standing: Standing, asked: Asked) -> str:
@@ -38,33 +38,33 @@ def _not_eligible(standing: Standing, asked: Asked) -> str:
 def _not_available(standing: Standing, _: Asked) -> str:
     presence = standing.presence
     if presence is None:
-        return "has not been here yet"
+        return "has never been here"
     return f"is {presence.status}" + (f" ({presence.reason})" if presence.reason else "")
 
 
 def _lease_over(standing: Standing, _: Asked) -> str:
-    assert standing.presence, "who has none is not available"
-    return f"was last heard of at {standing.presence.seen_at:%Y-%m-%d %H:%M:%S} UTC"
+    assert standing.presence, "an agent without a presence is not available"
+    return f"was last heard from at {standing.presence.seen_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _no_room(standing: Standing, asked: Asked) -> str:
     channel, capacity, held = asked.requirement.channel, standing.capacity, standing.held
     if held.get(channel, 0) >= (most := capacity.most.get(channel, capacity.limit)):
-        return f"has no room: holds {held.get(channel, 0)} of {channel}, and {most} is the most"
+        return f"has no room: holds {held.get(channel, 0)} of {channel}, and the most is {most}"
     load = capacity.load(held, beside=channel)
     return f"has no room: carries {load} of {capacity.limit}, and {channel} weighs {capacity.weight(channel)}"
 
 
 def _refused(standing: Standing, _: Asked) -> str:
     did = "declined it" if standing.refusal is Refusal.DECLINED else "let the offer expire"
-    return f"{did} in this wait, and is asked again only if nobody else can be"
+    return f"{did} in this wait, and is asked again only if nobody else can take it"
 
 
 _WORDS: Mapping[Obstacle, Callable[[Standing, Asked], str]] = {
     Obstacle.RETIRED: lambda *_: "is retired",
     Obstacle.NOT_ELIGIBLE: _not_eligible,
-    Obstacle.RESERVED: lambda *_: "is not the one whom the ticket is reserved for",
-    Obstacle.DRAINING: lambda *_: "is draining, and is given nothing new",
+    Obstacle.RESERVED: lambda *_: "is not the agent that the ticket is reserved for",
+    Obstacle.DRAINING: lambda *_: "is draining and gets nothing new",
     Obstacle.NOT_AVAILABLE: _not_available,
     Obstacle.LEASE_OVER: _lease_over,
     Obstacle.NO_ROOM: _no_room,

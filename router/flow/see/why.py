@@ -1,4 +1,4 @@
-"""Why a ticket is where it is and who could take it, in plain words. Leaves finding the facts to the store."""
+"""Explains why a ticket is where it is and who could take it, in plain words. A store finds the facts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from router.policy.model import Policy, QueueMode, RelaxStep
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuck:
-    """A ticket at `now`, with what may hold it up; `state_until` ends an offer, a wrap-up or a snooze."""
+    """A ticket at `now`, with everything that may hold it up; `state_until` ends an offer, a wrap-up or a snooze."""
 
     id: TicketId
     state: TicketState
@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
-    """Why a ticket is where it is. `summary` says it in a sentence, `next` what will happen without anybody's doing."""
+    """Why a ticket is where it is. `summary` says it in a sentence; `next` says what will happen by itself."""
 
     id: int
     state: TicketState
@@ -64,7 +64,7 @@ def asked_of(wait: Wait, policy: Policy, *, now: datetime, reserved_for: AgentId
 
 
 def explain(stuck: Stuck, standings: Sequence[Standing], policy: Policy) -> Why:
-    """Say of every agent what keeps them from the ticket, and of the ticket what it waits for."""
+    """Say for every agent what keeps them from the ticket, and what the ticket waits for."""
     reserved_for = stuck.wait.reserved_for if stuck.state is TicketState.QUEUED else None
     asked = asked_of(stuck.wait, policy, now=stuck.now, reserved_for=reserved_for)
     candidates = standings if stuck.state in OPEN_STATES else ()
@@ -104,22 +104,22 @@ def _summary(stuck: Stuck, answers: Sequence[Answer], mode: QueueMode) -> str:
         case TicketState.WRAP_UP:
             return f"{stuck.holder} has it in wrap-up."
         case TicketState.SNOOZED:
-            return "It sleeps until the customer writes" + (", or until its date." if stuck.state_until else ".")
+            return "It is snoozed until the customer writes" + (", or until its date." if stuck.state_until else ".")
         case _:
-            return f"It is {stuck.state}: nothing is left to be done."
+            return f"It is {stuck.state}: nothing is left to do."
 
 
 def _waiting(stuck: Stuck, able: Sequence[str], mode: QueueMode) -> str:
     asked = stuck.wait.requirement
     waits = f"It waits in queue {asked.queue}" + (", reserved for one agent" if stuck.wait.reserved_for else "")
     if not able:
-        return f"{waits}, and nobody of team {asked.team} can take it now."
-    verb = "be offered it" if mode is QueueMode.PUSH else "be given it when they ask for the next one"
+        return f"{waits}, and nobody in team {asked.team} can take it now."
+    verb = "get an offer of it" if mode is QueueMode.PUSH else "get it when they ask for the next one"
     return f"{waits}, and {', '.join(able)} can {verb}, unless something else is due first."
 
 
 def _next(stuck: Stuck, policy: Policy) -> tuple[str | None, datetime | None]:
-    """What time will change first."""
+    """Return the first change that time will bring, and when."""
     changes = [
         (when, words)
         for when, words in (
@@ -136,7 +136,7 @@ def _next(stuck: Stuck, policy: Policy) -> tuple[str | None, datetime | None]:
 _ENDS = {
     TicketState.OFFERED: "The offer expires.",
     TicketState.WRAP_UP: "The wrap-up ends, and the ticket is resolved.",
-    TicketState.SNOOZED: "It wakes, and waits again.",
+    TicketState.SNOOZED: "It wakes up and waits again.",
 }
 
 

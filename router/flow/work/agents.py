@@ -1,4 +1,4 @@
-"""Agents and teams as leads and admins manage them. Leaves keeping them to a store."""
+"""Agents and teams as leads and admins manage them. A store keeps them."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -19,26 +19,26 @@ class AgentWork(Protocol):
     """One transaction that changes one agent."""
 
     async def make(self, name: str) -> Profile:
-        """Make an agent who is nothing yet; raises `Conflict` if the name is taken."""
+        """Create an agent with an empty profile; raises `Conflict` if the name is taken."""
 
     async def profile(self, name: str) -> Profile | None:
-        """What is kept about the agent, whom nobody else changes or gives anything until the end."""
+        """Lock and return the agent's profile: until the end, nobody else changes the agent or gives them tickets."""
 
     async def record(self, before: Profile, after: Profile, *, by: Actor) -> Sequence[Withdrawn]:
         """Write what differs, the groups that follow from it, and who did it; returns what is offered no more.
 
-        Raises `Conflict` where the agent holds tickets of a team that is to be left, or any and is to be retired.
+        Raises `Conflict` if the agent holds tickets of a team they leave, or any tickets when they retire.
         """
 
 
 class AgentStore(AgentCards, Protocol):
-    """Where agents are kept."""
+    """The store of agents."""
 
     def work(self) -> AbstractAsyncContextManager[AgentWork]: ...
 
 
 class Agents:
-    """What leads and admins do with agents and teams. An agent or team that is not theirs is `NotFound`."""
+    """What leads and admins do with agents and teams. Agents and teams that are not theirs raise `NotFound`."""
 
     def __init__(self, store: AgentStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
         self._store = store
@@ -55,9 +55,9 @@ class Agents:
         return card
 
     async def create(self, by: Actor, profile: Profile) -> AgentCard:
-        """Make an agent; raises `Invalid` for what cannot be, `Conflict` if the name is taken.
+        """Create an agent; raises `Invalid` for a wrong profile, `Conflict` if the name is taken.
 
-        A lead has to name a team, or would never see the agent again.
+        A lead must name a team, or they would never see the agent again.
         """
         if by.teams is not None and not profile.teams:
             raise Invalid("teams", f"must name one of yours: {', '.join(sorted(by.teams))}")
@@ -68,10 +68,10 @@ class Agents:
         return await self.show(Viewer.of(by), profile.name)
 
     async def change(self, by: Actor, name: str, change: Callable[[Profile], Profile]) -> Profile:
-        """Let `change` turn what the actor sees of the agent into what is to be, and return that.
+        """Apply `change` to the part of the profile that the actor sees, and return the new profile.
 
-        Raises `Invalid` for what cannot be, `Conflict` where held tickets stand in the way, and `Refused` where a lead
-        would retire themselves, or an agent who works for the teams of others, too.
+        Raises `Invalid` for a wrong profile, `Conflict` if held tickets are in the way, and `Refused` if a lead would
+        retire themselves, or an agent who also works for teams that are not theirs.
         """
         async with self._store.work() as work:
             before = await work.profile(name)
@@ -83,13 +83,13 @@ class Agents:
         return after
 
     async def join(self, by: Actor, team: str, name: str) -> None:
-        """Put the agent into the team, if that is not so already."""
+        """Add the agent to the team, unless they are in it already."""
         if team not in self._teams(by):
             raise NotFound(f"There is no team {team}: choose one of {', '.join(self._teams(by)) or 'none'}.")
         await self.change(by, name, lambda profile: replace(profile, teams=profile.teams | {team}))
 
     async def leave(self, by: Actor, team: str, name: str) -> None:
-        """Take the agent out of the team; raises `NotFound` if they are not in it."""
+        """Remove the agent from the team; raises `NotFound` if they are not in it."""
 
         def left(profile: Profile) -> Profile:
             if team not in profile.teams:
@@ -99,7 +99,7 @@ class Agents:
         await self.change(by, name, left)
 
     async def teams(self, viewer: Viewer) -> Sequence[TeamCard]:
-        """The viewer's teams with their queues and members, in the policy's order."""
+        """Return the viewer's teams with their queues and members, in the policy's order."""
         members = await self._store.members(viewer, grace=self._grace)
         policy = self._policy()
         known = [team for team in policy.teams if viewer.has(team)]
@@ -120,19 +120,19 @@ class Agents:
             self._check_weights(after)
         unseen = before.teams - seen.teams
         if after.is_retired and by.agent and by.agent.name == before.name:
-            raise Refused("Nobody retires themselves: ask another lead, or an admin.")
+            raise Refused("You cannot retire yourself: ask another lead or an admin.")
         if after.is_retired and not before.is_retired and unseen:
-            raise Refused(f"{before.name} is in teams that are not yours, too: ask an admin to retire them.")
+            raise Refused(f"{before.name} is also in teams that are not yours: ask an admin to retire them.")
         return replace(after, teams=after.teams | unseen)
 
     def _check(self, by: Actor, profile: Profile, *, joined: frozenset[str]) -> None:
         profile.check()
         teams = self._teams(by)
         for team in sorted(joined.difference(teams)):
-            raise Invalid("teams", f"holds '{team}': choose of {', '.join(teams) or 'none'}")
+            raise Invalid("teams", f"cannot include '{team}': choose from {', '.join(teams) or 'none'}")
 
     def _check_weights(self, profile: Profile) -> None:
-        """A limit of 0 is for who is given nothing; below any other, each weight of the agent's own fits."""
+        """Check that each of the agent's own weights fits the limit; a limit of 0 means they get nothing."""
         limit = profile.capacity(self._policy().assignment.capacity).limit
         for channel, weight in profile.weights.items():
             if 0 < limit < weight:

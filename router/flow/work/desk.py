@@ -1,7 +1,7 @@
-"""What agents do with the tickets they hold, from the first reply to the end. Leaves giving them out to claims.
+"""What agents do with the tickets they hold, from the first reply to the end.
 
-Every write names a lease and is guarded by it in the statement itself: the first check is for a clear answer, the
-second for the truth.
+Every write names a lease, and the statement itself checks it again: the first check gives a clear answer, the second
+one makes it safe.
 """
 
 from collections.abc import Callable, Collection
@@ -34,7 +34,7 @@ _MERGEABLE = OPEN_STATES - {TicketState.WRAP_UP}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replied:
-    """`first_reply_after_s` is there if this was the ticket's first answer: seconds since the ticket began."""
+    """A recorded answer; if it was the ticket's first, `first_reply_after_s` is the seconds since the ticket began."""
 
     message_id: int
     conversation_id: int
@@ -43,7 +43,7 @@ class Replied:
 
 
 class Work(Moves, Protocol):
-    """One transaction at the desk. Writes raise `Conflict` where the lease has become stale in the meantime."""
+    """One transaction at the desk. Writes raise `Conflict` if the lease has become stale in the meantime."""
 
     async def conversation(self, ticket: TicketNow, conversation_id: int | None) -> Addressed | None: ...
 
@@ -69,7 +69,7 @@ class DeskStore(Protocol):
 
 
 class Desk:
-    """An agent's writes. All raise `NotFound` for a ticket of no own team and `Conflict` for a lease that is over."""
+    """An agent's writes. All raise `NotFound` for a ticket outside their teams and `Conflict` if the lease is over."""
 
     def __init__(self, *, store: DeskStore, policy: Callable[[], Policy], mail: MailIdentity, metrics: Metrics) -> None:
         self._store = store
@@ -84,15 +84,15 @@ class Desk:
     async def reply(
         self, hold: Hold, text: str, *, conversation_id: int | None = None, read_up_to: int | None = None
     ) -> Replied:
-        """Answer in the named conversation, or in the one where the customer wrote last.
+        """Answer in the named conversation, or in the one where the customer last wrote.
 
-        Raises `Invalid` where the ticket has no such conversation.
+        Raises `Invalid` if the ticket has no such conversation.
         """
         async with self._store.work() as work:
             held = await _held(work, hold)
             addressed = await work.conversation(held, conversation_id)
             if addressed is None:
-                raise Invalid("conversation", "is not one of this ticket's: see `conversations` on its page")
+                raise Invalid("conversation", "does not belong to this ticket: see `conversations` on its page")
             answer = compose(addressed, text, self._mail)
             replied = await work.reply(hold, held, answer, read_up_to=read_up_to)
         if replied.first_reply_after_s is not None:
@@ -101,7 +101,7 @@ class Desk:
         return replied
 
     async def note(self, hold: Hold, text: str) -> int:
-        """Write something that only agents read, in wrap-up too; returns the note's message id."""
+        """Write a note that only agents read, also in wrap-up; return its message id."""
         async with self._store.work() as work:
             held = await _held(work, hold, in_states=ASSIGNED | WRAPPING_UP)
             message_id = await work.note(held, hold.actor, text)
@@ -109,9 +109,9 @@ class Desk:
         return message_id
 
     async def transfer(self, hold: Hold, to: Destination) -> None:
-        """Let the ticket wait anew, in another queue or for an agent, with the target it had.
+        """Move the ticket to another queue or agent; it waits again with the target it had.
 
-        Raises `Invalid` for a queue or agent that is not known, `Refused` where the policy forbids it.
+        Raises `Invalid` for an unknown queue or agent, `Refused` if the policy forbids it.
         """
         async with self._store.work() as work:
             await work.lock_agents([hold.agent.id])
@@ -133,24 +133,24 @@ class Desk:
         _log("ticket queued", hold, reason=HistoryReason.TRANSFERRED, queue=queue)
 
     async def snooze(self, hold: Hold, *, until: datetime | None = None, read_up_to: int | None = None) -> None:
-        """Put the ticket aside until then, or until the customer writes; it counts against nobody's capacity meanwhile.
+        """Put the ticket aside until then, or until the customer writes; meanwhile it takes nobody's capacity.
 
-        Raises `Invalid` where `until` has passed or is more than a year ahead, `Conflict` where the customer has
-        written after `read_up_to`.
+        Raises `Invalid` if `until` has passed or is more than a year ahead, `Conflict` if the customer has written
+        after `read_up_to`.
         """
         async with self._store.work() as work:
             await work.lock_agents([hold.agent.id])
             held = await _locked(work, hold)
             if until is not None and not held.now < until <= held.now + LONGEST_SNOOZE:
-                raise Invalid("until", "must lie ahead, at most a year")
+                raise Invalid("until", "must be in the future, at most a year ahead")
             check_read(held, read_up_to)
             await work.snooze(held, hold.actor, until)
         _log("ticket snoozed", hold, queue=held.queue)
 
     async def resolve(self, hold: Hold, *, read_up_to: int | None = None) -> None:
-        """End the contact, and the work too unless the queue has a wrap-up; the customer's digest says who did it.
+        """End the contact, and the ticket too unless the queue has a wrap-up; the customer's record notes the agent.
 
-        Raises `Conflict` where the customer has written after `read_up_to`.
+        Raises `Conflict` if the customer has written after `read_up_to`.
         """
         async with self._store.work() as work:
             held, customer = await _with_customer(work, hold, read_up_to)
@@ -166,7 +166,7 @@ class Desk:
         _log("ticket resolved", hold, queue=held.queue)
 
     async def finish(self, hold: Hold) -> None:
-        """End the wrap-up before its time."""
+        """End the wrap-up early."""
         async with self._store.work() as work:
             await work.lock_agents([hold.agent.id])
             held = await _held(work, hold, in_states=WRAPPING_UP)
@@ -176,14 +176,14 @@ class Desk:
     async def abandon(self, hold: Hold, *, read_up_to: int | None = None) -> None:
         """End a ticket whose customer has left.
 
-        Raises `Refused` where the queue's policy does not know that, `Conflict` where they wrote after `read_up_to`.
+        Raises `Refused` if the queue's policy does not allow it, `Conflict` if they wrote after `read_up_to`.
         """
         async with self._store.work() as work:
             held, customer = await _with_customer(work, hold, read_up_to)
             policy = self._policy()
             queue = policy.queues.get(held.queue)
             if queue is None or not queue.abandon:
-                raise Refused(f"Tickets of queue {held.queue} are not abandoned when a customer leaves: resolve it.")
+                raise Refused(f"Queue {held.queue} does not allow abandoning tickets: resolve the ticket instead.")
             await work.remember(customer.with_outcome(held.id, ContactOutcome.ABANDONED))
             why = {"reason": HistoryReason.BY_HAND, "policy_version": policy.version}
             await work.end(held, TicketState.ABANDONED, hold.actor, kind=HistoryKind.ABANDON, **why)
@@ -191,14 +191,14 @@ class Desk:
         _log("ticket abandoned", hold, queue=held.queue)
 
     async def merge(self, hold: Hold, into: TicketId, *, read_up_to: int | None = None) -> None:
-        """Move the ticket's conversations and messages into another open one of the same customer, and end it.
+        """Move the ticket's conversations and messages into another open ticket of the same customer, and end it.
 
-        One that was snoozed wakes: what moves there may be news. Raises `Invalid` where `into` is the ticket itself,
-        another customer's or not in the agent's teams, `Conflict` where it has ended, or the customer has written in
-        this one after `read_up_to`.
+        A snoozed target wakes up, since what moves there may be news. Raises `Invalid` if `into` is the ticket itself,
+        another customer's or outside the agent's teams, and `Conflict` if `into` has ended or the customer has written
+        in this ticket after `read_up_to`.
         """
         if into == hold.lease.ticket_id:
-            raise Invalid("into", "is the ticket itself: name another one of the same customer")
+            raise Invalid("into", "is this ticket itself: name another ticket of the same customer")
         async with self._store.work() as work:
             held, customer = await _with_customer(work, hold, read_up_to)
             target = await _merge_target(work, hold, held, into)
@@ -226,7 +226,7 @@ async def _locked(work: Work, hold: Hold) -> TicketNow:
 
 
 async def _with_customer(work: Work, hold: Hold, read_up_to: int | None) -> tuple[TicketNow, Customer]:
-    """The ticket that is about to end and its customer, who is locked: nothing comes in after what has been read."""
+    """Return the ticket to end and its customer, locked, so that nothing new comes in after what was read."""
     await work.lock_agents([hold.agent.id])
     seen = await _held(work, hold)
     customer = await work.lock_customer(seen.customer_id)
@@ -236,14 +236,14 @@ async def _with_customer(work: Work, hold: Hold, read_up_to: int | None) -> tupl
 
 
 async def _merge_target(work: Work, hold: Hold, held: TicketNow, into: TicketId) -> TicketNow:
-    """The ticket that another one is merged into; both are locked, and the conversations that move."""
+    """Return the ticket to merge into; lock both tickets, and before them the conversations that move."""
     await work.lock_conversations(held)
     tickets = await work.lock_tickets([held.id, into], hold.agent.teams)
     target = tickets.get(into)
     if target is None:
-        raise Invalid("into", f"names ticket {into}, and there is no such one in your teams")
+        raise Invalid("into", f"there is no ticket {into} in your teams: name another ticket of the same customer")
     if target.customer_id != held.customer_id:
-        raise Invalid("into", f"names ticket {into}, which is another customer's: name one of the same customer")
+        raise Invalid("into", f"ticket {into} belongs to another customer: name one of the same customer")
     if target.state not in _MERGEABLE:
         raise Conflict(f"Ticket {into} is {target.state}: merge into one that is still open.")
     return target

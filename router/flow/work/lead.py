@@ -1,6 +1,6 @@
-"""A lead's tools: move a ticket whoever holds it, empty an agent's hands, close in bulk, undo, and ask why.
+"""A lead's tools: move a ticket that anybody holds, take an agent's tickets away, close in bulk, undo, and ask why.
 
-A lead has the tickets and agents of the own teams, an admin all of them; what is not theirs is `NotFound`.
+A lead works on the tickets and agents of their own teams, an admin on all; anything else raises `NotFound`.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -36,7 +36,7 @@ _MOVABLE = frozenset({TicketState.QUEUED, TicketState.OFFERED, TicketState.ASSIG
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misroute:
-    """A transfer or relaxation that can be undone: the line of the history, and the wait that the ticket was in."""
+    """A transfer or relaxation that can be undone: its line in the history, and the wait that the ticket was in."""
 
     event_id: int
     was: Wait
@@ -53,7 +53,7 @@ class Released:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closable:
-    """Waiting tickets to be closed: those of `queue` that have waited since before `before`."""
+    """Waiting tickets to close: those in `queue` that have waited since before `before`."""
 
     queue: str
     before: datetime
@@ -83,17 +83,17 @@ class LeadWork(Moves, Protocol):
         """Let everything that the agent is offered or assigned wait again, each at the place it had."""
 
     async def misroute(self, ticket: TicketNow) -> Misroute | None:
-        """The last transfer or relaxation that has not been undone."""
+        """Return the last transfer or relaxation that has not been undone."""
 
     async def customers_waiting(self, closable: Closable, teams: Teams, *, limit: int) -> Sequence[CustomerId]:
-        """Whose tickets come next; as many as `limit` tickets have."""
+        """Return the customers of the next `limit` tickets."""
 
     async def lock_customers(self, customers: Collection[CustomerId]) -> Sequence[Customer]: ...
 
     async def close(
         self, closable: Closable, customers: Collection[CustomerId], by: Actor, *, limit: int
     ) -> Sequence[Ended]:
-        """Resolve what these customers have waiting there, but for what somebody is writing to."""
+        """Resolve these customers' waiting tickets there, except those that somebody is writing to."""
 
 
 class LeadStore(Protocol):
@@ -104,11 +104,11 @@ class LeadStore(Protocol):
     async def stuck(self, viewer: Viewer, ticket_id: TicketId) -> Stuck | None: ...
 
     async def standings(self, viewer: Viewer, stuck: Stuck, rules: AssignmentRules) -> Sequence[Standing]:
-        """How every agent of the ticket's team stands to it, by name, and whom it is reserved for if one of theirs."""
+        """Return the standings of the ticket's team, by name, and of the agent it is reserved for, if visible."""
 
 
 class Lead:
-    """What leads and admins do with tickets and agents, whoever holds them."""
+    """What leads and admins do with tickets and agents."""
 
     def __init__(self, *, store: LeadStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
         self._store = store
@@ -116,10 +116,10 @@ class Lead:
         self._metrics = metrics
 
     async def reassign(self, by: Actor, ticket_id: TicketId, to: Destination) -> None:
-        """Let the ticket wait anew in a queue or for an agent; whoever held it holds it no more.
+        """Move the ticket to a queue or an agent, where it waits again; its holder loses it.
 
-        Raises `Invalid` for a queue or agent that is not known, `Refused` where the policy forbids it, `Conflict` where
-        the ticket has ended.
+        Raises `Invalid` for an unknown queue or agent, `Refused` if the policy forbids it, `Conflict` if the ticket has
+        ended.
         """
         async with self._store.work() as work:
             ticket = await _seize(work, by, ticket_id)
@@ -135,32 +135,34 @@ class Lead:
         _log("ticket queued", by, ticket_id=ticket_id, reason="reassigned", queue=queue)
 
     async def undo(self, by: Actor, ticket_id: TicketId) -> None:
-        """Give the ticket the queue, skills and times back that it had before it was last moved or relaxed.
+        """Restore the queue, skills and times that the ticket had before it was last moved or relaxed.
 
-        Raises `Conflict` where there is nothing to undo, or the queue it came from is not there any more.
+        Raises `Conflict` if there is nothing to undo, or the queue it came from no longer exists.
         """
         async with self._store.work() as work:
             ticket = await _seize(work, by, ticket_id)
             misroute = await work.misroute(ticket)
             if misroute is None:
-                raise Conflict(f"Ticket {ticket_id} has not been moved, or that is undone: there is nothing to undo.")
+                raise Conflict(
+                    f"There is nothing to undo: ticket {ticket_id} was not moved, or that is undone already."
+                )
             queue = misroute.was.requirement.queue
             if queue not in self._policy().queues:
-                raise Conflict(f"Queue {queue}, where ticket {ticket_id} was, is there no more: reassign the ticket.")
+                raise Conflict(f"Ticket {ticket_id} was in queue {queue}, which no longer exists: reassign the ticket.")
             why = {"reason": HistoryReason.UNDONE, "undone": misroute.event_id, "holder": ticket.assigned_to}
             await work.enqueue(ticket, misroute.was, by, kind=HistoryKind.REASSIGN, **why)
         self._count_offer(ticket.queue, ticket.state)
         _log("ticket queued", by, ticket_id=ticket_id, reason="undone", queue=queue)
 
     async def drain(self, by: Actor, name: str, *, is_draining: bool) -> None:
-        """Give the agent nothing new, or work again; what they have been assigned stays with them."""
+        """Stop giving the agent new tickets, or start again; they keep the tickets assigned to them."""
         async with self._store.work() as work:
             withdrawn = await work.set_draining(await _agent(work, by, name), by, is_draining=is_draining)
         report_withdrawn(withdrawn, self._metrics)
         _log("agent drained" if is_draining else "agent no longer drained", by, agent=name)
 
     async def requeue(self, by: Actor, name: str) -> int:
-        """Let everything of an agent wait again at the place it had; returns how many tickets that were."""
+        """Put all of an agent's tickets back into their places in the queues; return how many."""
         async with self._store.work() as work:
             released = await work.requeue(await _agent(work, by, name), by)
         for ticket in released:
@@ -169,9 +171,9 @@ class Lead:
         return len(released)
 
     async def close(self, by: Actor, queue: str, *, why: str, older_than: timedelta | None = None) -> int:
-        """Resolve what has waited in the queue for so long, or all that waits now; returns how many tickets that were.
+        """Resolve what has waited in the queue for `older_than`, or all that waits now; return how many tickets.
 
-        Every 500 of them are a transaction; what somebody is writing to at the time is left alone.
+        Closes 500 per transaction and skips tickets that somebody is writing to at the time.
         """
         async with self._store.work() as work:
             now = await work.now()
@@ -184,7 +186,7 @@ class Lead:
         return closed
 
     async def why(self, by: Actor, ticket_id: TicketId) -> Why:
-        """Say where the ticket waits, what keeps each agent of the team from it, and what will happen by itself."""
+        """Say where the ticket waits, what keeps each agent in the team from it, and what will happen by itself."""
         viewer = Viewer.of(by)
         stuck = await self._store.stuck(viewer, ticket_id)
         if stuck is None:
@@ -197,7 +199,7 @@ class Lead:
             self._metrics.offers.labels(queue, "withdrawn").inc()
 
     async def _check_theirs(self, work: LeadWork, by: Actor, closable: Closable) -> None:
-        """A queue that the policy dropped, or gave to another team, is theirs for as long as tickets wait in it."""
+        """Check that the queue is theirs: while their tickets wait in it, even if the policy dropped or moved it."""
         known = self._policy().queues.get(closable.queue)
         if known and by.has(known.team):
             return
@@ -219,7 +221,7 @@ class Lead:
 
 
 async def _seize(work: LeadWork, by: Actor, ticket_id: TicketId) -> TicketNow:
-    """Lock the ticket, and before it whoever holds it: from here on they cannot write to it."""
+    """Lock the ticket, and its holder first: from here on they cannot write to it."""
     seen = await work.ticket(ticket_id, by.teams)
     if seen and seen.assigned_to:
         await work.lock_agents([seen.assigned_to])
@@ -227,9 +229,9 @@ async def _seize(work: LeadWork, by: Actor, ticket_id: TicketId) -> TicketNow:
     if seen is None or ticket is None:
         raise no_ticket(ticket_id)
     if ticket.assigned_to != seen.assigned_to:
-        raise Conflict(f"Ticket {ticket_id} has changed hands at this very moment: try again.")
+        raise Conflict(f"Ticket {ticket_id} has just changed hands: try again.")
     if ticket.state not in _MOVABLE:
-        raise Conflict(f"Ticket {ticket_id} is {ticket.state}: only one that is still open can be moved.")
+        raise Conflict(f"Ticket {ticket_id} is {ticket.state}: only open tickets can be moved.")
     return ticket
 
 

@@ -1,4 +1,4 @@
-"""Claims on PostgreSQL: locks, reads and the guarded update of a round. Leaves who is given what to `decide.offer`."""
+"""Claims on PostgreSQL: the locks, reads and guarded update of a round. `decide.offer` decides who gets what."""
 
 import json
 from collections import Counter
@@ -23,7 +23,7 @@ SQL = load("assign/claims")
 
 
 class PostgresClaims:
-    """A round is one transaction; `claims.sql` says what each statement of it must be careful about."""
+    """Each round is one transaction; `claims.sql` says what each statement must be careful about."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,7 +31,7 @@ class PostgresClaims:
     @asynccontextmanager
     async def round(self, agents: Collection[AgentId]) -> AsyncIterator["PostgresRound"]:
         async with self._database.transaction("claim") as connection:
-            # Lock first, read in the next statement: only that one sees what the last holder did.
+            # Lock first and read in the next statement: only that one sees what the last holder did.
             await lock_agents(connection, agents)
             yield PostgresRound(connection, agents)
 
@@ -88,7 +88,7 @@ class PostgresRound:
 
 
 def _capacities(default: Capacity) -> Callable[[asyncpg.Record], Capacity]:
-    """What the agent of a row can carry; most agents have equal limits, which are read once."""
+    """Return a function that reads a row's capacity; most agents have equal limits, which are parsed once."""
     adjusted = cache(
         lambda limit, weights, most: default.adjusted(limit=limit, weights=json.loads(weights), most=json.loads(most))
     )
@@ -113,5 +113,5 @@ def _assignment(row: Mapping[str, Any]) -> Assignment:
 
 
 def _array(numbers: Iterable[int]) -> str:
-    """An array as PostgreSQL writes it: asyncpg's own takes ten times as long, and a round has thousands of ids."""
+    """Write an array as PostgreSQL does: asyncpg's own takes ten times as long, and a round has thousands of ids."""
     return "{" + ",".join(map(str, numbers)) + "}"

@@ -1,4 +1,4 @@
-"""Offers on PostgreSQL: what waits, who could take it, and guarded updates. Leaves decisions to `decide.dispatch`."""
+"""Offers on PostgreSQL: what waits, who could take it, and guarded updates. `decide.dispatch` decides."""
 
 import json
 from collections import Counter
@@ -25,7 +25,7 @@ from router.postgres.statements import load
 SQL = load("assign/offers")
 
 LINE = 1000
-"""About so many tickets a round looks at, whatever waits; the next round follows at once."""
+"""About how many tickets a round looks at, however many wait; the next round follows at once."""
 
 
 class PostgresDispatch:

@@ -1,4 +1,4 @@
-"""Cherry-picking in PostgreSQL: what waits in a queue, and taking one of it under the agent's lock."""
+"""Cherry-picking in PostgreSQL: reads what waits in a queue, and takes a ticket under the agent's lock."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -40,7 +40,7 @@ class PostgresPicking:
 
 
 class PostgresPickingWork(TicketRows):
-    """One transaction in which an agent, whose row is locked, takes a ticket of their choice."""
+    """One transaction in which an agent takes a ticket of their choice; the agent's row is locked."""
 
     async def standing(self, agent: Agent, ticket: TicketNow, rules: AssignmentRules) -> Standing:
         wait = ticket.wait

@@ -1,4 +1,4 @@
-"""Presence in PostgreSQL, by its clock. Leaves how often a sign of life is written to `flow.presence`."""
+"""Stores presence, timed by PostgreSQL's clock. `flow.assign.presence` decides how often to renew it."""
 
 from collections.abc import Collection, Mapping
 
@@ -49,7 +49,7 @@ async def withdraw_offers(
 async def _declare(
     connection: Connection, agent_id: AgentId, status: Status, reason: str | None
 ) -> tuple[PresenceCard, Mapping[str, object]]:
-    """Return the presence, and what of it was another before."""
+    """Return the presence and the fields that changed."""
     before = await connection.fetchrow(SQL["presence"], agent_id) or {"status": None, "reason": None}
     after = await connection.fetchrow(SQL["declare"], agent_id, status, reason)
     assert after is not None, "an insert that updates on conflict returns its row"

@@ -30,9 +30,9 @@ async def standings(
     only: AgentId | None = None,
     teams: Teams = None,
 ) -> Sequence[Standing]:
-    """Return everybody of the team by name, and `also` this agent if they are in one of `teams`; or `only` that one.
+    """Return everybody in the team by name, and `also` this agent if they are in one of `teams`; or `only` that one.
 
-    `usual` is the policy's word.
+    `usual` is the policy's capacity.
     """
     rows = await connection.fetch(SQL["standings"], ticket_id, enqueued_at, team, also, only, listed(teams))
     return [_standing(row, usual) for row in rows]

@@ -1,7 +1,7 @@
-"""What time does to tickets, in PostgreSQL: each call is one transaction on a chunk. Leaves its rhythm to the flow.
+"""What time does to tickets, in PostgreSQL: each call is one transaction on a chunk.
 
-A chunk's tickets are locked together with their agents and without waiting, so that a timer is part of no circle of
-flows that wait for each other; what somebody else has locked is left to the next round.
+A timer locks a chunk's tickets together with their agents and never waits for a lock, so that it cannot cause a
+deadlock; the next round takes what somebody else has locked.
 """
 
 import json
@@ -78,7 +78,7 @@ Data: TypeAlias = Mapping[str, object]
 
 
 class PostgresWaitChunk:
-    """Locked tickets and what is to become of them."""
+    """Locked tickets and their next waits."""
 
     def __init__(
         self,
@@ -87,14 +87,14 @@ class PostgresWaitChunk:
         kind: HistoryKind,
         data: Callable[[TicketNow, Wait], Data | None],
     ) -> None:
-        """`data` is what the history says of a ticket and its wait under `kind`; None if there is nothing to say."""
+        """`data` returns what the history says about a ticket and its wait under `kind`; None for no line."""
         self._connection = connection
         self._kind = kind
         self._data = data
         self.tickets = [ticket(row) for row in rows]
 
     async def record(self, waits: Sequence[Wait], policy_version: str) -> None:
-        """Write the waits; the lock on the groups comes after those on tickets, as everywhere."""
+        """Write the waits; locks the groups after the tickets, as everywhere."""
         if not waits:
             return
         group_ids = await groups.ensure(self._connection, {wait.requirement for wait in waits})
@@ -133,11 +133,11 @@ def _relaxing(ticket: TicketNow, wait: Wait) -> Data | None:
 
 
 _RELAXED = ("queue", "team", "skills", "due_at")
-"""What a step may change. It tells no other times: the wait goes on."""
+"""What a step may change. It does not list other times, because the wait goes on."""
 
 
 async def _set_away(connection: Connection, agents: Collection[AgentId], policy: Policy) -> list[asyncpg.Record]:
-    """Set those away who have missed too many offers in a row; returns what else they were offered."""
+    """Set agents away who have missed too many offers in a row; return their other offers."""
     missed = policy.assignment.away_after_missed
     if missed == 0:  # never
         return []

@@ -20,7 +20,7 @@ on conflict on constraint one_group_for_equal_requirements do nothing
 returning id
 
 -- name: fill_groups
--- Adds everybody who is eligible for them to the new groups.
+-- Adds to the new groups everybody who is eligible for them.
 insert into agent_group (agent_id, group_id)
 select agent_id, group_id
 from eligible

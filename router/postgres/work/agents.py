@@ -1,4 +1,4 @@
-"""Agents as PostgreSQL keeps them: teams, skills, capacity, and the groups that follow from the first two."""
+"""Stores agents in PostgreSQL: teams, skills, capacity, and the groups that follow from teams and skills."""
 
 import json
 from collections import defaultdict
@@ -76,7 +76,7 @@ class PostgresAgentWork:
         await self._connection.execute(SQL["lock_names"])
         if await self._connection.fetchval(SQL["insert_agent"], name) is None:
             taken = await self._connection.fetchval(SQL["agent_named_alike"], name)
-            raise Conflict(f"There is an agent named {taken} already, whatever the capitals; names are not used twice.")
+            raise Conflict(f"There is already an agent named {taken}; capitals do not matter: choose another name.")
         self._is_new = True
         profile = await self.profile(name)
         assert profile, "this transaction has inserted the row"
@@ -147,10 +147,10 @@ class PostgresAgentWork:
 async def known_or_made(
     connection: Connection, name: str, *, teams: Collection[str], skills: Collection[str]
 ) -> AgentId:
-    """The agent of that name, whom nobody else changes until the transaction ends, or else a new one with this profile.
+    """Return the agent of that name, or a new one with this profile; locks them until the transaction ends.
 
-    The command line does so. Raises `Invalid` for what cannot be, `Conflict` if a profile is given for an agent who is
-    known, or the agent is retired.
+    For the command line. Raises `Invalid` for a wrong profile, and `Conflict` if a profile is given for a known agent
+    or the agent is retired.
     """
     work = PostgresAgentWork(connection)
     known = await work.profile(name)
@@ -160,8 +160,8 @@ async def known_or_made(
         await work.record(await work.make(name), profile, by=OPERATOR)
     elif teams or skills:
         raise Conflict(
-            f"{name} is an agent already: leave teams and skills out; `frontdesk team add`, `team remove` and "
-            "`agent change` change them."
+            f"{name} is already an agent: leave out teams and skills, and change them with `frontdesk team add`, "
+            "`team remove` and `agent change`."
         )
     elif known.is_retired:
         raise Conflict(f"{name} is retired: `frontdesk agent reinstate` brings them back.")

@@ -1,4 +1,4 @@
-"""A lead's tools in PostgreSQL. Every change has its line of history or of the audit in the same transaction."""
+"""A lead's tools in PostgreSQL. Every change writes its line of history or audit in the same transaction."""
 
 import json
 from collections.abc import AsyncIterator, Collection, Sequence

@@ -1,4 +1,4 @@
-"""Bearer tokens: shown once, kept as SHA-256, looked up by that hash."""
+"""Bearer tokens: shown once, stored as SHA-256, looked up by that hash."""
 
 import hashlib
 import re
@@ -24,11 +24,11 @@ SQL = load("work/tokens")
 SECRET = re.compile(r"fd_[A-Za-z0-9_-]{43}", re.ASCII)
 REMEMBERED_S = 2.0
 LOOKED_UP_TOGETHER = 100
-"""Tokens in one statement, at most."""
+"""The most tokens in one statement."""
 
 
 class Tokens:
-    """The tokens of the deployment; each process remembers who showed a valid one for two seconds."""
+    """The deployment's tokens; each process remembers for two seconds who a valid token belongs to."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
@@ -46,11 +46,11 @@ class Tokens:
         skills: Collection[str] = (),
         expires_in: timedelta | None = None,
     ) -> str:
-        """Make a token and return its secret, which is kept nowhere.
+        """Make a token and return its secret, which is not stored.
 
-        A token for a person (`agent`, `lead`) names the agent, who is made with these teams and skills if unknown.
-        Raises `Invalid` for a name that is not one line, a person without name or an integration with one, `Conflict`
-        if the token's name is taken, or teams or skills are given for an agent who is known.
+        A token for a person (`agent`, `lead`) names the agent; an unknown agent is created with these teams and skills.
+        Raises `Invalid` for a name that is not one line, a person without a name or an integration with one. Raises
+        `Conflict` if the token's name is taken, or teams or skills are given for a known agent.
         """
         check_line(name)
         _check_person(role, agent_name, has_profile=bool(teams or skills))
@@ -61,18 +61,18 @@ class Tokens:
                 agent_id = await agents.known_or_made(connection, agent_name, teams=teams, skills=skills)
             kept = await connection.fetchval(SQL["insert_token"], name, role, agent_id, _hash(secret), expires_in)
             if kept is None:
-                raise Conflict(f"There is a token named {name} already; names are not used twice.")
+                raise Conflict(f"There is already a token named {name}: choose another name.")
             made = {"role": role, "agent": agent_name}
             await audit.note(connection, by=OPERATOR, action="token.create", subject=f"token:{name}", data=made)
         return secret
 
     async def list(self) -> list[Token]:
-        """Every token ever made, by name."""
+        """Return every token ever made, by name."""
         rows = await self._database.fetch("tokens", SQL["all_tokens"])
         return [Token(**{**row, "role": Role(row["role"])}) for row in rows]
 
     async def revoke(self, name: str) -> None:
-        """End a token: no process accepts it two seconds later. Raises `NotFound`."""
+        """Revoke a token: after two seconds no process accepts it. Raises `NotFound`."""
         async with self._database.transaction("tokens") as connection:
             if await connection.fetchval(SQL["revoke_token"], name) is None:
                 raise NotFound(f"There is no token named {name}.")
@@ -80,9 +80,9 @@ class Tokens:
         self._remembered.clear()
 
     async def principal_of(self, secret: str) -> Principal | None:
-        """Who shows this secret; None if nobody may (unknown, expired, revoked).
+        """Return who this secret belongs to; None if it is unknown, expired or revoked.
 
-        The lookup compares SHA-256 hashes, so its duration tells nothing about the secret.
+        The lookup compares SHA-256 hashes, so its duration reveals nothing about the secret.
         """
         if not SECRET.fullmatch(secret):
             return None
@@ -115,9 +115,9 @@ def _check_person(role: Role, agent_name: str | None, *, has_profile: bool) -> N
     if role in PERSONS and not agent_name:
         raise Invalid("agent", f"a token of role {role} belongs to a person: name the agent")
     if role not in PERSONS and agent_name:
-        raise Invalid("agent", f"a token of role {role} belongs to no person")
+        raise Invalid("agent", f"a token of role {role} belongs to no person: leave the agent out")
     if has_profile and not agent_name:
-        raise Invalid("team, skill", f"a token of role {role} belongs to no person, who could have any")
+        raise Invalid("team, skill", f"a token of role {role} belongs to no person: leave teams and skills out")
 
 
 def _hash(secret: str) -> bytes:

@@ -86,7 +86,7 @@ async def test_a_leads_new_agent_is_in_a_team_of_the_leads(agents: Agents, lena:
 
 
 async def test_a_lead_puts_nobody_into_a_team_of_others(agents: Agents, lena: Actor):
-    said = "teams: holds 'specialists': choose of frontline"
+    said = "teams: cannot include 'specialists': choose from frontline"
     with pytest.raises(Invalid, match=said):
         await agents.create(lena, Profile(name="Grace", teams=BOTH))
     await agents.create(lena, Profile(name="Grace", teams=FRONTLINE))
@@ -95,12 +95,12 @@ async def test_a_lead_puts_nobody_into_a_team_of_others(agents: Agents, lena: Ac
 
 
 async def test_teams_are_those_of_the_policy(agents: Agents):
-    with pytest.raises(Invalid, match="teams: holds 'kitchen': choose of frontline, specialists"):
+    with pytest.raises(Invalid, match="teams: cannot include 'kitchen': choose from frontline, specialists"):
         await agents.create(OPERATOR, Profile(name="Grace", teams=frozenset({"kitchen"})))
 
 
 async def test_a_name_is_used_once(agents: Agents, lena: Actor):
-    with pytest.raises(Conflict, match="There is an agent named Lena already"):
+    with pytest.raises(Conflict, match="There is already an agent named Lena"):
         await agents.create(OPERATOR, Profile(name="lena"))
 
 
@@ -151,13 +151,13 @@ async def test_a_lead_sees_and_sets_of_the_teams_only_their_own(agents: Agents, 
 
 
 async def test_nobody_retires_themselves(agents: Agents, lena: Actor):
-    with pytest.raises(Refused, match=r"Nobody retires themselves: ask another lead, or an admin\."):
+    with pytest.raises(Refused, match=r"You cannot retire yourself: ask another lead or an admin\."):
         await agents.change(lena, "Lena", retired)
 
 
 async def test_a_lead_does_not_retire_who_works_for_others_too(agents: Agents, center: FakeCenter, lena: Actor):
     await center.agent("Grace", teams=BOTH)
-    with pytest.raises(Refused, match=r"Grace is in teams that are not yours, too: ask an admin to retire them\."):
+    with pytest.raises(Refused, match=r"Grace is also in teams that are not yours: ask an admin to retire them\."):
         await agents.change(lena, "Grace", retired)
     assert (await agents.change(OPERATOR, "Grace", retired)).is_retired
 

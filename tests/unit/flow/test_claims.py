@@ -165,8 +165,8 @@ async def test_tickets_of_push_queues_are_not_given():
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        (Status.BUSY, "Your status is busy: set it to available to be given tickets."),
-        (Status.WRAP_UP, "Your status is wrap_up: set it to available to be given tickets."),
+        (Status.BUSY, "Your status is busy: set it to available to get tickets."),
+        (Status.WRAP_UP, "Your status is wrap_up: set it to available to get tickets."),
     ],
 )
 async def test_who_is_not_available_is_told_at_once(status: Status, sentence: str):

@@ -55,25 +55,25 @@ def test_nothing_keeps_an_agent_who_fits():
     ("changes", "asked", "why"),
     [
         ({"is_retired": True}, ASKED, "is retired"),
-        ({"is_draining": True}, ASKED, "is draining, and is given nothing new"),
+        ({"is_draining": True}, ASKED, "is draining and gets nothing new"),
         ({}, requiring(team="specialists"), "is not in team specialists"),
         ({}, requiring(skills=("german:2", "language:de")), "lacks german:2, language:de"),
-        ({}, asking(reserved_for=AgentId(2)), "is not the one whom the ticket is reserved for"),
-        ({"presence": None}, ASKED, "has not been here yet"),
+        ({}, asking(reserved_for=AgentId(2)), "is not the agent that the ticket is reserved for"),
+        ({"presence": None}, ASKED, "has never been here"),
         ({"presence": present(status=Status.AWAY, reason="lunch")}, ASKED, "is away (lunch)"),
         ({"presence": present(status=Status.OFFLINE)}, ASKED, "is offline"),
-        ({}, asking(now=NOON + 2 * GRACE), "was last heard of at 2026-03-02 12:00:00 UTC"),
+        ({}, asking(now=NOON + 2 * GRACE), "was last heard from at 2026-03-02 12:00:00 UTC"),
         ({"held": {"email": 8}}, ASKED, "has no room: carries 8 of 10, and chat weighs 3"),
-        ({"held": {"chat": 2}}, ASKED, "has no room: holds 2 of chat, and 2 is the most"),
+        ({"held": {"chat": 2}}, ASKED, "has no room: holds 2 of chat, and the most is 2"),
         (
             {"refusal": Refusal.DECLINED},
             ASKED,
-            "declined it in this wait, and is asked again only if nobody else can be",
+            "declined it in this wait, and is asked again only if nobody else can take it",
         ),
         (
             {"refusal": Refusal.EXPIRED},
             ASKED,
-            "let the offer expire in this wait, and is asked again only if nobody else can be",
+            "let the offer expire in this wait, and is asked again only if nobody else can take it",
         ),
     ],
 )
@@ -98,13 +98,13 @@ def test_what_is_no_obstacle(changes: dict[str, Any], asked: Asked):
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        (Obstacle.RETIRED, "You are retired: nothing is given to you any more."),
+        (Obstacle.RETIRED, "You are retired, so you get no more tickets."),
         (Obstacle.NOT_ELIGIBLE, IN_NO_TEAM),
         (
             Obstacle.DRAINING,
-            "You are draining: finish what you hold, nothing new comes until a lead or an admin ends it.",
+            "You are draining: finish what you hold. You get nothing new until a lead or an admin ends it.",
         ),
-        (Obstacle.NOT_AVAILABLE, "Your status is away: set it to available to be given tickets."),
+        (Obstacle.NOT_AVAILABLE, "Your status is away: set it to available to get tickets."),
     ],
 )
 def test_who_is_given_nothing_is_told_why(found: Obstacle, told: str):

@@ -135,6 +135,6 @@ async def test_an_offer_that_ends_while_it_is_answered_stays_ended(
         tables.tickets[hold.lease.ticket_id] = tables.tickets[hold.lease.ticket_id].waits_again()
 
     center.database.meanwhile.append(expire)
-    with pytest.raises(Conflict, match=r"The offer of ticket 1 ended meanwhile: wait for the next one\."):
+    with pytest.raises(Conflict, match=r"The offer of ticket 1 has just ended: wait for the next one\."):
         await answer(offers, hold)
     assert outcomes(registry) == {"accepted": None, "declined": None}

@@ -66,10 +66,10 @@ def test_each_agent_has_an_answer_and_the_sentence_names_those_who_can():
     why = explain(STUCK, [standing("Ada", 1), standing("Bob", 2, is_draining=True)], POLICY)
     assert [(one.agent, one.why_not) for one in why.agents] == [
         ("Ada", None),
-        ("Bob", "is draining, and is given nothing new"),
+        ("Bob", "is draining and gets nothing new"),
     ]
     assert why.summary == (
-        "It waits in queue general, and Ada can be given it when they ask for the next one, "
+        "It waits in queue general, and Ada can get it when they ask for the next one, "
         "unless something else is due first."
     )
 
@@ -77,20 +77,20 @@ def test_each_agent_has_an_answer_and_the_sentence_names_those_who_can():
 @pytest.mark.parametrize(
     ("changes", "summary"),
     [
-        ({}, "It waits in queue general, and nobody of team frontline can take it now."),
+        ({}, "It waits in queue general, and nobody in team frontline can take it now."),
         (
             {"wait": waiting(reserved_for=AgentId(9))},
-            "It waits in queue general, reserved for one agent, and nobody of team frontline can take it now.",
+            "It waits in queue general, reserved for one agent, and nobody in team frontline can take it now.",
         ),
         ({"state": TicketState.OFFERED, "holder": "Ada"}, "It is offered to Ada, who has not answered yet."),
         ({"state": TicketState.ASSIGNED, "holder": "Ada"}, "It is assigned to Ada."),
         ({"state": TicketState.WRAP_UP, "holder": "Ada"}, "Ada has it in wrap-up."),
-        ({"state": TicketState.SNOOZED}, "It sleeps until the customer writes."),
+        ({"state": TicketState.SNOOZED}, "It is snoozed until the customer writes."),
         (
             {"state": TicketState.SNOOZED, "state_until": NOON},
-            "It sleeps until the customer writes, or until its date.",
+            "It is snoozed until the customer writes, or until its date.",
         ),
-        ({"state": TicketState.RESOLVED}, "It is resolved: nothing is left to be done."),
+        ({"state": TicketState.RESOLVED}, "It is resolved: nothing is left to do."),
     ],
 )
 def test_what_is_the_case_is_said_in_one_sentence(changes: dict[str, Any], summary: str):
@@ -114,7 +114,7 @@ def test_what_is_the_case_is_said_in_one_sentence(changes: dict[str, Any], summa
             ("It is no longer reserved.", NOON + MINUTE),
         ),
         ({"state": TicketState.OFFERED, "state_until": NOON + MINUTE}, ("The offer expires.", NOON + MINUTE)),
-        ({"state": TicketState.SNOOZED, "state_until": NOON + MINUTE}, ("It wakes, and waits again.", NOON + MINUTE)),
+        ({"state": TicketState.SNOOZED, "state_until": NOON + MINUTE}, ("It wakes up and waits again.", NOON + MINUTE)),
         ({"state": TicketState.ASSIGNED, "wait": waiting(relax_at=NOON)}, (None, None)),
     ],
 )
@@ -125,7 +125,7 @@ def test_what_comes_next_by_itself_is_named_with_its_time(changes: dict[str, Any
 
 def test_in_a_push_queue_tickets_are_offered():
     why = explain(replace(STUCK, wait=waiting("live")), [standing("Ada", 1)], POLICY)
-    assert why.summary.startswith("It waits in queue live, and Ada can be offered it")
+    assert why.summary.startswith("It waits in queue live, and Ada can get an offer of it")
 
 
 def test_nobody_is_asked_about_a_ticket_that_has_ended():

@@ -1,7 +1,7 @@
 -- name: roll
--- How each agent stands: whether they are given anything, what they can carry and hold, and the oldest ticket assigned
--- and never seen, as a document; and which of the tokens shown have ended, which is the same in each row. The array of
--- agents is a subquery, to be read once and not for each row. Not now(): the transaction may have waited for an agent.
+-- Each agent's standing: whether they get tickets, what they can carry and hold, and their oldest assigned ticket that
+-- they have not seen, as a document. Each row also has the tokens shown that have ended. The array of agents is a
+-- subquery, so that it is read once and not per row. Not now(): the transaction may have waited for an agent.
 select
   agent.id as agent_id, agent.capacity, agent.weights, agent.most, agent.is_retired, agent.is_draining, agent.status,
   exists (select from agent_team where agent_team.agent_id = agent.id) as is_in_a_team,
@@ -30,9 +30,9 @@ cross join lateral (
 where agent.id = any ((select $1::text::bigint[])::bigint[])
 
 -- name: heads
--- The tickets due first of each group, as many as asked for, and of each channel the first reserved for each agent.
--- Reads no more of the index of a group, however many wait; takes no locks: most of what is read goes to nobody.
--- The arrays are subqueries here, too.
+-- The tickets due first in each group, as many as asked for, and each agent's first reserved ticket of each channel.
+-- Reads only that much of a group's index, however many wait. Takes no locks: most of what is read goes to nobody.
+-- The arrays are subqueries here too.
 select group_id, reserved_for, channel, id
 from (
   select asked.group_id, null::bigint as reserved_for, skill_group.channel, head.id, head.due_at
@@ -66,10 +66,10 @@ order by due_at, id
 
 -- name: take
 -- Assigns the tickets that still wait where they were read, and writes the event of each.
--- MATERIALIZED: a planner that re-ran the locking would skip nothing, SKIP LOCKED does not skip one's own locks.
--- No key update: intake's key share lock on a ticket that gets a conversation is no reason to pass it over.
--- Presence in id order: whoever renews several leases at once locks it so, too.
--- Not now(): the transaction may have begun, and waited for an agent, before the ticket was queued.
+-- MATERIALIZED keeps the planner from running the locking twice: SKIP LOCKED does not skip one's own locks.
+-- No key update: intake's key share lock on a ticket that gets a conversation must not make us pass it over.
+-- Presence in id order, because renewing several leases at once locks it in that order too.
+-- Not now(): the transaction may have started, and waited for an agent, before the ticket was queued.
 with matched as (
   select *
   from unnest($1::text::bigint[], $2::text::bigint[], $3::text::bigint[], $4::text::integer[])

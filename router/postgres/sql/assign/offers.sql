@@ -1,8 +1,8 @@
 -- name: line
--- What waits in push queues, due first: of every group a share of $3 in all, but at least one; and of what is reserved
--- for an agent who takes tickets now and is in its team, the first ten. Takes no locks, and reads no more of the indexes however
--- many wait.
--- MATERIALIZED: which groups are empty is looked up once.
+-- What waits in push queues, due first: from every group a share of $3 in all, but at least one, and the first ten
+-- tickets reserved for each agent who takes tickets now and is in their team. Takes no locks, and reads only that much
+-- of the indexes, however many wait.
+-- MATERIALIZED looks up only once which groups are empty.
 with waiting as materialized (
   select skill_group.id
   from skill_group
@@ -52,13 +52,13 @@ join skill_group on skill_group.id = first.group_id
 order by first.due_at, first.id
 
 -- name: live_agents
--- Who was heard of within the grace time.
+-- Agents with a sign of life within the grace time.
 select agent_id
 from presence
 where is_live(seen_at, $1::interval)
 
 -- name: candidates
--- Those of the agents who are eligible for some of the groups, or have something reserved ($3), and what they carry.
+-- The agents who are eligible for some of the groups, or have a reserved ticket ($3), and what they carry.
 select
   agent.id, agent.capacity, agent.weights, agent.most, agent.is_draining, agent.status, agent.reason, agent.since,
   agent.seen_at, agent.idle_since, member.groups,
@@ -76,14 +76,14 @@ where agent.id = any ($1::bigint[])
   and (member.groups is not null or agent.id = any ($3::bigint[]))
 
 -- name: now
--- The clock of all decisions.
+-- The database's clock, which all decisions use.
 select statement_timestamp()
 
 -- name: offer
--- Offers the tickets that still wait where they were read, and writes the event of each. What was reserved has found its
--- agent: from here on it is anybody's. Whoever has left the team since it was read is offered nothing of it.
--- MATERIALIZED: a planner that re-ran the locking would skip nothing, SKIP LOCKED does not skip one's own locks.
--- Presence in id order: whoever renews several leases at once locks it so, too.
+-- Offers the tickets that still wait where they were read, and writes the event of each. A reservation ends here: from
+-- now on anybody may get the ticket. An agent who has left the team since the read gets no offer of its tickets.
+-- MATERIALIZED keeps the planner from running the locking twice: SKIP LOCKED does not skip one's own locks.
+-- Presence in id order, because renewing several leases at once locks it in that order too.
 with planned as (
   select *
   from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::interval[], $5::jsonb[])
@@ -132,14 +132,14 @@ select id, lease_epoch
 from offered
 
 -- name: offered_ticket
--- A ticket as the answer to its offer finds it.
+-- The ticket as the answer to its offer finds it.
 select state, assigned_to, lease_epoch, coalesce(state_until <= statement_timestamp(), false) as has_expired
 from ticket
 where id = $1
   and team = any ($2::text[])
 
 -- name: accept
--- The offer becomes an assignment under a new lease; the agent has it on screen, and has missed nothing since.
+-- Turns the offer into an assignment under a new lease; the agent has it on screen, and their missed count restarts.
 with offer as materialized (
   select id, assigned_at as offered_at
   from ticket
@@ -181,7 +181,7 @@ select queue, channel, after_s, waited_s, met_target
 from accepted
 
 -- name: decline
--- The ticket waits on in its place, and is offered to this agent again only if nobody else is there.
+-- Puts the ticket back into its place; it is offered to this agent again only if nobody else is there.
 with declined as (
   update ticket
   set state = 'queued', assigned_to = null, assigned_at = null, state_until = null, is_seen = false

@@ -1,7 +1,7 @@
 -- name: waiting
--- A page of what waits in a queue for anybody, or for this agent alone; due first comes first. By the groups of the
--- queue, so that an index leads to the page however many wait. Where the page begins is a subquery: of a bare `coalesce`
--- row-level security lets no index make use.
+-- A page of what waits in a queue for anybody, or is reserved for this agent; due first. Goes by the queue's groups, so
+-- that an index leads to the page, however many wait. The start of the page is a subquery, because under row-level
+-- security a bare `coalesce` can use no index.
 select
   id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
   resolved_at
@@ -33,7 +33,7 @@ order by due_at, id
 limit $5
 
 -- name: take
--- The ticket is the agent's who chose it, under a new lease; it is on their screen once they read it.
+-- Assigns the ticket to the agent who chose it, under a new lease; it is on their screen once they read it.
 with taken as (
   update ticket
   set

@@ -1,6 +1,6 @@
 -- name: renew
--- A sign of life of all these agents, whose first one makes them available. In id order: two processes that both renew
--- some of the same agents wait for each other, and never in a circle.
+-- Records a sign of life for all these agents; the first one makes an agent available. In id order, so that two
+-- processes that renew the same agents cannot deadlock.
 insert into presence (agent_id, status, since, seen_at, idle_since)
 select id, 'available', statement_timestamp(), statement_timestamp(), statement_timestamp()
 from agent
@@ -10,20 +10,20 @@ order by id
 on conflict (agent_id) do update set seen_at = greatest(presence.seen_at, excluded.seen_at)
 
 -- name: lock_agent
--- First in the order of locks: whoever gives the agent something now is waited for, and whoever comes later waits.
+-- First in the order of locks: waits for anybody who is giving the agent a ticket, and makes later ones wait.
 select name
 from agent
 where id = $1
 for no key update
 
 -- name: presence
--- What the agent had declared before.
+-- What the agent declared before.
 select status, reason
 from presence
 where agent_id = $1
 
 -- name: declare
--- What the agent declares, which is a sign of life, too. Who becomes available has been idle from now on.
+-- Records what the agent declares, which is also a sign of life. An agent who becomes available is idle from now on.
 insert into presence (agent_id, status, reason, since, seen_at, idle_since)
 values ($1, $2, $3, statement_timestamp(), statement_timestamp(), statement_timestamp())
 on conflict (agent_id) do update set
@@ -39,8 +39,8 @@ on conflict (agent_id) do update set
 returning status, reason, since, seen_at, true as is_live
 
 -- name: withdraw_offers
--- What is offered to the agent waits again at its place, in all teams or in one; the agent's row is locked. Tickets are
--- locked in id order, as everywhere.
+-- Puts the agent's offered tickets back into their places, in all teams or in one; the agent's row is locked. Locks
+-- tickets in id order, as everywhere.
 with offered as materialized (
   select id
   from ticket

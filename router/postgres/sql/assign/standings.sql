@@ -1,6 +1,6 @@
 -- name: standings
--- How agents stand to a ticket: everybody in its team, and whoever it is reserved for if they are in one of these teams
--- (null: any); or one of them alone.
+-- Agents' standings towards a ticket: everybody in its team, and the agent it is reserved for if they are in one of
+-- these teams (null: any); or only one of them.
 select
   agent.id, agent.name, agent.skills, agent.is_retired, agent.is_draining, agent.capacity, agent.weights, agent.most,
   agent.status, agent.reason, agent.since, agent.seen_at,

@@ -1,5 +1,5 @@
 -- name: expire_offers
--- Offers whose time is over: the tickets wait on in their places, and the agents have missed one more.
+-- Ends expired offers: their tickets go back to their places, and the agents have missed one more.
 with expired as materialized (
   select ticket.id, ticket.assigned_to as agent_id
   from ticket
@@ -45,7 +45,7 @@ select queue, channel, 'offered' as was, agent_id
 from queued
 
 -- name: set_away
--- Those of the agents who have missed so many offers in a row are away until they say otherwise.
+-- Sets agents away who have missed this many offers in a row, until they declare another status.
 with absent as (
   update presence
   set status = 'away', reason = null, since = statement_timestamp(), missed = 0
@@ -66,7 +66,7 @@ select agent_id
 from absent
 
 -- name: withdraw_offers
--- What else is offered to these agents, whose rows are locked, waits on in its place.
+-- Puts the other offers of these agents, whose rows are locked, back into their places.
 with offered as materialized (
   select id, assigned_to as agent_id
   from ticket
@@ -92,7 +92,7 @@ select queue, channel, 'offered' as was
 from queued
 
 -- name: release_lost
--- What agents hold whose last sign of life is older than $2: it waits on in its place, and wrap-up has ended.
+-- Puts tickets back whose agents' last sign of life is older than $2, and resolves those in wrap-up.
 with lost as materialized (
   select ticket.id, ticket.state, agent.id as agent_id
   from presence
@@ -124,7 +124,7 @@ select queue, channel, was
 from released
 
 -- name: end_reservations
--- Tickets reserved for an agent for long enough, or for one who is not there or not in their team: now anybody's.
+-- Ends reservations whose time is over, or whose agent is not present or not in the team: anybody may get the tickets.
 with over as materialized (
   select ticket.id, ticket.reserved_for as agent_id
   from ticket
@@ -157,7 +157,7 @@ select queue, channel, 'queued' as was
 from ended
 
 -- name: end_wrap_ups
--- Wrap-up that has lasted as long as it may; the customer's digest was written when the contact ended.
+-- Ends wrap-ups whose time is over; the customer's contacts were written when the contact ended.
 with over as materialized (
   select ticket.id, agent.id as agent_id
   from ticket
@@ -187,7 +187,7 @@ select queue, channel, 'wrap_up' as was
 from resolved
 
 -- name: to_wake
--- Tickets that were snoozed until now, locked until the end of the transaction.
+-- Locks tickets whose snooze is over, until the end of the transaction.
 select
   id, customer_id, channel, queue, team, skills, state, assigned_to, lease_epoch, complexity, route, target_s, enqueued_at,
   due_at, relaxed, relax_at, reserved_for, reserved_until, statement_timestamp() as now,
@@ -200,7 +200,7 @@ limit $1
 for no key update skip locked
 
 -- name: to_relax
--- Waiting tickets whose next step is due, locked until the end of the transaction.
+-- Locks waiting tickets whose next step is due, until the end of the transaction.
 select
   id, customer_id, channel, queue, team, skills, state, assigned_to, lease_epoch, complexity, route, target_s, enqueued_at,
   due_at, relaxed, relax_at, reserved_for, reserved_until, statement_timestamp() as now,
@@ -213,7 +213,7 @@ limit $1
 for no key update skip locked
 
 -- name: record_waits
--- Lets locked tickets wait as decided, each with its line of history; one without data has nothing to say.
+-- Writes the waits of locked tickets as decided, each with its line of history; one without data has no line.
 with waits as (
   update ticket
   set

@@ -1,9 +1,9 @@
 -- name: lock_names
--- Agents are made one after another: the unique index tells spellings apart, and a name in other capitals is no other.
+-- Agents are made one after another: the unique index distinguishes capitals, but names that differ only so are equal.
 select pg_advisory_xact_lock(hashtextextended('frontdesk.agents', 0))
 
 -- name: insert_agent
--- An agent who is nothing yet; no row if the name is taken, be it in other capitals: people would mix them up.
+-- A new agent with an empty profile; no row if the name is taken, even in other capitals: people would mix them up.
 insert into agent (name)
 select $1::text
 where not exists (select from agent where lower(name) = lower($1))
@@ -11,13 +11,13 @@ on conflict (name) do nothing
 returning id
 
 -- name: agent_named_alike
--- The spelling by which the agent is known who has this name, or has it in other capitals.
+-- The spelling of the agent's name who has this name in any capitals.
 select name
 from agent
 where lower(name) = lower($1)
 
 -- name: lock_agent
--- What is kept about an agent. First in the order of locks: nobody else changes the agent, or gives them anything,
+-- Locks and reads an agent's profile. First in the order of locks: nobody else changes the agent or gives them tickets
 -- until the groups are right again.
 select id, name, levels, languages, capacity, weights, most, skills, retired_at is not null as is_retired
 from agent
@@ -31,7 +31,7 @@ from agent_team
 where agent_id = $1
 
 -- name: update_agent
--- What is kept about an agent, but for the teams; `skills` is what requirements are matched with.
+-- Writes an agent's profile, except the teams; `skills` is what requirements are matched against.
 update agent
 set
   levels = $2, languages = $3, skills = $4, capacity = $5, weights = $6, most = $7,
@@ -39,36 +39,36 @@ set
 where id = $1
 
 -- name: join_teams
--- Puts the agent into teams.
+-- Adds the agent to teams.
 insert into agent_team (agent_id, team)
 select $1, unnest($2::text[])
 on conflict do nothing
 
 -- name: leave_team
--- Takes the agent out of a team; the foreign key of held tickets refuses where one of its own is held.
+-- Removes the agent from a team; the foreign key of held tickets refuses it while they hold one of the team's.
 delete from agent_team
 where agent_id = $1
   and team = $2
 
 -- name: count_held
--- How many tickets an agent holds who is to be retired.
+-- How many tickets the agent holds who is about to retire.
 select count(*)
 from ticket
 where assigned_to = $1
 
 -- name: end_tokens
--- Whoever is retired may ask for nothing any more.
+-- Ends a retired agent's tokens.
 update token
 set revoked_at = now()
 where agent_id = $1
   and revoked_at is null
 
 -- name: has_groups
--- Whether tickets have waited for which the agent is eligible.
+-- Whether tickets have ever waited for which the agent is eligible.
 select exists (select from agent_group where agent_id = $1)
 
 -- name: cards
--- A page of agents by name, as a viewer of these teams (null: all) sees them; one agent if $2 names them.
+-- A page of agents by name, as a viewer of these teams (null: all) sees them; only one agent if $2 names them.
 select
   agent.name, agent.levels, agent.languages, agent.capacity, agent.weights, agent.most, agent.is_draining,
   agent.created_at, agent.retired_at, presence.status, presence.reason, presence.since, presence.seen_at,
@@ -105,7 +105,7 @@ order by agent.name
 limit $6
 
 -- name: members
--- Who is in each of the viewer's teams (null: all), by name.
+-- The members of each of the viewer's teams (null: all), by name.
 select
   agent_team.team, agent.name, presence.status, presence.reason, presence.since, presence.seen_at,
   is_live(presence.seen_at, $2::interval)

@@ -1,9 +1,9 @@
 -- name: now
--- The clock of all decisions.
+-- The database's clock, which all decisions use.
 select statement_timestamp()
 
 -- name: lock_agent_named
--- An agent of one of these teams (null: any); first in the order of locks.
+-- Locks an agent of one of these teams (null: any); first in the order of locks.
 select id
 from agent
 where name = $1
@@ -14,7 +14,7 @@ where name = $1
 for no key update
 
 -- name: set_draining
--- Gives the agent nothing new, or work again; no row if that is so already.
+-- Stops or restarts new tickets for the agent; no row if nothing changes.
 update agent
 set is_draining = $2
 where id = $1
@@ -22,8 +22,8 @@ where id = $1
 returning name
 
 -- name: requeue
--- Everything that the agent is offered or assigned waits again, each at its place: the wait is the one it was in.
--- The agent's row is locked, so nothing is given to them meanwhile; tickets are locked in id order, as everywhere.
+-- Puts everything that the agent is offered or assigned back into its place: the same wait continues.
+-- The agent's row is locked, so they get nothing meanwhile; tickets are locked in id order, as everywhere.
 with held as materialized (
   select id, state
   from ticket
@@ -77,8 +77,8 @@ order by moved.id desc
 limit 1
 
 -- name: customers_waiting
--- Whose tickets are due first of those that have waited in the queue since before $3. By the groups of the queue and by
--- what is reserved, so that an index leads to them however many wait.
+-- The customers whose tickets are due first, among those that have waited in the queue since before $3. Goes by the
+-- queue's groups and by reservations, so that an index leads to them, however many wait.
 select customer_id
 from (
   select head.*
@@ -108,7 +108,7 @@ order by due_at, id
 limit $4
 
 -- name: lock_customers
--- Their digests are rewritten from what is read here; before their tickets in the order of locks.
+-- Locks and reads customers to rewrite their contacts; before their tickets in the order of locks.
 select id, created_at, name, tier, is_blocked, contacts, reopened_count, last_agent_id
 from customer
 where id = any ($1::bigint[])
@@ -116,8 +116,8 @@ order by id
 for no key update
 
 -- name: close
--- Resolves what these customers have waiting in the queue; a ticket that somebody is writing to is left alone.
--- MATERIALIZED: a planner that re-ran the locking would skip nothing, SKIP LOCKED does not skip one's own locks.
+-- Resolves these customers' tickets that wait in the queue, except those that somebody is writing to.
+-- MATERIALIZED keeps the planner from running the locking twice: SKIP LOCKED does not skip one's own locks.
 with chosen as materialized (
   select id
   from ticket
@@ -149,7 +149,7 @@ select id as ticket_id, customer_id, channel
 from closed
 
 -- name: stuck
--- A ticket with what may hold it up.
+-- A ticket with everything that may hold it up.
 select
   ticket.id, ticket.channel, ticket.queue, ticket.team, ticket.skills, ticket.state, ticket.route, ticket.enqueued_at,
   ticket.due_at, ticket.relaxed, ticket.relax_at, ticket.state_until, ticket.reserved_until,
