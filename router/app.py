@@ -270,7 +270,7 @@ def _keep_time(shared: Deployment, policy: LivePolicy, loops: Loops) -> None:
     loops.start("gauges", gauges.run())
     maintaining = partial(maintain, database, _retention(shared.settings))
     loops.start("maintenance", every(MAINTAIN_EVERY_S, "maintenance", maintaining, metrics))
-    dispatcher = Dispatcher(store=PostgresDispatch(database), policy=policy.current)
+    dispatcher = Dispatcher(store=PostgresDispatch(database), policy=policy.current, metrics=metrics)
     queued = shared.hints.subscribe(QUEUED)
     loops.start("offers", every(EVERY_S, "offers", dispatcher.offer_all, metrics, hint=queued))
     timers = TicketTimers(store=PostgresTimers(database), policy=policy.current, metrics=metrics)

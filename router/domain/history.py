@@ -44,6 +44,26 @@ class HistoryKind(StrEnum):
     """The customer left before the ticket was resolved."""
 
 
+LEADS_TO: Mapping[HistoryKind, TicketState] = {
+    HistoryKind.RECEIVE: TicketState.ASSIGNED,
+    HistoryKind.QUEUE: TicketState.QUEUED,
+    HistoryKind.REASSIGN: TicketState.QUEUED,
+    HistoryKind.RELAX: TicketState.QUEUED,
+    HistoryKind.OFFER: TicketState.OFFERED,
+    HistoryKind.ACCEPT: TicketState.ASSIGNED,
+    HistoryKind.DECLINE: TicketState.QUEUED,
+    HistoryKind.EXPIRE: TicketState.QUEUED,
+    HistoryKind.RELEASE: TicketState.QUEUED,
+    HistoryKind.SNOOZE: TicketState.SNOOZED,
+    HistoryKind.WRAP_UP: TicketState.WRAP_UP,
+    HistoryKind.RESOLVE: TicketState.RESOLVED,
+    HistoryKind.MERGE: TicketState.RESOLVED,
+    HistoryKind.ABANDON: TicketState.ABANDONED,
+}
+"""The state that each transition leads to. A message, a reply and a note leave a ticket in its state, but a message
+ends its wrap-up; and of two that are merged, one goes on."""
+
+
 class HistoryReason(StrEnum):
     """Why it happened, where one kind has several causes."""
 
@@ -88,9 +108,18 @@ class HistoryReason(StrEnum):
 
 
 class HistoryLine(NamedTuple):
-    """One line of a ticket's history; a tuple, because intake makes one for every message."""
+    """One line of a ticket's history; a tuple, because intake makes one for every message.
+
+    `was` is the state before; a ticket that begins was `new`.
+    """
 
     ticket_id: TicketId
     kind: HistoryKind
+    was: TicketState
     state: TicketState
     data: Mapping[str, object]
+
+    @property
+    def reason(self) -> HistoryReason | None:
+        reason = self.data.get("reason")
+        return HistoryReason(str(reason)) if reason else None

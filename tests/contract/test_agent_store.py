@@ -11,7 +11,7 @@ from router.domain.errors import Conflict
 from router.domain.profile import Profile
 from router.domain.skills import Skills
 from router.domain.ticket import TicketState
-from router.flow.assign.presence import Withdrawn
+from router.flow.run.transitions import Turned
 from router.flow.see.agents import AgentFilter
 from tests.making.center import Center
 
@@ -29,7 +29,7 @@ DESCRIBED = Profile(
 )
 
 
-async def change(center: Center, agent: Agent, **changed: object) -> list[Withdrawn]:
+async def change(center: Center, agent: Agent, **changed: object) -> list[Turned]:
     async with center.agents.work() as work:
         before = await work.profile(agent.name)
         assert before
@@ -116,7 +116,7 @@ async def test_who_leaves_a_team_is_offered_nothing_of_it(center: Center):
     kept = await center.offer(grace, queue="expert", team="specialists")
     lost = await center.offer(grace)
     withdrawn = await change(center, grace, teams=frozenset({"specialists"}))
-    assert withdrawn == [Withdrawn(ticket_id=lost.ticket_id, queue="general")]
+    assert withdrawn == [Turned(lost.ticket_id, TicketState.OFFERED, grace.id, "general", "email")]
     assert await center.history(lost.ticket_id) == [("release", "queued", "cli", "not_available")]
     assert await center.history(kept.ticket_id) == []
 
@@ -132,7 +132,9 @@ async def test_nobody_retires_with_tickets_in_hand(center: Center):
 async def test_who_retires_is_offered_nothing(center: Center):
     grace = await center.agent()
     lost = await center.offer(grace)
-    assert await change(center, grace, is_retired=True) == [Withdrawn(ticket_id=lost.ticket_id, queue="general")]
+    assert await change(center, grace, is_retired=True) == [
+        Turned(lost.ticket_id, TicketState.OFFERED, grace.id, "general", "email")
+    ]
 
 
 async def test_agents_are_listed_by_name_page_by_page(center: Center):

@@ -10,11 +10,12 @@ from router.domain.agent import Lease
 from router.domain.ticket import TicketState
 from router.flow.assign.hold import Hold
 from router.flow.assign.offers import Accepted, Answering, OfferedTicket
+from router.flow.run.transitions import Turned
 from tests.making.builders import OFFER_LASTS, TARGET
 from tests.making.center import Center
 
 ANSWERS = pytest.mark.parametrize("answer", [lambda a: a.accept(), lambda a: a.decline()], ids=["accept", "decline"])
-Answer = Callable[[Answering], Awaitable[Accepted | str | None]]
+Answer = Callable[[Answering], Awaitable[Accepted | Turned | None]]
 
 
 async def an_offer(center: Center) -> Hold:
@@ -32,7 +33,7 @@ async def accept(center: Center, hold: Hold) -> Accepted | None:
         return await answering.accept()
 
 
-async def decline(center: Center, hold: Hold) -> str | None:
+async def decline(center: Center, hold: Hold) -> Turned | None:
     async with center.offers.answering(hold) as answering:
         return await answering.decline()
 
@@ -70,9 +71,11 @@ async def test_an_accepted_ticket_is_the_agents_under_the_next_lease(center: Cen
     await center.pass_time(timedelta(seconds=10))
     accepted = await accept(center, hold)
     assert accepted
-    assert (accepted.queue, accepted.channel, accepted.met_target) == ("general", "email", True)
+    ticket, given = hold.lease.ticket_id, accepted.assignment
+    assert (given.agent_id, given.lease) == (hold.agent.id, Lease(ticket, hold.lease.epoch + 1))
+    assert (given.queue, given.channel, given.met_target) == ("general", "email", True)
     assert 10 <= accepted.after_s <= 20
-    assert 10 <= accepted.waited_s <= 20
+    assert 10 <= given.waited_s <= 20
     assert await found(center, hold) == OfferedTicket(
         state=TicketState.ASSIGNED, assigned_to=hold.agent.id, epoch=hold.lease.epoch + 1, has_expired=False
     )
@@ -84,13 +87,14 @@ async def test_a_ticket_that_is_accepted_after_its_due_time_missed_the_target(ce
     lease = await center.offer(grace, waited=TARGET + timedelta(seconds=1))
     accepted = await accept(center, Hold(agent=grace, lease=lease))
     assert accepted
-    assert not accepted.met_target
-    assert accepted.waited_s > TARGET.total_seconds() >= accepted.after_s
+    assert not accepted.assignment.met_target
+    assert accepted.assignment.waited_s > TARGET.total_seconds() >= accepted.after_s
 
 
 async def test_a_declined_ticket_waits_on(center: Center):
     hold = await an_offer(center)
-    assert await decline(center, hold) == "general"
+    was = Turned(hold.lease.ticket_id, TicketState.OFFERED, hold.agent.id, "general", "email")
+    assert await decline(center, hold) == was
     assert await found(center, hold) == OfferedTicket(
         state=TicketState.QUEUED, assigned_to=None, epoch=hold.lease.epoch, has_expired=False
     )

@@ -11,7 +11,7 @@ from router.domain.agent import Agent
 from router.domain.customer import AgentId
 from router.domain.errors import Conflict
 from router.domain.profile import Profile
-from router.flow.assign.presence import Withdrawn
+from router.flow.run.transitions import Turned
 from router.flow.see.agents import AgentCard, AgentFilter, Member, PresenceCard
 from tests.fakes.tables import AgentRow, FakeDatabase, Tables
 
@@ -108,7 +108,7 @@ class FakeAgentWork:
         row = self._tables.agent_named(name)
         return row and row.profile
 
-    async def record(self, before: Profile, after: Profile, *, by: Actor) -> Sequence[Withdrawn]:
+    async def record(self, before: Profile, after: Profile, *, by: Actor) -> Sequence[Turned]:
         row = self._tables.agent_named(before.name)
         assert row, "the agent has been made, or read"
         withdrawn = []

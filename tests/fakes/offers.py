@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from router.domain.agent import Lease
 from router.domain.history import HistoryKind
 from router.domain.ticket import TicketState
+from router.flow.assign.claims import Assignment
 from router.flow.assign.hold import Hold
 from router.flow.assign.offers import Accepted, OfferedTicket
-from tests.fakes.tables import FakeDatabase, Tables, TicketRow
+from router.flow.run.transitions import Turned
+from tests.fakes.tables import FakeDatabase, Tables, TicketRow, turned
 
 
 class FakeOffers:
@@ -47,21 +50,23 @@ class FakeAnswering:
         assert row.assigned_at
         accepted = replace(row, state=TicketState.ASSIGNED, assigned_at=now, state_until=None, epoch=row.epoch + 1)
         self._tables.tell(accepted, HistoryKind.ACCEPT, self._hold.actor)
-        return Accepted(
+        assignment = Assignment(
+            agent_id=self._hold.agent.id,
+            lease=Lease(row.id, accepted.epoch),
             queue=row.requirement.queue,
             channel=row.requirement.channel,
-            after_s=(now - row.assigned_at).total_seconds(),
             waited_s=(now - row.enqueued_at).total_seconds(),
             met_target=now <= row.due_at,
         )
+        return Accepted(assignment=assignment, after_s=(now - row.assigned_at).total_seconds())
 
-    async def decline(self) -> str | None:
+    async def decline(self) -> Turned | None:
         row = self._offer()
         if row is None:
             return None
         self._tables.refusals[row.id, self._hold.agent.id] = row.enqueued_at
         self._tables.tell(row.waits_again(), HistoryKind.DECLINE, self._hold.actor)
-        return row.requirement.queue
+        return turned(row)
 
     @property
     def _tables(self) -> Tables:

@@ -14,7 +14,7 @@ from router.domain.history import HistoryKind, HistoryReason
 from router.domain.profile import Profile
 from router.domain.ticket import TicketId, TicketState
 from router.domain.wait import Requirement
-from router.flow.assign.presence import Withdrawn
+from router.flow.run.transitions import Turned
 from tests.making.moments import NOON
 
 
@@ -102,12 +102,16 @@ class Tables:
         """Write down a change to anything but a ticket."""
         self.audit.append((str(by), action, subject))
 
-    def withdraw_offers(self, agent_id: AgentId, by: Actor, *, teams: Collection[str] | None = None) -> list[Withdrawn]:
+    def withdraw_offers(self, agent_id: AgentId, by: Actor, *, teams: Collection[str] | None = None) -> list[Turned]:
         """Let what the agent is offered wait again at its place."""
         offered = [t for t in self.held_by(agent_id, teams=teams) if t.state is TicketState.OFFERED]
         for ticket in offered:
             self.tell(ticket.waits_again(), HistoryKind.RELEASE, by, reason=HistoryReason.NOT_AVAILABLE)
-        return [Withdrawn(ticket_id=ticket.id, queue=ticket.requirement.queue) for ticket in offered]
+        return [turned(ticket) for ticket in offered]
+
+
+def turned(before: TicketRow) -> Turned:
+    return Turned(before.id, before.state, before.assigned_to, before.requirement.queue, before.requirement.channel)
 
 
 class FakeDatabase:

@@ -3,12 +3,12 @@
 import pytest
 
 from router.domain.agent import Agent, Lease
-from router.flow.assign.offers import Dispatcher
 from router.policy.parse import parse_policy
 from router.postgres.assign.offers import PostgresDispatch
 from tests.clients.api import Api, Caller
 from tests.making.agents import agents_at_work
 from tests.making.builders import a_ticket
+from tests.making.dispatching import a_dispatcher
 
 POLICY = """
 teams: {frontline: {takes: any}, other: {takes: any}}
@@ -26,7 +26,7 @@ async def offered(api: Api, agents: int = 1) -> tuple[Caller, str, list[Agent]]:
     await a_ticket(api.database, queue="live", channel="chat")
     hired = await agents_at_work(api.database, agents)
     policy = parse_policy(POLICY)
-    await Dispatcher(store=PostgresDispatch(api.database), policy=lambda: policy).offer_all()
+    await a_dispatcher(PostgresDispatch(api.database), policy).offer_all()
     caller = await api.agent(hired[0])
     [ticket] = (await caller.get("/v1/me/tickets")).json["tickets"]
     assert ticket["state"] == "offered"

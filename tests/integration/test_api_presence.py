@@ -9,7 +9,8 @@ import pytest
 
 from router.domain.agent import Agent, Lease, Role, Status
 from router.domain.customer import AgentId
-from router.flow.assign.presence import Withdrawn
+from router.domain.ticket import TicketState
+from router.flow.run.transitions import Turned
 from router.postgres.assign.presence import PostgresPresence
 from tests.clients.api import POLICY, Answered, Api, Caller, running_api
 from tests.making.agents import an_agent
@@ -249,7 +250,7 @@ async def test_a_declaration_waits_for_whoever_gives_the_agent_something(api: Ap
         declaring = asyncio.create_task(store.declare(grace, Status.AWAY, None))
         await until_blocked(api)
         await connection.execute(offer, grace.id, ticket.ticket_id)
-    assert (await declaring).withdrawn == [Withdrawn(ticket_id=ticket.ticket_id, queue="general")]
+    assert (await declaring).withdrawn == [Turned(ticket.ticket_id, TicketState.OFFERED, grace.id, "general", "email")]
 
 
 async def until_blocked(api: Api) -> None:

@@ -15,14 +15,14 @@ from router.domain.agent import Agent, Lease
 from router.domain.customer import AgentId
 from router.flow.assign.claims import Claims
 from router.flow.assign.hold import Hold
-from router.flow.assign.offers import Dispatcher, Offers
+from router.flow.assign.offers import Offers
 from router.metrics import Metrics
 from router.policy.model import AssignmentRules
 from router.postgres.assign.claims import PostgresClaims
 from router.postgres.assign.offers import PostgresDispatch, PostgresDispatchRound, PostgresOffers
 from router.postgres.database import Database, connected
 from tests.making.agents import agents_at_work
-from tests.making.dispatching import LIVE, POLICY, RESERVE, dispatch, offered
+from tests.making.dispatching import LIVE, POLICY, RESERVE, a_dispatcher, dispatch, offered
 from tests.making.tickets import queue_ticket, queue_tickets
 
 DEADLINE_S = 60
@@ -63,7 +63,7 @@ async def test_what_another_dispatcher_gave_an_agent_meanwhile_counts(database: 
         await queue_ticket(database, LIVE, due_in=timedelta(seconds=1))
         await dispatch(database)
 
-    await Dispatcher(store=Interrupted(database, meanwhile), policy=lambda: POLICY).offer_all()
+    await a_dispatcher(Interrupted(database, meanwhile)).offer_all()
     assert list((await offered(database)).values()) == [agent.id]
     assert later not in await offered(database)
 
@@ -85,7 +85,7 @@ async def test_an_agent_who_changed_meanwhile_is_offered_nothing(database: Datab
     async def meanwhile() -> None:
         await database.execute("test", change)
 
-    await Dispatcher(store=Interrupted(database, meanwhile), policy=lambda: POLICY).offer_all()
+    await a_dispatcher(Interrupted(database, meanwhile)).offer_all()
     assert await offered(database) == {}
 
 
@@ -97,7 +97,7 @@ async def test_a_reserved_ticket_is_not_offered_to_an_agent_who_left_its_team_me
     async def meanwhile() -> None:
         await database.execute("test", "delete from agent_team")
 
-    await Dispatcher(store=Interrupted(database, meanwhile), policy=lambda: POLICY).offer_all()
+    await a_dispatcher(Interrupted(database, meanwhile)).offer_all()
     assert await offered(database) == {}
 
 

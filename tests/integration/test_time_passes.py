@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.agent import Agent, Lease
 from router.flow.assign.hold import Hold
-from router.flow.assign.offers import Dispatcher, Offers
+from router.flow.assign.offers import Offers
 from router.flow.assign.timers import CHUNK, TicketTimers
 from router.metrics import Metrics
 from router.policy.model import Policy
@@ -20,6 +20,7 @@ from router.postgres.assign.offers import PostgresDispatch, PostgresOffers
 from router.postgres.assign.timers import PostgresTimers
 from router.postgres.database import Database, connected
 from tests.making.agents import agents_at_work
+from tests.making.dispatching import a_dispatcher
 from tests.making.tickets import a_requirement, queue_ticket, queue_tickets
 
 POLICY = parse_policy("""
@@ -337,7 +338,7 @@ async def test_ten_thousand_declines_expiries_and_disconnects_change_no_place(da
     assert dict(await database.fetch("test", kinds)) == {"decline": DECLINED, "expire": EXPIRED, "release": LOST}
     await database.execute("test", GO)
     await agents_at_work(database, 1, limit=200)
-    await Dispatcher(store=PostgresDispatch(database), policy=lambda: POLICY).offer_all()
+    await a_dispatcher(PostgresDispatch(database), POLICY).offer_all()
     offered = await database.fetch("test", "select id from ticket where state = 'offered' order by due_at, id")
     assert [row["id"] for row in offered] == [row["id"] for row in place[:200]]
 

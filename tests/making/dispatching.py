@@ -1,6 +1,10 @@
 """Push queues, a ticket of one of them, and a round of offers, as the tests of offers have them."""
 
-from router.flow.assign.offers import Dispatcher
+from prometheus_client import CollectorRegistry
+
+from router.flow.assign.offers import Dispatcher, DispatchStore
+from router.metrics import Metrics
+from router.policy.model import Policy
 from router.policy.parse import parse_policy
 from router.postgres.assign.offers import PostgresDispatch
 from router.postgres.database import Database
@@ -24,7 +28,11 @@ RESERVE = "update ticket set reserved_for = $1, reserved_until = now() + interva
 
 
 async def dispatch(database: Database) -> None:
-    await Dispatcher(store=PostgresDispatch(database), policy=lambda: POLICY).offer_all()
+    await a_dispatcher(PostgresDispatch(database)).offer_all()
+
+
+def a_dispatcher(store: DispatchStore, policy: Policy = POLICY) -> Dispatcher:
+    return Dispatcher(store=store, policy=lambda: policy, metrics=Metrics(CollectorRegistry()))
 
 
 async def offered(database: Database) -> dict[int, int]:

@@ -73,7 +73,7 @@ class Product:
         mail = MailIdentity(secret=SECRET, domain="mail.acme.example")
         self._receiver = a_receiver(PostgresIntake(database), policy=current, metrics=metrics)
         self.claims = Claims(PostgresClaims(database), metrics, policy=current)
-        self.dispatcher = Dispatcher(store=PostgresDispatch(database), policy=current)
+        self.dispatcher = Dispatcher(store=PostgresDispatch(database), policy=current, metrics=metrics)
         self.offers = Offers(store=PostgresOffers(database), metrics=metrics)
         self.picking = Picking(store=PostgresPicking(database), policy=current, metrics=metrics)
         self.desk = Desk(store=PostgresDesk(database), policy=current, mail=mail, metrics=metrics)

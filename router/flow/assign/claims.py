@@ -19,7 +19,7 @@ from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.errors import FrontdeskError, Refused, TokenEnded
 from router.domain.ticket import TicketId
-from router.flow.assign.answered import count_answered
+from router.flow.run.transitions import Transitions
 from router.flow.see.obstacles import why_nothing
 from router.metrics import Metrics
 from router.policy.model import Policy, QueueMode
@@ -146,6 +146,7 @@ class Claims:
         self._store = store
         self._policy = policy
         self._metrics = metrics
+        self._transitions = Transitions(metrics)
         self._poll_s = poll_s
         self._requests: dict[AgentId, Request] = {}
         self._to_try: set[AgentId] = set()
@@ -304,7 +305,7 @@ class Claims:
         self._lost.update(match.ticket_id for match in given.lost)
         self._try(losers)
         self._end_waits(set(agents) - losers)
-        count_answered(given.taken, self._metrics)
+        self._transitions.assigned(*given.taken)
 
     def _dismiss(self, agents: Collection[AgentId], ended: Set[TokenId]) -> None:
         """Turn away callers whose token has ended; the agent's other callers keep waiting."""

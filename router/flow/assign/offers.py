@@ -9,20 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-import structlog
-
 from router.decide.dispatch import Candidate, Moment, Offer, Waiting, confirm, dispatch
-from router.domain.agent import Lease
 from router.domain.customer import AgentId
 from router.domain.errors import Conflict
+from router.domain.history import HistoryKind
 from router.domain.ticket import TicketState
-from router.flow.assign.answered import count_answered
+from router.flow.assign.claims import Assignment
 from router.flow.assign.hold import Hold
+from router.flow.run.transitions import Transitions, Turned
 from router.flow.see.tickets import no_ticket
 from router.metrics import Metrics
 from router.policy.model import AssignmentRules, OfferRule, Policy, QueueMode
-
-log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -41,7 +38,7 @@ class DispatchRound(Protocol):
 
     async def now(self) -> datetime: ...
 
-    async def offer(self, offers: Sequence[Offer], policy_version: str) -> Sequence[Lease]:
+    async def offer(self, offers: Sequence[Offer], policy_version: str) -> Sequence[Turned]:
         """Offer what still waits where it did, each with its event; what somebody else was faster with is left out."""
 
 
@@ -59,9 +56,10 @@ class Dispatcher:
     they hold by then. So an agent who gets nothing is never held up.
     """
 
-    def __init__(self, *, store: DispatchStore, policy: Callable[[], Policy]) -> None:
+    def __init__(self, *, store: DispatchStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
         self._store = store
         self._policy = policy
+        self._transitions = Transitions(metrics)
 
     async def offer_all(self) -> None:
         """Offer tickets until nothing more can be offered."""
@@ -75,12 +73,11 @@ class Dispatcher:
             return 0
         async with self._store.round(policy.assignment) as dispatch_round:
             offered = await _offer(dispatch_round, rules, policy)
-        if offered:
-            log.info("tickets offered", tickets=len(offered))
+        self._transitions.report(HistoryKind.OFFER, *offered, by="timers")
         return len(offered)
 
 
-async def _offer(dispatch_round: DispatchRound, rules: Mapping[str, OfferRule], policy: Policy) -> Sequence[Lease]:
+async def _offer(dispatch_round: DispatchRound, rules: Mapping[str, OfferRule], policy: Policy) -> Sequence[Turned]:
     async def moment() -> Moment:
         return Moment(now=await dispatch_round.now(), grace=policy.assignment.grace)
 
@@ -106,13 +103,10 @@ class OfferedTicket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """An offer that became an assignment, `after_s` seconds after it was made and at the end of the wait."""
+    """An offer that became an assignment, `after_s` seconds after it was made."""
 
-    queue: str
-    channel: str
+    assignment: Assignment
     after_s: float
-    waited_s: float
-    met_target: bool
 
 
 class Answering(Protocol):
@@ -122,8 +116,8 @@ class Answering(Protocol):
 
     async def accept(self) -> Accepted | None: ...
 
-    async def decline(self) -> str | None:
-        """Let the ticket wait on in its place, and return its queue."""
+    async def decline(self) -> Turned | None:
+        """Let the ticket wait on in its place."""
 
 
 class OfferStore(Protocol):
@@ -137,7 +131,7 @@ class Offers:
 
     def __init__(self, *, store: OfferStore, metrics: Metrics) -> None:
         self._store = store
-        self._metrics = metrics
+        self._transitions = Transitions(metrics)
 
     async def accept(self, hold: Hold) -> None:
         """Assign the offered ticket to the agent under a new lease; safe to repeat."""
@@ -147,21 +141,14 @@ class Offers:
                 return
             _check(hold, found)
             accepted = _made(hold, await answering.accept())
-        self._count(accepted)
-        log.info("ticket assigned", ticket_id=hold.lease.ticket_id, agent_id=hold.agent.id, queue=accepted.queue)
+        self._transitions.accepted(accepted.assignment, after_s=accepted.after_s)
 
     async def decline(self, hold: Hold) -> None:
         """Put the ticket back into its place, for somebody else if there is anybody."""
         async with self._store.answering(hold) as answering:
             _check(hold, _in_own_team(hold, await answering.ticket()))
-            queue = _made(hold, await answering.decline())
-        self._metrics.offers.labels(queue, "declined").inc()
-        log.info("ticket queued", ticket_id=hold.lease.ticket_id, agent_id=hold.agent.id, reason="declined")
-
-    def _count(self, accepted: Accepted) -> None:
-        self._metrics.offers.labels(accepted.queue, "accepted").inc()
-        self._metrics.time_to_accept.labels(accepted.queue).observe(accepted.after_s)
-        count_answered([accepted], self._metrics)
+            declined = _made(hold, await answering.decline())
+        self._transitions.report(HistoryKind.DECLINE, declined, by=hold.actor)
 
 
 def _in_own_team(hold: Hold, ticket: OfferedTicket | None) -> OfferedTicket:

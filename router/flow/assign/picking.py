@@ -6,24 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-import structlog
-
 from router.domain.actor import Teams, Viewer
 from router.domain.agent import Agent, Lease
 from router.domain.customer import AgentId
 from router.domain.eligibility import Standing
 from router.domain.errors import Conflict, Refused
+from router.domain.history import HistoryReason
 from router.domain.ticket import TicketId, TicketNow, TicketState
-from router.flow.assign.answered import count_answered
 from router.flow.assign.claims import Assignment
+from router.flow.run.transitions import Transitions
 from router.flow.see.obstacles import why_not
 from router.flow.see.queues import no_queue
 from router.flow.see.tickets import TicketLine, no_ticket
 from router.flow.see.why import asked_of
 from router.metrics import Metrics
 from router.policy.model import AssignmentRules, Policy
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +58,7 @@ class Picking:
     def __init__(self, *, store: PickingStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
         self._store = store
         self._policy = policy
-        self._metrics = metrics
+        self._transitions = Transitions(metrics)
 
     async def waiting(self, viewer: Viewer, queue: str, *, after: After | None, limit: int) -> Sequence[TicketLine]:
         """Return a page of what waits in the queue; raises `Refused` if agents may not choose there."""
@@ -93,8 +90,7 @@ class Picking:
             if why := why_not(await work.standing(agent, ticket, policy.assignment), asked):
                 raise Refused(f"You cannot take ticket {ticket_id}: {agent.name} {why}.")
             assignment = await work.take(agent, ticket, policy.version)
-        count_answered([assignment], self._metrics)
-        log.info("ticket assigned", ticket_id=ticket_id, agent_id=agent.id, queue=assignment.queue, reason="picked")
+        self._transitions.assigned(assignment, reason=HistoryReason.PICKED)
         return assignment.lease
 
 

@@ -7,36 +7,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-import structlog
-
-from router.domain.agent import Agent, Status
+from router.domain.actor import Actor
+from router.domain.agent import Agent, Role, Status
 from router.domain.customer import AgentId
 from router.domain.errors import Invalid
-from router.domain.ticket import TicketId
+from router.domain.history import HistoryKind, HistoryReason
+from router.flow.run.transitions import Transitions, Turned
 from router.flow.see.agents import PresenceCard
 from router.metrics import Metrics
 from router.policy.model import Policy
-
-log = structlog.get_logger(__name__)
 
 WRITES_PER_GRACE = 3
 LOOK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawn:
-    """A ticket that was offered to an agent, and waits again at its place."""
-
-    ticket_id: TicketId
-    queue: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """What an agent's word came to."""
+    """What an agent's word came to; the tickets `withdrawn` were offered to them."""
 
     presence: PresenceCard
-    withdrawn: Sequence[Withdrawn]
+    withdrawn: Sequence[Turned]
 
 
 class PresenceStore(Protocol):
@@ -65,7 +55,7 @@ class Presences:
     ) -> None:
         self._store = store
         self._policy = policy
-        self._metrics = metrics
+        self._transitions = Transitions(metrics)
         self._clock = clock
         self._written: dict[AgentId, float] = {}
         self._staying: Counter[AgentId] = Counter()
@@ -93,7 +83,7 @@ class Presences:
         """Set the agent's status; raises `Invalid` for a reason that the policy does not list for it."""
         self._check_reason(status, reason)
         declared = await self._store.declare(agent, status, reason)
-        report_withdrawn(declared.withdrawn, self._metrics)
+        report_withdrawn(declared.withdrawn, self._transitions, by=Actor(role=Role.AGENT, agent=agent))
         return declared.presence
 
     async def _renew(self, agent_ids: Collection[AgentId]) -> None:
@@ -118,8 +108,6 @@ class Presences:
             raise Invalid("reason", f"'{reason}' is not a reason that the policy lists for {status}: {choice}")
 
 
-def report_withdrawn(withdrawn: Sequence[Withdrawn], metrics: Metrics) -> None:
-    """Log and count offers that have ended because the agent is not available any more."""
-    for ticket in withdrawn:
-        metrics.offers.labels(ticket.queue, "withdrawn").inc()
-        log.info("ticket queued", ticket_id=ticket.ticket_id, queue=ticket.queue, reason="not_available")
+def report_withdrawn(withdrawn: Sequence[Turned], transitions: Transitions, *, by: object) -> None:
+    """Report offers that have ended because the agent is not available any more."""
+    transitions.report(HistoryKind.RELEASE, *withdrawn, by=by, reason=HistoryReason.NOT_AVAILABLE)

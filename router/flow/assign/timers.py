@@ -4,23 +4,20 @@ Any number of processes may run these timers. Leaves offering what then waits to
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn, Protocol, TypeAlias
 
-import structlog
-
 from router.decide.wait import relax, wake
+from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import TicketNow, TicketState
 from router.domain.wait import Wait
 from router.flow.run.loops import every
+from router.flow.run.transitions import Before, Transitions, Turned
 from router.metrics import Metrics
 from router.policy.model import Policy
-
-log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
 CHUNK = 500
@@ -28,15 +25,6 @@ CHUNK = 500
 
 REST = 3
 """After a whole chunk, a timer rests this many times as long as it took: it uses at most a quarter of a core."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turned:
-    """A ticket whose time had come: where it waits or waited, and its state before."""
-
-    queue: str
-    channel: str
-    was: TicketState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +79,12 @@ class TicketTimers:
         self._store = store
         self._policy = policy
         self._metrics = metrics
+        self._transitions = Transitions(metrics)
 
     def loops(self) -> Mapping[str, Coroutine[None, None, NoReturn]]:
         """Return the loops by name; each reports its last success under that name."""
         return {
-            name: every(EVERY_S, name, partial(_in_chunks, name, chunk), self._metrics)
+            name: every(EVERY_S, name, partial(_in_chunks, chunk), self._metrics)
             for name, chunk in self.chunks().items()
         }
 
@@ -112,47 +101,54 @@ class TicketTimers:
 
     async def expire_offers(self) -> int:
         turned = await self._store.expire_offers(CHUNK, self._policy())
-        self._count_offers(turned.expired, "expired")
-        self._count_offers(turned.withdrawn, "withdrawn")
+        self._report(HistoryKind.EXPIRE, turned.expired)
+        self._report(HistoryKind.RELEASE, turned.withdrawn, HistoryReason.NOT_AVAILABLE)
         return len(turned.expired)
 
     async def release_lost(self) -> int:
         turned = await self._store.release_lost(CHUNK, self._policy())
-        self._count_offers([ticket for ticket in turned if ticket.was is TicketState.OFFERED], "withdrawn")
+        wrapping_up = [ticket for ticket in turned if ticket.state is TicketState.WRAP_UP]
+        others = [ticket for ticket in turned if ticket.state is not TicketState.WRAP_UP]
+        self._report(HistoryKind.RESOLVE, wrapping_up, HistoryReason.AGENT_LOST)
+        self._report(HistoryKind.RELEASE, others, HistoryReason.AGENT_LOST)
         return len(turned)
 
     async def end_reservations(self) -> int:
-        return len(await self._store.end_reservations(CHUNK, self._policy()))
+        turned = await self._store.end_reservations(CHUNK, self._policy())
+        return self._report(HistoryKind.RELAX, turned, HistoryReason.RESERVATION_OVER)
 
     async def end_wrap_ups(self) -> int:
-        return len(await self._store.end_wrap_ups(CHUNK))
+        turned = await self._store.end_wrap_ups(CHUNK)
+        return self._report(HistoryKind.RESOLVE, turned, HistoryReason.WRAP_UP_OVER)
 
     async def wake(self) -> int:
         policy = self._policy()
         async with self._store.waking(CHUNK) as chunk:
             await chunk.record([wake(ticket, policy) for ticket in chunk.tickets], policy.version)
-        for (queue, channel), count in Counter((ticket.queue, ticket.channel) for ticket in chunk.tickets).items():
-            self._metrics.queued.labels(queue, channel, "woken").inc(count)
-        return len(chunk.tickets)
+        return self._report(HistoryKind.QUEUE, chunk.tickets, HistoryReason.WOKEN)
 
     async def relax(self) -> int:
         policy = self._policy()
         async with self._store.relaxing(CHUNK) as chunk:
             waits = [relax(ticket.wait, route=ticket.route, policy=policy, now=ticket.now) for ticket in chunk.tickets]
             await chunk.record(waits, policy.version)
+        for ticket, wait in zip(chunk.tickets, waits, strict=True):
+            if wait.relaxed > ticket.wait.relaxed:
+                self._report(HistoryKind.RELAX, [ticket], HistoryReason.STEP, to=wait.requirement.queue)
         return len(chunk.tickets)
 
-    def _count_offers(self, turned: Sequence[Turned], outcome: str) -> None:
-        for queue, count in Counter(ticket.queue for ticket in turned).items():
-            self._metrics.offers.labels(queue, outcome).inc(count)
+    def _report(
+        self, kind: HistoryKind, turned: Sequence[Before], reason: HistoryReason | None = None, *, to: str | None = None
+    ) -> int:
+        self._transitions.report(kind, *turned, by="timers", reason=reason, to=to)
+        return len(turned)
 
 
-async def _in_chunks(name: str, chunk: Chunk) -> None:
+async def _in_chunks(chunk: Chunk) -> None:
     """Rest after each whole chunk: what became due at once leaves others their share."""
     clock = asyncio.get_running_loop().time
     began = clock()
     while turned := await chunk():
-        log.info("timer turned tickets", timer=name, tickets=turned)
         if turned < CHUNK:
             return
         await asyncio.sleep(REST * (clock() - began))

@@ -16,8 +16,6 @@ from typing import Protocol
 from channels.message import Channel, InboundMessage, MessageKey
 from router.decide.thread import ticket_number
 from router.domain.conversation import ConversationId
-from router.domain.history import HistoryKind
-from router.domain.ticket import TicketState
 from router.flow.intake.batch import Attempts, Batch
 from router.flow.intake.changes import Changes, Outcome
 from router.flow.intake.opening import Arrival, Opened
@@ -28,6 +26,7 @@ from router.flow.intake.turns import Turn, Turns
 from router.flow.intake.unprocessable import Unprocessable
 from router.flow.intake.world import Found, Ids, World
 from router.flow.run.bus import Delivery
+from router.flow.run.transitions import Transitions, Turned
 from router.metrics import Metrics, begin_at_zero
 from router.policy.model import Policy
 
@@ -91,6 +90,7 @@ class Receiver:
         self._policy = policy
         self._reader = reader
         self._metrics = metrics
+        self._transitions = Transitions(metrics)
         self._turns = Turns()
         self._isolate = isolate
         begin_at_zero(metrics.received, Channel, Outcome)
@@ -147,7 +147,7 @@ class Receiver:
             with self._metrics.stage.labels("record").time():
                 kept = await transaction.record(world.changes, list(hashes_of_redelivered(batch)))
         self._count(batch, outcomes, world.now)
-        self._count_tickets(world.changes)
+        self._report(world.changes)
         for new in kept:
             self._metrics.unprocessable.labels(_channel(new), new.flaw.stage).inc()
 
@@ -161,17 +161,12 @@ class Receiver:
         for published_at in published:
             metrics.ingest_lag.observe(max(0.0, (now - published_at).total_seconds()))
 
-    def _count_tickets(self, changes: Changes) -> None:
-        metrics = self._metrics
+    def _report(self, changes: Changes) -> None:
         for line in changes.history:
-            ticket = changes.tickets[line.ticket_id]
-            place = ticket.queue, ticket.channel
-            if line.kind is HistoryKind.QUEUE:
-                metrics.queued.labels(*place, line.data["reason"]).inc()
-            elif line.kind is HistoryKind.ABANDON:
-                metrics.abandoned.labels(*place).inc()
-                if line.data["was"] == TicketState.OFFERED:
-                    metrics.offers.labels(ticket.queue, "withdrawn").inc()
+            if line.state is not line.was:
+                ticket = changes.tickets[line.ticket_id]
+                turned = Turned(ticket.id, line.was, ticket.assigned_to, ticket.queue, ticket.channel)
+                self._transitions.report(line.kind, turned, by="intake", reason=line.reason)
 
 
 def _channel(kept: Unprocessable) -> str:

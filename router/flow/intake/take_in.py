@@ -130,7 +130,7 @@ def _set_aside(message: InboundMessage, about: Conversation | None, policy: Poli
         return _Step(Outcome.ATTACHED, ticket, HistoryKind.RECEIVE, because)
     world.put_customer(world.customer(about.customer_id).with_outcome(ticket.id, ContactOutcome.ABANDONED))
     ended = ticket._replace(state=TicketState.ABANDONED, assigned_to=None)  # an offer of it ends with it
-    why = {"reason": HistoryReason.LEFT, "queue": ticket.queue, "was": ticket.state.value}
+    why = {"reason": HistoryReason.LEFT, "queue": ticket.queue}
     return _Step(Outcome.ATTACHED, ended, HistoryKind.ABANDON, {**why, **because})
 
 

@@ -11,7 +11,7 @@ from router.decide.thread import Candidates, ticket_number
 from router.domain.conversation import PARTICIPANTS_KEPT, Conversation, ConversationId
 from router.domain.customer import Contact, Customer, CustomerId, KnownHandle
 from router.domain.history import HistoryKind, HistoryLine
-from router.domain.ticket import Ticket, TicketId
+from router.domain.ticket import Ticket, TicketId, TicketState
 from router.flow.intake.changes import Changes, NewHandle, Received, StoredMessage
 from router.flow.run.bus import Delivery
 
@@ -222,11 +222,12 @@ class World:
 
     def put_ticket(self, ticket: Ticket, kind: HistoryKind, data: Mapping[str, object]) -> None:
         """Record a ticket as it is now, with the line of its history that says why."""
+        was = self._tickets[ticket.id].state if ticket.id in self._tickets else TicketState.NEW
         if ticket.id not in self._tickets:
             self._tickets_of.setdefault(ticket.customer_id, []).append(ticket.id)
         self._tickets[ticket.id] = ticket
         self.changes.tickets[ticket.id] = ticket
-        self.changes.history.append(HistoryLine(ticket_id=ticket.id, kind=kind, state=ticket.state, data=data))
+        self.changes.history.append(HistoryLine(ticket_id=ticket.id, kind=kind, was=was, state=ticket.state, data=data))
 
     def put_received(self, received: Received) -> None:
         self._received[received.key] = received

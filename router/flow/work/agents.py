@@ -9,7 +9,8 @@ from typing import Protocol
 from router.domain.actor import Actor, Teams, Viewer
 from router.domain.errors import Invalid, NotFound, Refused
 from router.domain.profile import Profile
-from router.flow.assign.presence import Withdrawn, report_withdrawn
+from router.flow.assign.presence import report_withdrawn
+from router.flow.run.transitions import Transitions, Turned
 from router.flow.see.agents import AgentCard, AgentCards, AgentFilter, Member, TeamCard, no_agent
 from router.metrics import Metrics
 from router.policy.model import Policy
@@ -24,7 +25,7 @@ class AgentWork(Protocol):
     async def profile(self, name: str) -> Profile | None:
         """Lock and return the agent's profile: until the end, nobody else changes the agent or gives them tickets."""
 
-    async def record(self, before: Profile, after: Profile, *, by: Actor) -> Sequence[Withdrawn]:
+    async def record(self, before: Profile, after: Profile, *, by: Actor) -> Sequence[Turned]:
         """Write what differs, the groups that follow from it, and who did it; returns what is offered no more.
 
         Raises `Conflict` if the agent holds tickets of a team they leave, or any tickets when they retire.
@@ -43,7 +44,7 @@ class Agents:
     def __init__(self, store: AgentStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
         self._store = store
         self._policy = policy
-        self._metrics = metrics
+        self._transitions = Transitions(metrics)
 
     async def list(self, viewer: Viewer, wanted: AgentFilter) -> Sequence[AgentCard]:
         return await self._store.cards(viewer, wanted, grace=self._grace)
@@ -79,7 +80,7 @@ class Agents:
                 raise no_agent(name, by.teams)
             after = self._changed(by, before, change)
             withdrawn = await work.record(before, after, by=by)
-        report_withdrawn(withdrawn, self._metrics)
+        report_withdrawn(withdrawn, self._transitions, by=by)
         return after
 
     async def join(self, by: Actor, team: str, name: str) -> None:

@@ -20,6 +20,7 @@ from router.domain.errors import Conflict, Invalid, Refused
 from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import OPEN_STATES, TicketId, TicketNow, TicketState
 from router.flow.assign.hold import ASSIGNED, WRAPPING_UP, Hold, check_read, checked
+from router.flow.run.transitions import Transitions
 from router.flow.work.compose import Addressed, MailIdentity, compose
 from router.flow.work.moves import Moves
 from router.flow.work.transfer import Destination, wait_at
@@ -76,6 +77,7 @@ class Desk:
         self._policy = policy
         self._mail = mail
         self._metrics = metrics
+        self._transitions = Transitions(metrics)
 
     async def see(self, hold: Hold) -> None:
         """Note that the agent has the ticket on screen, so that `next` may give another one."""
@@ -128,9 +130,8 @@ class Desk:
                 policy_version=policy.version,
                 was=held.wait.as_data(),
             )
-        queue = wait.requirement.queue
-        self._metrics.queued.labels(queue, held.channel, "transferred").inc()
-        _log("ticket queued", hold, reason=HistoryReason.TRANSFERRED, queue=queue)
+        why, queue = HistoryReason.TRANSFERRED, wait.requirement.queue
+        self._transitions.report(HistoryKind.QUEUE, held, by=hold.actor, reason=why, to=queue)
 
     async def snooze(self, hold: Hold, *, until: datetime | None = None, read_up_to: int | None = None) -> None:
         """Put the ticket aside until then, or until the customer writes; meanwhile it takes nobody's capacity.
@@ -145,7 +146,7 @@ class Desk:
                 raise Invalid("until", "must be in the future, at most a year ahead")
             check_read(held, read_up_to)
             await work.snooze(held, hold.actor, until)
-        _log("ticket snoozed", hold, queue=held.queue)
+        self._transitions.report(HistoryKind.SNOOZE, held, by=hold.actor)
 
     async def resolve(self, hold: Hold, *, read_up_to: int | None = None) -> None:
         """End the contact, and the ticket too unless the queue has a wrap-up; the customer's record notes the agent.
@@ -158,12 +159,13 @@ class Desk:
             await work.remember(ended._replace(last_agent_id=hold.agent.id))
             policy = self._policy()
             queue = policy.queues.get(held.queue)
-            if queue and queue.wrap_up:
-                await work.wrap_up(held, hold.actor, queue.wrap_up, policy_version=policy.version)
+            wrap_up = queue.wrap_up if queue else None
+            if wrap_up:
+                await work.wrap_up(held, hold.actor, wrap_up, policy_version=policy.version)
             else:
                 await work.end(held, TicketState.RESOLVED, hold.actor, policy_version=policy.version)
-        self._metrics.resolved.labels(held.queue, held.channel).inc()
-        _log("ticket resolved", hold, queue=held.queue)
+        kind = HistoryKind.WRAP_UP if wrap_up else HistoryKind.RESOLVE
+        self._transitions.report(kind, held, by=hold.actor)
 
     async def finish(self, hold: Hold) -> None:
         """End the wrap-up early."""
@@ -171,7 +173,7 @@ class Desk:
             await work.lock_agents([hold.agent.id])
             held = await _held(work, hold, in_states=WRAPPING_UP)
             await work.end(held, TicketState.RESOLVED, hold.actor, reason=HistoryReason.FINISHED)
-        _log("ticket finished", hold, queue=held.queue)
+        self._transitions.report(HistoryKind.RESOLVE, held, by=hold.actor, reason=HistoryReason.FINISHED)
 
     async def abandon(self, hold: Hold, *, read_up_to: int | None = None) -> None:
         """End a ticket whose customer has left.
@@ -187,8 +189,7 @@ class Desk:
             await work.remember(customer.with_outcome(held.id, ContactOutcome.ABANDONED))
             why = {"reason": HistoryReason.BY_HAND, "policy_version": policy.version}
             await work.end(held, TicketState.ABANDONED, hold.actor, kind=HistoryKind.ABANDON, **why)
-        self._metrics.abandoned.labels(held.queue, held.channel).inc()
-        _log("ticket abandoned", hold, queue=held.queue)
+        self._transitions.report(HistoryKind.ABANDON, held, by=hold.actor, reason=HistoryReason.BY_HAND)
 
     async def merge(self, hold: Hold, into: TicketId, *, read_up_to: int | None = None) -> None:
         """Move the ticket's conversations and messages into another open ticket of the same customer, and end it.
@@ -209,10 +210,9 @@ class Desk:
                 policy = self._policy()
                 wait = wake(target, policy)
                 await work.enqueue(target, wait, hold.actor, reason=HistoryReason.WOKEN, policy_version=policy.version)
-        self._metrics.resolved.labels(held.queue, held.channel).inc()
+        self._transitions.report(HistoryKind.MERGE, held, by=hold.actor)
         if is_woken:
-            self._metrics.queued.labels(target.queue, target.channel, "woken").inc()
-        _log("ticket merged", hold, into=into)
+            self._transitions.report(HistoryKind.QUEUE, target, by=hold.actor, reason=HistoryReason.WOKEN)
 
 
 async def _held(work: Work, hold: Hold, *, in_states: Collection[TicketState] = ASSIGNED) -> TicketNow:

@@ -18,7 +18,8 @@ from router.domain.errors import Conflict
 from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import TicketId, TicketNow, TicketState
 from router.domain.wait import Wait
-from router.flow.assign.presence import Withdrawn, report_withdrawn
+from router.flow.assign.presence import report_withdrawn
+from router.flow.run.transitions import Transitions, Turned
 from router.flow.see.agents import no_agent
 from router.flow.see.queues import no_queue
 from router.flow.see.tickets import no_ticket
@@ -40,15 +41,6 @@ class Misroute:
 
     event_id: int
     was: Wait
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Released:
-    """A ticket that an agent holds no more; `was` is the state in which they did."""
-
-    ticket_id: TicketId
-    queue: str
-    was: TicketState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +68,10 @@ class LeadWork(Moves, Protocol):
 
     async def lock_agent_named(self, name: str, teams: Teams) -> AgentId | None: ...
 
-    async def set_draining(self, agent_id: AgentId, by: Actor, *, is_draining: bool) -> Sequence[Withdrawn]:
+    async def set_draining(self, agent_id: AgentId, by: Actor, *, is_draining: bool) -> Sequence[Turned]:
         """Write it, with who did it; what the agent is offered is withdrawn from one who drains."""
 
-    async def requeue(self, agent_id: AgentId, by: Actor) -> Sequence[Released]:
+    async def requeue(self, agent_id: AgentId, by: Actor) -> Sequence[Turned]:
         """Let everything that the agent is offered or assigned wait again, each at the place it had."""
 
     async def misroute(self, ticket: TicketNow) -> Misroute | None:
@@ -113,7 +105,7 @@ class Lead:
     def __init__(self, *, store: LeadStore, policy: Callable[[], Policy], metrics: Metrics) -> None:
         self._store = store
         self._policy = policy
-        self._metrics = metrics
+        self._transitions = Transitions(metrics)
 
     async def reassign(self, by: Actor, ticket_id: TicketId, to: Destination) -> None:
         """Move the ticket to a queue or an agent, where it waits again; its holder loses it.
@@ -129,10 +121,9 @@ class Lead:
                 await work.note(ticket, by, to.note)
             why = {"reason": HistoryReason.REASSIGNED, "policy_version": policy.version, "was": ticket.wait.as_data()}
             await work.enqueue(ticket, wait, by, kind=HistoryKind.REASSIGN, holder=ticket.assigned_to, **why)
-        queue = wait.requirement.queue
-        self._count_offer(ticket.queue, ticket.state)
-        self._metrics.queued.labels(queue, ticket.channel, "reassigned").inc()
-        _log("ticket queued", by, ticket_id=ticket_id, reason="reassigned", queue=queue)
+        self._transitions.report(
+            HistoryKind.REASSIGN, ticket, by=by, reason=HistoryReason.REASSIGNED, to=wait.requirement.queue
+        )
 
     async def undo(self, by: Actor, ticket_id: TicketId) -> None:
         """Restore the queue, skills and times that the ticket had before it was last moved or relaxed.
@@ -151,23 +142,20 @@ class Lead:
                 raise Conflict(f"Ticket {ticket_id} was in queue {queue}, which no longer exists: reassign the ticket.")
             why = {"reason": HistoryReason.UNDONE, "undone": misroute.event_id, "holder": ticket.assigned_to}
             await work.enqueue(ticket, misroute.was, by, kind=HistoryKind.REASSIGN, **why)
-        self._count_offer(ticket.queue, ticket.state)
-        _log("ticket queued", by, ticket_id=ticket_id, reason="undone", queue=queue)
+        self._transitions.report(HistoryKind.REASSIGN, ticket, by=by, reason=HistoryReason.UNDONE, to=queue)
 
     async def drain(self, by: Actor, name: str, *, is_draining: bool) -> None:
         """Stop giving the agent new tickets, or start again; they keep the tickets assigned to them."""
         async with self._store.work() as work:
             withdrawn = await work.set_draining(await _agent(work, by, name), by, is_draining=is_draining)
-        report_withdrawn(withdrawn, self._metrics)
-        _log("agent drained" if is_draining else "agent no longer drained", by, agent=name)
+        report_withdrawn(withdrawn, self._transitions, by=by)
+        log.info("agent drained" if is_draining else "agent no longer drained", by=str(by), agent=name)
 
     async def requeue(self, by: Actor, name: str) -> int:
         """Put all of an agent's tickets back into their places in the queues; return how many."""
         async with self._store.work() as work:
             released = await work.requeue(await _agent(work, by, name), by)
-        for ticket in released:
-            self._count_offer(ticket.queue, ticket.was)
-            _log("ticket queued", by, ticket_id=ticket.ticket_id, reason="requeued", queue=ticket.queue)
+        self._transitions.report(HistoryKind.RELEASE, *released, by=by, reason=HistoryReason.REQUEUED)
         return len(released)
 
     async def close(self, by: Actor, queue: str, *, why: str, older_than: timedelta | None = None) -> int:
@@ -194,10 +182,6 @@ class Lead:
         policy = self._policy()
         return explain(stuck, await self._store.standings(viewer, stuck, policy.assignment), policy)
 
-    def _count_offer(self, queue: str, was: TicketState) -> None:
-        if was is TicketState.OFFERED:
-            self._metrics.offers.labels(queue, "withdrawn").inc()
-
     async def _check_theirs(self, work: LeadWork, by: Actor, closable: Closable) -> None:
         """Check that the queue is theirs: while their tickets wait in it, even if the policy dropped or moved it."""
         known = self._policy().queues.get(closable.queue)
@@ -215,9 +199,9 @@ class Lead:
                 known = customers[one.customer_id]
                 customers[one.customer_id] = known.with_outcome(one.ticket_id, ContactOutcome.RESOLVED)
             await work.remember(*customers.values())
-        for one in ended:
-            self._metrics.resolved.labels(closable.queue, one.channel).inc()
-        return len(ended)
+        closed = [Turned(one.ticket_id, TicketState.QUEUED, None, closable.queue, one.channel) for one in ended]
+        self._transitions.report(HistoryKind.RESOLVE, *closed, by=by, reason=HistoryReason.CLOSED)
+        return len(closed)
 
 
 async def _seize(work: LeadWork, by: Actor, ticket_id: TicketId) -> TicketNow:
@@ -240,7 +224,3 @@ async def _agent(work: LeadWork, by: Actor, name: str) -> AgentId:
     if agent_id is None:
         raise no_agent(name, by.teams)
     return agent_id
-
-
-def _log(event: str, by: Actor, **fields: object) -> None:
-    log.info(event, by=str(by), **fields)

@@ -13,8 +13,10 @@ from router.domain.agent import Lease
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketState
+from router.flow.assign.claims import Assignment
 from router.flow.assign.hold import Hold
 from router.flow.assign.offers import Accepted, OfferedTicket
+from router.flow.run.transitions import Turned
 from router.policy.model import AssignmentRules
 from router.postgres import hints
 from router.postgres.agent_rows import capacity_of, lock_agents, presence_of
@@ -67,11 +69,11 @@ class PostgresDispatchRound:
         now: datetime = await self._connection.fetchval(SQL["now"])
         return now
 
-    async def offer(self, offers: Sequence[Offer], policy_version: str) -> list[Lease]:
+    async def offer(self, offers: Sequence[Offer], policy_version: str) -> list[Turned]:
         rows = await self._connection.fetch(SQL["offer"], *columns(map(_planned, offers), 5), policy_version)
         if rows:
             await hints.hint(self._connection, hints.AGENTS)
-        return [Lease(row["id"], row["lease_epoch"]) for row in rows]
+        return [Turned(row["id"], TicketState.QUEUED, row["agent_id"], row["queue"], row["channel"]) for row in rows]
 
     async def _live_agents(self) -> list[AgentId]:
         return [row["agent_id"] for row in await self._connection.fetch(SQL["live_agents"], self._rules.grace)]
@@ -109,12 +111,25 @@ class PostgresAnswering:
 
     async def accept(self) -> Accepted | None:
         row = await self._connection.fetchrow(SQL["accept"], *self._guard())
-        return row and Accepted(**row)
+        if row is None:
+            return None
+        lease = Lease(self._hold.lease.ticket_id, row["lease_epoch"])
+        return Accepted(
+            assignment=Assignment(
+                agent_id=self._hold.agent.id,
+                lease=lease,
+                queue=row["queue"],
+                channel=row["channel"],
+                waited_s=row["waited_s"],
+                met_target=row["met_target"],
+            ),
+            after_s=row["after_s"],
+        )
 
-    async def decline(self) -> str | None:
-        queue: str | None = await self._connection.fetchval(SQL["decline"], *self._guard())
+    async def decline(self) -> Turned | None:
+        row = await self._connection.fetchrow(SQL["decline"], *self._guard())
         await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
-        return queue
+        return row and Turned(row["id"], TicketState.OFFERED, self._hold.agent.id, row["queue"], row["channel"])
 
     def _guard(self) -> tuple[int, int, int, list[str]]:
         return self._hold.lease.ticket_id, self._hold.lease.epoch, self._hold.agent.id, self._teams

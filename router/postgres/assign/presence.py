@@ -5,7 +5,9 @@ from collections.abc import Collection, Mapping
 from router.domain.actor import Actor
 from router.domain.agent import Agent, Role, Status
 from router.domain.customer import AgentId
-from router.flow.assign.presence import Declaration, Withdrawn
+from router.domain.ticket import TicketState
+from router.flow.assign.presence import Declaration
+from router.flow.run.transitions import Turned
 from router.flow.see.agents import PresenceCard
 from router.postgres import audit, hints
 from router.postgres.database import Connection, Database
@@ -38,12 +40,12 @@ class PostgresPresence:
 
 async def withdraw_offers(
     connection: Connection, agent_id: AgentId, *, team: str | None = None, by: Actor
-) -> list[Withdrawn]:
+) -> list[Turned]:
     """Let what is offered to the agent wait again at its place, of all teams or of one; the agent's row is locked."""
     rows = await connection.fetch(SQL["withdraw_offers"], agent_id, team, str(by))
     if rows:
         await hints.hint(connection, hints.QUEUED, hints.AGENTS)
-    return [Withdrawn(ticket_id=row["id"], queue=row["queue"]) for row in rows]
+    return [Turned(row["id"], TicketState.OFFERED, agent_id, row["queue"], row["channel"]) for row in rows]
 
 
 async def _declare(

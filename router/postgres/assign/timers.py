@@ -15,7 +15,8 @@ from router.domain.customer import AgentId
 from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import TicketNow, TicketState
 from router.domain.wait import Wait
-from router.flow.assign.timers import Expired, Turned
+from router.flow.assign.timers import Expired
+from router.flow.run.transitions import Turned
 from router.policy.model import Policy
 from router.postgres import groups, hints
 from router.postgres.database import Connection, Database
@@ -151,4 +152,4 @@ async def _hint(connection: Connection, queued: Sequence[object], *also: str) ->
 
 
 def _turned(rows: Iterable[asyncpg.Record]) -> list[Turned]:
-    return [Turned(queue=row["queue"], channel=row["channel"], was=TicketState(row["was"])) for row in rows]
+    return [Turned(row["id"], TicketState(row["was"]), row["agent_id"], row["queue"], row["channel"]) for row in rows]

@@ -14,7 +14,7 @@ from router.domain.customer import AgentId
 from router.domain.errors import Conflict
 from router.domain.profile import Profile
 from router.domain.skills import Skills
-from router.flow.assign.presence import Withdrawn
+from router.flow.run.transitions import Turned
 from router.flow.see.agents import AgentCard, AgentFilter, Member, PresenceCard
 from router.postgres import audit, groups
 from router.postgres.assign.presence import withdraw_offers
@@ -70,7 +70,7 @@ class PostgresAgentWork:
         self._connection = connection
         self.agent_id = AgentId(0)
         self._is_new = False
-        self._withdrawn: list[Withdrawn] = []
+        self._withdrawn: list[Turned] = []
 
     async def make(self, name: str) -> Profile:
         await self._connection.execute(SQL["lock_names"])
@@ -90,7 +90,7 @@ class PostgresAgentWork:
         teams = await self._connection.fetch(SQL["teams"], self.agent_id)
         return _profile(row, frozenset(team["team"] for team in teams))
 
-    async def record(self, before: Profile, after: Profile, *, by: Actor) -> Sequence[Withdrawn]:
+    async def record(self, before: Profile, after: Profile, *, by: Actor) -> Sequence[Turned]:
         """Write what differs; the lock on the groups comes last, as everywhere."""
         changes = after.changes_from(before)
         if changes or self._is_new:

@@ -11,9 +11,9 @@ from router.domain.actor import Actor, Teams, Viewer
 from router.domain.customer import AgentId, Customer, CustomerId
 from router.domain.eligibility import Standing
 from router.domain.ticket import TicketId, TicketNow, TicketState
-from router.flow.assign.presence import Withdrawn
+from router.flow.run.transitions import Turned
 from router.flow.see.why import Stuck
-from router.flow.work.lead import Closable, Ended, Misroute, Released
+from router.flow.work.lead import Closable, Ended, Misroute
 from router.policy.model import AssignmentRules
 from router.postgres import audit, hints, rows
 from router.postgres.assign.presence import withdraw_offers
@@ -67,7 +67,7 @@ class PostgresLeadWork(PostgresMoves):
         agent_id: AgentId | None = await self._connection.fetchval(SQL["lock_agent_named"], name, listed(teams))
         return agent_id
 
-    async def set_draining(self, agent_id: AgentId, by: Actor, *, is_draining: bool) -> Sequence[Withdrawn]:
+    async def set_draining(self, agent_id: AgentId, by: Actor, *, is_draining: bool) -> Sequence[Turned]:
         name = await self._connection.fetchval(SQL["set_draining"], agent_id, is_draining)
         if name is None:
             return []
@@ -75,11 +75,11 @@ class PostgresLeadWork(PostgresMoves):
         await audit.note(self._connection, by=by, action=action, subject=f"agent:{name}")
         return await withdraw_offers(self._connection, agent_id, by=by) if is_draining else []
 
-    async def requeue(self, agent_id: AgentId, by: Actor) -> list[Released]:
+    async def requeue(self, agent_id: AgentId, by: Actor) -> list[Turned]:
         released = await self._connection.fetch(SQL["requeue"], agent_id, listed(by.teams), str(by))
         if released:
             await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
-        return [Released(ticket_id=row["id"], queue=row["queue"], was=TicketState(row["was"])) for row in released]
+        return [Turned(row["id"], TicketState(row["was"]), agent_id, row["queue"], row["channel"]) for row in released]
 
     async def misroute(self, ticket: TicketNow) -> Misroute | None:
         row = await self._connection.fetchrow(SQL["misroute"], ticket.id)

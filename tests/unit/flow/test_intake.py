@@ -237,7 +237,7 @@ def test_a_visitor_who_leaves_while_the_ticket_is_offered_ends_the_offer_with_it
     store = changed(take_in([CHAT]), state=TicketState.OFFERED, assigned_to=7)
     take_in([LEFT], store=store)
     [ticket] = store.tickets.values()
-    assert (ticket.state, ticket.assigned_to, store.events[-1].data["was"]) == (TicketState.ABANDONED, None, "offered")
+    assert (ticket.state, ticket.assigned_to, store.events[-1].was) == (TicketState.ABANDONED, None, "offered")
 
 
 def test_a_visitor_who_had_an_answer_may_leave():

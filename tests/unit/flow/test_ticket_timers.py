@@ -9,16 +9,19 @@ from dataclasses import dataclass
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.domain.ticket import TicketNow, TicketState
+from router.domain.customer import AgentId
+from router.domain.ticket import TicketId, TicketNow, TicketState
 from router.domain.wait import Wait
 from router.flow.assign import timers as flow
-from router.flow.assign.timers import CHUNK, Expired, TicketTimers, Turned
+from router.flow.assign.timers import CHUNK, Expired, TicketTimers
+from router.flow.run.transitions import Turned
 from router.metrics import Metrics
 from router.policy.model import Policy
 from tests.making.intake import POLICY
 from tests.making.waits import a_ticket_now
 
 DEADLINE_S = 5
+TURNED = Turned(TicketId(1), TicketState.OFFERED, AgentId(1), "general", "chat")
 SUCCESS = "router_loop_last_success_timestamp_seconds"
 
 
@@ -36,7 +39,7 @@ class Tickets:
             self.worked.set()
         turned = min(limit, self.due[name])
         self.due[name] -= turned
-        return [Turned(queue="general", channel="chat", was=TicketState.OFFERED)] * turned
+        return [TURNED] * turned
 
     async def expire_offers(self, limit: int, policy: Policy) -> Expired:
         return Expired(expired=self.turn("offer_expiry", limit), withdrawn=())

@@ -106,8 +106,8 @@ with planned as (
   from chosen
   where ticket.id = chosen.id
   returning
-    ticket.id, ticket.lease_epoch, ticket.queue, ticket.group_id, ticket.due_at, ticket.state_until, chosen.agent_id,
-    chosen.why
+    ticket.id, ticket.lease_epoch, ticket.queue, ticket.channel, ticket.group_id, ticket.due_at, ticket.state_until,
+    chosen.agent_id, chosen.why
 ), busy as (
   update presence
   set idle_since = statement_timestamp()
@@ -128,7 +128,7 @@ with planned as (
       'lease_epoch', lease_epoch, 'policy_version', $6::text)
   from offered
 )
-select id, lease_epoch
+select id, agent_id, queue, channel
 from offered
 
 -- name: offered_ticket
@@ -177,7 +177,7 @@ with offer as materialized (
       'policy_version', policy_version)
   from accepted
 )
-select queue, channel, after_s, waited_s, met_target
+select lease_epoch, queue, channel, after_s, waited_s, met_target
 from accepted
 
 -- name: decline
@@ -191,7 +191,7 @@ with declined as (
     and team = any ($4::text[])
     and state = 'offered'
     and state_until > statement_timestamp()
-  returning id, queue, enqueued_at, lease_epoch, policy_version
+  returning id, queue, channel, enqueued_at, lease_epoch, policy_version
 ), refused as (
   insert into refusal (ticket_id, agent_id, enqueued_at, at, kind)
   select id, $3, enqueued_at, statement_timestamp(), 'declined'
@@ -212,5 +212,5 @@ with declined as (
       'agent', $3::bigint, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version', policy_version)
   from declined
 )
-select queue
+select id, queue, channel
 from declined

@@ -54,7 +54,7 @@ with offered as materialized (
   set state = 'queued', assigned_to = null, assigned_at = null, state_until = null, is_seen = false
   from offered
   where ticket.id = offered.id
-  returning ticket.id, ticket.queue, ticket.policy_version, ticket.lease_epoch
+  returning ticket.id, ticket.queue, ticket.channel, ticket.policy_version, ticket.lease_epoch
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
@@ -64,5 +64,5 @@ with offered as materialized (
       lease_epoch)
   from withdrawn
 )
-select id, queue
+select id, queue, channel
 from withdrawn

@@ -41,7 +41,7 @@ with expired as materialized (
       'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version', policy_version)
   from queued
 )
-select queue, channel, 'offered' as was, agent_id
+select id, 'offered' as was, agent_id, queue, channel
 from queued
 
 -- name: set_away
@@ -88,7 +88,7 @@ with offered as materialized (
       $2::text)
   from queued
 )
-select queue, channel, 'offered' as was
+select id, 'offered' as was, agent_id, queue, channel
 from queued
 
 -- name: release_lost
@@ -120,7 +120,7 @@ with lost as materialized (
       $3::text)
   from released
 )
-select queue, channel, was
+select id, was, agent_id, queue, channel
 from released
 
 -- name: end_reservations
@@ -153,7 +153,7 @@ with over as materialized (
     jsonb_build_object('reason', 'reservation_over', 'agent', agent_id, 'queue', queue, 'policy_version', $3::text)
   from ended
 )
-select queue, channel, 'queued' as was
+select id, 'queued' as was, agent_id, queue, channel
 from ended
 
 -- name: end_wrap_ups
@@ -183,7 +183,7 @@ with over as materialized (
       policy_version)
   from resolved
 )
-select queue, channel, 'wrap_up' as was
+select id, 'wrap_up' as was, agent_id, queue, channel
 from resolved
 
 -- name: to_wake

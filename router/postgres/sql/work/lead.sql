@@ -39,7 +39,7 @@ with held as materialized (
     reserved_for = null, reserved_until = null
   from held
   where ticket.id = held.id
-  returning ticket.id, ticket.queue, ticket.lease_epoch, held.state as was
+  returning ticket.id, ticket.queue, ticket.channel, ticket.lease_epoch, held.state as was
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
@@ -47,7 +47,7 @@ with held as materialized (
     jsonb_build_object('reason', 'requeued', 'agent', $1::bigint, 'queue', queue, 'lease_epoch', lease_epoch)
   from released
 )
-select id, queue, was
+select id, was, queue, channel
 from released
 order by id
 
