@@ -99,7 +99,7 @@ ALONE_S = DEADLINE_S / 2
 
 
 class ProcessRole(StrEnum):
-    """What a process does; `up` is all of them in one."""
+    """What a process does; `up` does everything in one process."""
 
     API = "api"
     INTAKE = "intake"
@@ -113,7 +113,7 @@ _PUBLISHING = frozenset({ProcessRole.API, ProcessRole.DELIVER})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What every process of a deployment needs, whatever its role."""
+    """What every process needs, whatever its roles."""
 
     settings: Settings
     dsn: str
@@ -129,7 +129,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A process at work: where it answers, and its deployment."""
+    """A running process: its address, deployment and policy."""
 
     address: str
     deployment: Deployment
@@ -138,9 +138,9 @@ class Running:
 
 @asynccontextmanager
 async def deployment(settings: Settings, *, name: str, join: bool = True) -> AsyncIterator[Deployment]:
-    """Connect to the deployment's database, starting and migrating the embedded one where no other is named.
+    """Connect to the deployment's database; if the settings name none, start and migrate the embedded one.
 
-    With `join`, an embedded one that another Frontdesk runs is used; without, that is an error.
+    With `join`, use the embedded database that another Frontdesk runs; without, that is an error.
     """
     async with AsyncExitStack() as stack:
         dsn = settings.database_url or (served_elsewhere(settings.data_dir) if join else None)
@@ -170,7 +170,7 @@ async def deployment(settings: Settings, *, name: str, join: bool = True) -> Asy
 
 @asynccontextmanager
 async def publishing(shared: Deployment) -> AsyncIterator[Publisher]:
-    """Connect to the deployment's bus for publishing."""
+    """Connect to the deployment's bus, to publish."""
     url = await _broker_url(shared)
     if url is None:
         yield PostgresPublisher(shared.database, shared.metrics)
@@ -180,9 +180,9 @@ async def publishing(shared: Deployment) -> AsyncIterator[Publisher]:
 
 
 async def _broker_url(shared: Deployment) -> str | None:
-    """The RabbitMQ of the deployment, whose database remembers from now on that there is one; None for the table.
+    """Return the deployment's RabbitMQ, or None for the table; the database remembers that RabbitMQ is in use.
 
-    Raises `Misconfigured` where other processes use RabbitMQ: of what this one put into the table, none would know.
+    Raises `Misconfigured` if only other processes use RabbitMQ: they would not read what this one puts into the table.
     """
     url, is_known = shared.settings.amqp_url, await shared.operations.is_on(RABBITMQ_SWITCH)
     if url is None:
@@ -202,8 +202,8 @@ async def _broker_url(shared: Deployment) -> str | None:
 async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIterator[Running]:
     """Run the roles until the context ends.
 
-    What is entered last is left first, also when the start fails half-way. A loop that fails ends the whole process:
-    its supervisor starts it anew.
+    Contexts close in reverse order, also if the start fails half-way. A loop that fails ends the whole process, and the
+    supervisor restarts it.
     """
     async with AsyncExitStack() as stack:
         shared = await stack.enter_async_context(deployment(settings, name="+".join(sorted(roles)), join=False))
@@ -239,7 +239,7 @@ async def running(settings: Settings, roles: frozenset[ProcessRole]) -> AsyncIte
 
 
 def _checks(shared: Deployment, policy: LivePolicy) -> Checks:
-    """What is asked of every process."""
+    """The checks that every process has."""
     checks = Checks(problems={"database": shared.database.problems}, warnings={"policy": policy.problems})
     if shared.settings.amqp_url:
         checks.warnings["table"] = partial(left_over, shared.database)
@@ -247,7 +247,7 @@ def _checks(shared: Deployment, policy: LivePolicy) -> Checks:
 
 
 async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops: Loops, checks: Checks) -> None:
-    """Start intake, and check it from then on; that it is switched off is as the operator wants it."""
+    """Start intake and its checks. That it is switched off is only a warning: the operator wants it so."""
     reader = ReaderProcess(
         secret,
         lambda: policy.current().triage.languages,
@@ -264,7 +264,7 @@ async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops:
 
 
 def _keep_time(shared: Deployment, policy: LivePolicy, loops: Loops) -> None:
-    """Start what happens because time passes: gauges, retention, offers and the timers of tickets."""
+    """Start what time drives: gauges, retention, offers and the timers of tickets."""
     metrics, database = shared.metrics, shared.database
     gauges = QueueGauges(gauges=shared.operations, policy=policy.current, holder=_holder(), metrics=metrics)
     loops.start("gauges", gauges.run())
@@ -336,7 +336,7 @@ def managed_agents(shared: Deployment, policy: LivePolicy) -> Agents:
 
 
 def make_receiver(shared: Deployment, policy: LivePolicy, reader: Reader, *, isolate: Isolate) -> Receiver:
-    """The `take` of intake; `isolate` settles suspects."""
+    """Make the receiver, whose `take` and `settle` process deliveries; `isolate` settles suspects."""
     return Receiver(
         store=PostgresIntake(shared.database),
         policy=policy.current,
@@ -347,9 +347,9 @@ def make_receiver(shared: Deployment, policy: LivePolicy, reader: Reader, *, iso
 
 
 async def settle_alone(settings: Settings, delivery: Delivery) -> None:
-    """Take in one suspect delivery; what it does to this process is done to no other.
+    """Take in one suspect delivery, in a process that it can harm alone.
 
-    Raises `StoreUnavailable` rather than wait for the database for longer than an innocent delivery takes.
+    Raises `StoreUnavailable` if the database keeps it waiting longer than an innocent delivery takes.
     """
     try:
         async with asyncio.timeout(ALONE_S):

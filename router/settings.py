@@ -1,6 +1,6 @@
 """The environment as Settings: every variable, its default, and one line for whatever is wrong with it.
 
-`python -m router.settings` prints the table of docs/settings.md. Connecting and opening files is left to others.
+`python -m router.settings` prints the table of docs/settings.md. This module opens no file and connects to nothing.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from router.domain.errors import Misconfigured
 PREFIX = "FRONTDESK_"
 Days = Annotated[int, Field(ge=1, le=36_500)]
 _ROOT = Path(__file__).parents[1]
-# What Kubernetes puts into every pod beside a service whose name begins with "frontdesk", and what the tests read.
+# Kubernetes sets these in every pod if a service's name starts with "frontdesk"; the tests read FRONTDESK_TEST_…
 _NOT_OURS = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_\w+)|{PREFIX}PORT|{PREFIX}TEST_\w+")
 
 
@@ -46,45 +46,50 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None,
         repr=False,
-        description="PostgreSQL to keep everything in, `postgresql://user@host/name`. Unset: an embedded one.",
+        description="The PostgreSQL that stores everything, `postgresql://user@host/name`. If unset, an embedded one.",
     )
     amqp_url: str | None = Field(
         None,
         repr=False,
-        description="RabbitMQ to take messages from, `amqp://user@host/vhost`. Unset: a table in PostgreSQL.",
+        description="The RabbitMQ that messages come from, `amqp://user@host/vhost`. If unset, a table in PostgreSQL.",
     )
     data_dir: Path = Field(
         default_factory=default_data_dir,
-        description="Directory of the embedded PostgreSQL; made if missing, never opened up to others.",
+        description="Directory of the embedded PostgreSQL. Created if missing; never opened to other users.",
     )
     policy_path: Path = Field(
         default_factory=default_policy_path, description="The policy file: queues, routes, targets, signals."
     )
-    http_host: str = Field("127.0.0.1", description="Address to serve the API, health and metrics on.")
-    http_port: int = Field(8080, ge=0, le=65535, description="Port to serve them on; 0 takes any free one.")
+    http_host: str = Field("127.0.0.1", description="Address on which to serve the API, health and metrics.")
+    http_port: int = Field(8080, ge=0, le=65535, description="Port on which to serve them; 0 takes any free one.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severity to log. Unset, commands that are over soon log from `warning` on."
+        "info", description="Lowest severity to log. If unset, short commands log from `warning` on."
     )
     log_format: Literal["auto", "json", "console"] = Field(
-        "auto", description="`json` for collectors, `console` for people; `auto` looks whether a terminal reads."
+        "auto", description="`json` for collectors, `console` for people; `auto` uses `console` on a terminal."
     )
     mail_domain: str = Field(
         "frontdesk.invalid",
         pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
-        description="Domain of the Message-IDs that we give to replies; one that you own.",
+        description="Domain of the Message-IDs of replies. Use one that you own.",
     )
-    database_connections: int = Field(10, ge=2, le=200, description="Most connections of one process to PostgreSQL.")
+    database_connections: int = Field(
+        10, ge=2, le=200, description="Most connections that one process opens to PostgreSQL."
+    )
     batch_cap: int = Field(200, ge=1, le=1000, description="Most messages that intake records in one transaction.")
     max_in_flight: int = Field(
-        200, ge=1, le=10000, description="Publications over HTTP under way in one process before it answers 429."
+        200,
+        ge=1,
+        le=10000,
+        description="Most messages from HTTP that one process publishes at once; it refuses more with 429.",
     )
-    retention_messages_days: Days = Field(730, description="Days to keep what was written.")
+    retention_messages_days: Days = Field(730, description="Days to keep messages and notes.")
     retention_raw_days: Days = Field(90, description="Days to keep the raw bytes of messages.")
     retention_events_days: Days = Field(
         730, description="Days to keep the history of tickets and of changes to agents and customers."
     )
-    retention_received_days: Days = Field(90, description="Days in which a repeated message is recognised.")
-    retention_unprocessable_days: Days = Field(90, description="Days to keep what could not be processed.")
+    retention_received_days: Days = Field(90, description="Days for which a repeated message is recognised.")
+    retention_unprocessable_days: Days = Field(90, description="Days to keep messages that could not be processed.")
 
     @field_validator("database_url")
     @classmethod
@@ -106,7 +111,7 @@ def _with_scheme(url: str | None, *schemes: str) -> str | None:
 def _scheme(url: str) -> str:
     try:
         return urlsplit(url).scheme
-    except ValueError:  # whose words quote the URL
+    except ValueError:  # its message quotes the URL
         raise ValueError("is not a URL: percent-encode the password") from None
 
 
@@ -139,7 +144,7 @@ _SENTENCES = {
     "less_than_equal": "{input} is too large, the most is {le}",
     "literal_error": "{input!r} is none of {expected}",
     "string_pattern_mismatch": "{input!r} is not a domain such as support.example.com",
-    "value_error": "{error}",  # our own words, which leave out the value: it may hold a password
+    "value_error": "{error}",  # our own words, without the value, which may hold a password
 }
 
 

@@ -1,1 +1,1 @@
-"""What is of this machine: PostgreSQL from a wheel, processes beside this one, their files and memory."""
+"""This machine: PostgreSQL from a wheel, child processes, files and memory."""

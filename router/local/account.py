@@ -1,4 +1,4 @@
-"""Which account runs PostgreSQL, which refuses to run as root, and what that account can reach."""
+"""The account that runs PostgreSQL, which refuses to run as root, and what that account can reach."""
 
 import os
 import pwd
@@ -33,8 +33,8 @@ class Account:
 def account_for(database: Path) -> Account | None:
     """The account to run a database as, or None for our own.
 
-    Only root needs another: the owner of the database if it exists already, so that an account which is installed
-    later does not lock us out; else `postgres`, else `nobody`.
+    Only root needs another account: the owner of an existing database, so that installing `postgres` later does not
+    lock us out; else `postgres`, else `nobody`.
     """
     if os.geteuid() != 0:
         return None
@@ -45,11 +45,11 @@ def account_for(database: Path) -> Account | None:
     for name in _UNPRIVILEGED:
         if name in known:
             return known[name]
-    raise Misconfigured("embedded PostgreSQL does not run as root and there is no account 'postgres' or 'nobody'")
+    raise Misconfigured("embedded PostgreSQL does not run as root, and there is no account 'postgres' or 'nobody'")
 
 
 def name_of(uid: int) -> str:
-    """The account's name, or its number where it has none (a container's arbitrary user)."""
+    """The account's name, or its number if it has none (a container's arbitrary user)."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

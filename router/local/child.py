@@ -1,4 +1,4 @@
-"""Settles a suspect delivery in a process of its own, so that whatever it does to that process is done to no other."""
+"""Settles a suspect delivery in a separate process, so that it can harm no other process."""
 
 import asyncio
 import base64
@@ -26,8 +26,8 @@ COMMAND = (sys.executable, "-m", "router", "isolate")
 class Child:
     """Runs `command` with the delivery on its standard input.
 
-    Exit status 0 means that it is settled, EX_TEMPFAIL (sysexits.h) that the child could not try. Signals, the deadline
-    and every other status are the delivery's fault.
+    Exit status 0 means that the delivery is settled, EX_TEMPFAIL (sysexits.h) that the child could not try. Any other
+    status, a signal or a missed deadline means that the delivery is to blame.
     """
 
     def __init__(self, command: Sequence[str] = COMMAND, *, deadline_s: float = DEADLINE_S) -> None:
@@ -35,9 +35,9 @@ class Child:
         self._deadline_s = deadline_s
 
     async def settle(self, delivery: Delivery) -> bool:
-        """Return whether the child has settled the delivery; one that hangs past the deadline is killed.
+        """Return whether the child settled the delivery; kill it if it hangs past the deadline.
 
-        Raises `StoreUnavailable` where trying again later is right.
+        Raises `StoreUnavailable` if trying again later is right.
         """
         process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
         try:
@@ -51,12 +51,12 @@ class Child:
                 await process.wait()
         log.info("child ended", format=delivery.format, status=process.returncode)
         if process.returncode == os.EX_TEMPFAIL:
-            raise StoreUnavailable("a suspect cannot be tried now: its process found no database, or wrong settings")
+            raise StoreUnavailable("cannot try a suspect now: its process found no database, or wrong settings")
         return process.returncode == 0
 
 
 def limit() -> None:
-    """Bound what this process may use from now on: `MEMORY_BYTES` of addresses, `CPU_S` seconds of a core."""
+    """Limit this process to `MEMORY_BYTES` of address space and `CPU_S` seconds of a core."""
     lower(resource.RLIMIT_AS, MEMORY_BYTES)
     lower(resource.RLIMIT_CPU, CPU_S)
 
@@ -76,7 +76,7 @@ def write(delivery: Delivery) -> bytes:
 
 
 def read(document: bytes) -> Delivery:
-    """What `write` wrote; the delivery does not count as redelivered any more."""
+    """Read what `write` wrote; the delivery no longer counts as redelivered."""
     fields = json.loads(document)
     published_at = fields.pop("published_at")
     return Delivery(

@@ -1,4 +1,4 @@
-"""The directory that holds the embedded database: made, checked, locked and never opened up."""
+"""The directory of the embedded database: makes, checks and locks it, and never opens it to others."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ _LOCK = "lock"
 def make(folder: Path, account: Account | None) -> None:
     """Make the directory if it is missing; raise `Misconfigured` if it cannot be used as it is.
 
-    The mode of a directory that exists is never changed.
+    It never changes the mode of an existing directory.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     if not folder.is_dir():
@@ -28,7 +28,7 @@ def make(folder: Path, account: Account | None) -> None:
 
 
 def _require_trust(folder: Path) -> None:
-    # Whoever can write here can put a database of their own in our place.
+    # whoever can write here can replace our database with their own
     status = folder.stat()
     if status.st_uid not in {0, os.geteuid()}:
         owner = name_of(status.st_uid)
@@ -40,14 +40,14 @@ def _require_trust(folder: Path) -> None:
 def _require_own(folder: Path) -> None:
     if (folder / _LOCK).is_file():
         return
-    if any(entry.name != "lost+found" for entry in folder.iterdir()):  # which a volume of its own has
+    if any(entry.name != "lost+found" for entry in folder.iterdir()):  # a separate volume has one
         raise Misconfigured(f"FRONTDESK_DATA_DIR: {folder} holds something else; choose an empty directory")
 
 
 class Lock:
-    """Holds a data directory for one Frontdesk and for the server that it starts, as long as either of them lives.
+    """Reserves a data directory for one Frontdesk and its server, as long as either of them lives.
 
-    The kernel keeps the lock until the last process that inherited `descriptor` has ended, and not a moment longer.
+    The kernel releases the lock when the last process that inherited `descriptor` ends.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,7 +58,7 @@ class Lock:
         return self._file.fileno()
 
     def taken(self) -> bool:
-        """Try to take it; whether it is ours now."""
+        """Try to take the lock; return whether we have it now."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -69,7 +69,7 @@ class Lock:
         return True
 
     def holder(self) -> str:
-        """The number of the process that took it last."""
+        """The id of the process that took the lock last."""
         self._file.seek(0)
         return self._file.read()
 
@@ -78,9 +78,9 @@ class Lock:
 
 
 def forget_dead_server(database: Path) -> None:
-    """Remove the lock file of a server whose process number now belongs to some other program.
+    """Remove the lock file of a server whose process id now belongs to another program.
 
-    PostgreSQL ignores the file of a process that is gone, but takes any living one of that number for a server.
+    PostgreSQL ignores the lock file of a process that is gone, but takes any living process with that id for a server.
     """
     lock = database / "postmaster.pid"
     try:

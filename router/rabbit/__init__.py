@@ -1,1 +1,1 @@
-"""All that speaks AMQP."""
+"""RabbitMQ: everything that speaks AMQP is here."""

@@ -1,7 +1,7 @@
-"""Connects to RabbitMQ and owns every deadline: this package awaits the broker inside `within` and nowhere else.
+"""Connects to RabbitMQ and owns every deadline: this package awaits the broker only inside `within`.
 
-It speaks through aiormq, the protocol layer of aio-pika, and not through aio-pika's robust objects: what is restored
-after an outage, and when, is decided here, in one loop that starts from nothing each time.
+It uses aiormq, the protocol layer of aio-pika, and not aio-pika's robust objects: after an outage, one loop here starts
+again from nothing.
 """
 
 import asyncio
@@ -35,9 +35,9 @@ Use = Callable[[AbstractConnection], Awaitable[None]]
 
 @asynccontextmanager
 async def within(seconds: float, doing: str, *, mistakes: tuple[type[Exception], ...] = ()) -> AsyncIterator[None]:
-    """Bound what happens inside; whatever the broker or the network does to it becomes `BusUnavailable`.
+    """Set a deadline for the block, and turn every failure of broker or network into `BusUnavailable`.
 
-    `mistakes` are not their doing and are raised as they are.
+    `mistakes` are our own, and are raised as they are.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -46,7 +46,7 @@ async def within(seconds: float, doing: str, *, mistakes: tuple[type[Exception],
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        # aiormq ends those who wait on a lost connection with a cancellation that nobody here asked for.
+        # when a connection is lost, aiormq cancels the tasks that wait on it, though nobody here asked for that
         raise BusUnavailable(f"{doing}: the connection was lost") from exc
     except TimeoutError as exc:
         raise BusUnavailable(f"{doing}: no answer within {seconds:g} s") from exc
@@ -58,7 +58,7 @@ async def within(seconds: float, doing: str, *, mistakes: tuple[type[Exception],
 
 @asynccontextmanager
 async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
-    """Yield a connection that the broker lists under `name`, and close it in any case."""
+    """Yield a connection that the broker lists under `name`, and always close it."""
     connection = Connection(_with_options(url, heartbeat=HEARTBEAT_S, name=f"frontdesk {name}"))
     async with within(CONNECT_S, f"connecting to {address(url)}"):
         await _connect(connection)
@@ -74,20 +74,20 @@ async def _connect(connection: Connection) -> None:
     except InvalidFrameError as exc:
         if "OpenOk" not in str(exc):
             raise
-        # the broker closed instead of opening the virtual host; its reason does not get through aiormq
+        # the broker closed instead of opening the virtual host, and aiormq hides its reason
         raise BusUnavailable(f"virtual host '{connection.vhost}' does not exist, or the user may not use it") from exc
 
 
 async def open_channel(connection: AbstractConnection) -> Channel:
-    """Open an AMQP channel on which publishing is confirmed and what nobody takes is an error."""
+    """Open an AMQP channel with publisher confirms, on which an unroutable message is an error."""
     async with within(ANSWER_S, "opening a channel"):
         amqp_channel = await connection.channel(publisher_confirms=True, on_return_raises=True, frame_buffer_size=1000)
-    assert isinstance(amqp_channel, Channel)  # its type says more than the interface's
+    assert isinstance(amqp_channel, Channel)  # whose type says more than the interface
     return amqp_channel
 
 
 async def until_lost(*closings: "asyncio.Future[object]") -> NoReturn:
-    """Wait for the first of the futures, however long it takes, then raise `BusUnavailable` with its reason."""
+    """Wait until the first of the futures is done, then raise `BusUnavailable` with its reason."""
     done, _ = await asyncio.wait(closings, return_when=asyncio.FIRST_COMPLETED)
     first = done.pop()
     reason = None if first.cancelled() else first.exception() or first.result()
@@ -99,7 +99,7 @@ def _words(reason: object) -> str:
 
 
 async def check(url: str, *, setting: str = "FRONTDESK_AMQP_URL") -> None:
-    """Connect once; raise `Misconfigured`, naming the setting and the broker, if that is impossible."""
+    """Connect once; raise `Misconfigured`, naming the setting and the broker, if that fails."""
     try:
         async with connected(url, "check"):
             pass
@@ -114,7 +114,7 @@ def address(url: str) -> str:
 
 
 class Link:
-    """Keeps a connection in use: whatever ends it, starts again from nothing after a pause with jitter."""
+    """Keeps a connection in use. Whatever ends it, it starts again from nothing after a pause with jitter."""
 
     def __init__(self, url: str, name: str) -> None:
         self._url = url
@@ -137,7 +137,7 @@ class Link:
             await asyncio.sleep(self._pause())
 
     def works(self) -> None:
-        """The use of the connection is up: what it is for can happen now."""
+        """Record that the connection is ready for its use."""
         log.info("broker connected", link=self._name, broker=address(self._url))
         self._failures = 0
         self._down_since = None
@@ -161,7 +161,7 @@ class Link:
 
 def is_blocked(connection: AbstractConnection) -> bool:
     """Whether the broker has stopped reading what we publish, as it does on a memory or disk alarm."""
-    ready = connection.ready()  # the only public sign of it: a coroutine that ends at once unless blocked
+    ready = connection.ready()  # the only public sign: a coroutine that ends at once unless blocked
     try:
         ready.send(None)
     except StopIteration:
@@ -171,7 +171,7 @@ def is_blocked(connection: AbstractConnection) -> bool:
 
 
 async def _close(connection: AbstractConnection) -> None:
-    """Close within the deadline: a frozen broker would keep the orderly way waiting."""
+    """Close within the deadline, because an orderly close would wait for a frozen broker."""
     closing = asyncio.ensure_future(connection.close())
     await asyncio.wait({closing}, timeout=CLOSE_S)
     closing.cancel()

@@ -1,4 +1,4 @@
-"""Takes deliveries from RabbitMQ in batches. Leaves what they mean, and all counting of attempts, to `take`."""
+"""Takes deliveries from RabbitMQ in batches and hands them to `take`, which processes them and counts attempts."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from router.rabbit.topology import DEAD, declare
 BATCH = 200
 LANES = 2
 AHEAD = 2
-"""Batches that are delivered and opened while the lanes are busy: with one, every batch waited for its reading."""
+"""Batches to deliver and open while the lanes are busy. With one, every batch had to wait until it was opened."""
 PREFETCH_DEAD = 20
 LOOK_EVERY_S = 10.0
 BEAT_EVERY_S = 1.0
@@ -38,13 +38,12 @@ Buffer = asyncio.Queue[Buffered]
 class RabbitConsumer:
     """Implements `router.flow.run.bus.Consumer` on the intake queue and the dead-letter queue beside it.
 
-    Two lanes: while two batches of at most `batch` deliveries are taken, what comes next is buffered and goes to `take`
-    as soon as a lane is free. Acknowledged is in order. Whatever goes wrong, the connection is dropped: the broker then
-    delivers everything unacknowledged again, in order, and nothing stale is left in a buffer.
+    It has two lanes: while `take` works on two batches of at most `batch` deliveries, later deliveries wait in a buffer
+    and go to `take` as soon as a lane is free. Acknowledgements go out in order. Whatever goes wrong, it drops the
+    connection: the broker then delivers everything unacknowledged again, in order, and no stale buffer is left.
 
-    A batch ends at `BATCH_BYTES`. What waits in the buffer is bounded by number alone, to `AHEAD` batches: AMQP's
-    prefetch counts deliveries, and RabbitMQ implements no prefetch of bytes. Where payloads are large, set a smaller
-    batch.
+    A batch ends at `BATCH_BYTES`. The buffer is bounded only by number, to `AHEAD` batches: AMQP's prefetch counts
+    deliveries, and RabbitMQ has no prefetch in bytes. If payloads are large, set a smaller batch.
     """
 
     def __init__(self, url: str, metrics: Metrics, *, batch: int = BATCH) -> None:
@@ -57,7 +56,7 @@ class RabbitConsumer:
         return self._link.problems()
 
     async def run(self, take: Take[Any], open: Open[Any] = as_it_is) -> NoReturn:  # noqa: A002
-        """Consume until cancelled; see `Consumer.run`. Deliveries are opened as they arrive."""
+        """Consume until cancelled, opening deliveries as they arrive; see `Consumer.run`."""
 
         async def use(connection: AbstractConnection) -> None:
             await self._consume(connection, take, open)
@@ -112,7 +111,7 @@ class RabbitConsumer:
     async def _lanes(
         self, tasks: asyncio.TaskGroup, amqp_channel: AbstractChannel, buffer: Buffer, take: Take[Any]
     ) -> NoReturn:
-        """Hand over batch after batch, each as soon as a lane is free."""
+        """Hand over each batch as soon as a lane is free."""
         lanes = asyncio.Semaphore(LANES)
         in_order: asyncio.Queue[tuple[int, asyncio.Task[None]]] = asyncio.Queue()
         tasks.create_task(self._acknowledge(amqp_channel, in_order, lanes), name="acknowledge")
@@ -141,14 +140,14 @@ class RabbitConsumer:
             self._metrics.loop_success.labels("intake").set_to_current_time()
 
     async def _beat(self) -> NoReturn:
-        """Say that the lanes are free; where one hangs, nothing is said."""
+        """Report success while the lanes are free; while one hangs, report nothing."""
         while True:
             if self._idle_since is not None:
                 self._metrics.loop_success.labels("intake").set_to_current_time()
             await asyncio.sleep(BEAT_EVERY_S)
 
     async def _look_after(self, connection: AbstractConnection) -> NoReturn:
-        """Ask the broker, on a channel apart, whether it still knows us; raise `BusUnavailable` if it does not."""
+        """Ask the broker on a separate channel whether it still knows us; raise `BusUnavailable` if it does not."""
         amqp_channel = await open_channel(connection)
         while True:
             consumers, ready = await self._look(amqp_channel, INTAKE_BROKER_QUEUE)
@@ -162,7 +161,7 @@ class RabbitConsumer:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look(self, amqp_channel: AbstractChannel, broker_queue: str) -> tuple[int, int]:
-        """Return how many consumers the queue has and how many messages wait in it, which is exported."""
+        """Return how many consumers the queue has and how many messages wait in it; export the second as a metric."""
         async with within(ANSWER_S, f"asking for the state of {broker_queue}"):
             state = await amqp_channel.queue_declare(broker_queue, passive=True)
         consumers, ready = state.consumer_count or 0, state.message_count or 0

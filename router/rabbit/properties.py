@@ -11,12 +11,12 @@ from router.flow.run.bus import Delivery, Publication
 # AMQP's short strings
 _LONGEST = 255
 
-# AMQP's timestamp has whole seconds; RabbitMQ's own convention for a finer one is this header.
+# AMQP's timestamp has whole seconds; by RabbitMQ's convention, this header has milliseconds.
 _MILLISECONDS = "timestamp_in_ms"
 
 
 def delivery_of(message: DeliveredMessage, *, dead: bool = False) -> Delivery:
-    """`dead` says that it comes from the dead-letter queue: it has been delivered before."""
+    """Read a delivery; `dead` means that it comes from the dead-letter queue, so it was delivered before."""
     properties = message.header.properties
     return Delivery(
         body=message.body,
@@ -30,10 +30,10 @@ def delivery_of(message: DeliveredMessage, *, dead: bool = False) -> Delivery:
 
 
 def properties_of(publication: Publication) -> Basic.Properties:
-    """Persistent, stamped with this machine's time, which serves tracing alone.
+    """Return persistent properties with this machine's time, which is only for tracing.
 
-    Never raises, whatever the publication says: a Message-ID may be longer than AMQP allows and is cut, an account that
-    is longer would be another one and is left out. Who needs it finds it in the body.
+    Never raises, whatever the publication says. It cuts a Message-ID that is too long for AMQP, but leaves out an
+    account that is too long, since a cut one would name another account; the body has the whole one.
     """
     now = datetime.now(UTC)
     return Basic.Properties(

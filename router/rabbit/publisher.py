@@ -1,4 +1,4 @@
-"""Publishes to RabbitMQ with confirms, many at a time. Leaves repeating what failed to the caller."""
+"""Publishes to RabbitMQ with confirms, many at a time. The caller repeats what failed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -18,13 +18,13 @@ from router.rabbit.topology import declare
 
 READY_S = 2.0
 CONFIRM_S = 5.0
-# what aiormq raises for a publication that AMQP cannot express, such as one with a routing key that is too long
+# aiormq raises these for a publication that AMQP cannot express, such as one with too long a routing key
 _UNPUBLISHABLE = (ValueError, TypeError)
 
 
 @asynccontextmanager
 async def rabbit_publisher(url: str, metrics: Metrics) -> AsyncIterator["RabbitPublisher"]:
-    """Yield a publisher whose connection is kept up as long as the block lasts."""
+    """Yield a publisher, and keep its connection up until the block ends."""
     publisher = RabbitPublisher(url, metrics)
     upkeep = asyncio.create_task(publisher.run(), name="publisher")
     try:
@@ -48,8 +48,8 @@ class _Session:
 class RabbitPublisher:
     """Implements `router.flow.run.bus.Publisher`.
 
-    `publish` waits at most `READY_S` for a connection that is not blocked, and `CONFIRM_S` for the confirm. After a
-    failure on one that is not blocked it is in doubt: it is dropped, and the next one declares the topology anew.
+    `publish` waits at most `READY_S` for a connection that is not blocked, and `CONFIRM_S` for the confirm. If it fails
+    on a connection that is not blocked, that connection is dropped, and the next one declares the topology again.
     """
 
     def __init__(self, url: str, metrics: Metrics) -> None:
@@ -74,7 +74,7 @@ class RabbitPublisher:
                 async with within(CONFIRM_S, doing, mistakes=_UNPUBLISHABLE):
                     await self._send(session.amqp_channel, publication)
         except BusUnavailable as exc:
-            if not is_blocked(session.connection):  # a new connection would not know why, until it had failed as well
+            if not is_blocked(session.connection):  # a new connection would have to fail before it knew the reason
                 session.doubt(exc)
             raise
 
@@ -105,7 +105,7 @@ class RabbitPublisher:
 
     async def _send(self, amqp_channel: Channel, publication: Publication) -> None:
         properties = properties_of(publication)
-        # aiormq knows a returned message by its id alone: two in flight under one id would get each other's outcome.
+        # aiormq tells returned messages apart by id alone: two in flight with one id would get each other's outcome
         async with self._same_id.setdefault(str(properties.message_id), asyncio.Lock()):
             await amqp_channel.basic_publish(
                 publication.body,
@@ -113,5 +113,5 @@ class RabbitPublisher:
                 routing_key=publication.routing_key,
                 properties=properties,
                 mandatory=True,
-                wait=False,  # for the socket: the confirm says more
+                wait=False,  # not for the socket: the confirm says more
             )

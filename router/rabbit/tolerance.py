@@ -1,8 +1,8 @@
-"""Makes the AMQP decoder forgive properties that it cannot read.
+"""Makes the AMQP decoder ignore properties that it cannot read.
 
-RabbitMQ passes message properties on without looking at them. One delivery with a timestamp in microseconds, or with
-a name that is not UTF-8, would otherwise end the connection of every consumer that meets it, again and again. The
-body is what counts: properties that cannot be read are read as absent.
+RabbitMQ passes message properties on without checking them. Otherwise one delivery with a timestamp in microseconds, or
+a name that is not UTF-8, would end the connection of each consumer that gets it, again and again. The body is what
+counts, so unreadable properties count as absent.
 """
 
 import struct
@@ -15,7 +15,7 @@ Decoder = Callable[[bytes], tuple[int, Any]]
 
 
 def apply() -> None:
-    """Replace the decoders of timestamps, short strings and tables, process-wide; repeating it changes nothing."""
+    """Replace the process's decoders of timestamps, short strings and tables. Safe to repeat."""
     replacements: dict[str, Decoder] = {"timestamp": _timestamp, "shortstr": _short_string, "table": _table}
     decode.METHODS.update(replacements)
     decode.TABLE_MAPPING[b"T"] = _timestamp

@@ -1,4 +1,4 @@
-"""The exchanges and queues of the contract, declared by whoever connects first. Leaves their use to the adapters."""
+"""The exchanges and queues of the contract. Whoever connects first declares them."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from router.rabbit.connection import ANSWER_S, within
 
 DEAD = "frontdesk.dead"
 
-# RabbitMQ 4 drops a message after 20 deliveries where nothing else is said. The limit counts deliveries, not
-# failures, and would hit what was merely prefetched when a worker died: it is a last resort and no policy.
+# By default RabbitMQ 4 drops a message after 20 deliveries. The limit counts deliveries, not failures, so it would
+# hit messages that a dying worker had only prefetched: use it as a last resort.
 _DELIVERIES = 1000
 _ENDLESS = 2**31 - 1
 
@@ -26,10 +26,10 @@ _OUTBOUND_ARGUMENTS = {**_DEAD_ARGUMENTS, "x-message-ttl": int(UNFETCHED_REPLIES
 
 
 async def declare(amqp_channel: AbstractChannel) -> None:
-    """Declare everything; where dead letters go stands before the queue that may send some.
+    """Declare everything, the dead-letter queue before the queue that sends to it.
 
-    Replies are kept in a queue of their own for a week or until a sender takes them, so that none is unroutable. Raises
-    `BusUnavailable` also when the broker has one of them with other arguments; the message names it.
+    A queue keeps replies for a week or until a sender takes them, so that none is unroutable. Raises `BusUnavailable`,
+    also if the broker has an exchange or queue with other arguments; the message names it.
     """
     async with within(ANSWER_S, "declaring exchanges and queues"):
         await _declare(amqp_channel, exchange=DEAD, queue=DEAD, arguments=_DEAD_ARGUMENTS)
