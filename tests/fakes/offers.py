@@ -48,15 +48,22 @@ class FakeAnswering:
         if row is None:
             return None
         assert row.assigned_at
-        accepted = replace(row, state=TicketState.ASSIGNED, assigned_at=now, state_until=None, epoch=row.epoch + 1)
+        accepted = replace(
+            row,
+            state=TicketState.ASSIGNED,
+            assigned_at=now,
+            state_until=None,
+            epoch=row.epoch + 1,
+            is_seen=True,
+        )
         self._tables.tell(accepted, HistoryKind.ACCEPT, self._hold.actor)
         assignment = Assignment(
             agent_id=self._hold.agent.id,
             lease=Lease(row.id, accepted.epoch),
             queue=row.requirement.queue,
             channel=row.requirement.channel,
-            waited_s=(now - row.enqueued_at).total_seconds(),
-            met_target=now <= row.due_at,
+            waited_s=(now - row.wait.enqueued_at).total_seconds(),
+            met_target=now <= row.wait.due_at,
         )
         return Accepted(assignment=assignment, after_s=(now - row.assigned_at).total_seconds())
 
@@ -64,7 +71,7 @@ class FakeAnswering:
         row = self._offer()
         if row is None:
             return None
-        self._tables.refusals[row.id, self._hold.agent.id] = row.enqueued_at
+        self._tables.declined[row.id, self._hold.agent.id] = row.wait.enqueued_at
         self._tables.tell(row.waits_again(), HistoryKind.DECLINE, self._hold.actor)
         return turned(row)
 

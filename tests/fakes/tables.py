@@ -4,16 +4,19 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from channels.message import OutboundMessage
 from router.domain.actor import Actor
 from router.domain.agent import Agent, Presence
+from router.domain.conversation import Conversation
 from router.domain.customer import AgentId, Customer, CustomerId
 from router.domain.history import HistoryKind, HistoryReason
 from router.domain.profile import Profile
 from router.domain.ticket import TicketId, TicketState
-from router.domain.wait import Requirement
+from router.domain.triage import Complexity
+from router.domain.wait import Requirement, Wait
 from router.flow.run.transitions import Turned
 from tests.making.moments import NOON
 
@@ -37,28 +40,61 @@ class AgentRow:
 class TicketRow:
     id: TicketId
     customer_id: CustomerId
-    requirement: Requirement
-    enqueued_at: datetime
-    due_at: datetime
+    wait: Wait
+    target: timedelta
+    created_at: datetime
+    last_customer_at: datetime
     state: TicketState = TicketState.QUEUED
+    complexity: Complexity = Complexity.SIMPLE
+    route: str = "rest"
+    subject: str | None = None
     epoch: int = 0
     assigned_to: AgentId | None = None
     assigned_at: datetime | None = None
     state_until: datetime | None = None
+    is_seen: bool = False
+    first_reply_at: datetime | None = None
+    resolved_at: datetime | None = None
+
+    @property
+    def requirement(self) -> Requirement:
+        return self.wait.requirement
 
     @property
     def team(self) -> str:
         return self.requirement.team
 
-    def waits_again(self) -> "TicketRow":
-        """The ticket back at the place it had."""
-        return replace(self, state=TicketState.QUEUED, assigned_to=None, assigned_at=None, state_until=None)
+    def waits_again(self, wait: Wait | None = None) -> "TicketRow":
+        """The ticket in nobody's hands, in this wait or in the one it was in."""
+        return replace(
+            self,
+            wait=wait or self.wait,
+            state=TicketState.QUEUED,
+            assigned_to=None,
+            assigned_at=None,
+            state_until=None,
+            is_seen=False,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageRow:
+    """What somebody wrote; a note belongs to no conversation."""
+
+    id: int
+    ticket_id: TicketId
+    direction: str
+    text: str
+    received_at: datetime
+    conversation_id: int | None = None
+    external_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """A line of a ticket's history."""
 
+    id: int
     ticket_id: TicketId
     kind: HistoryKind
     state: TicketState
@@ -74,7 +110,10 @@ class Tables:
     agents: dict[AgentId, AgentRow] = field(default_factory=dict)
     customers: dict[CustomerId, Customer] = field(default_factory=dict)
     tickets: dict[TicketId, TicketRow] = field(default_factory=dict)
-    refusals: dict[tuple[TicketId, AgentId], datetime] = field(default_factory=dict)
+    conversations: dict[int, Conversation] = field(default_factory=dict)
+    messages: list[MessageRow] = field(default_factory=list)
+    outbox: list[OutboundMessage] = field(default_factory=list)
+    declined: dict[tuple[TicketId, AgentId], datetime] = field(default_factory=dict)
     history: list[Line] = field(default_factory=list)
     audit: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -95,8 +134,20 @@ class Tables:
     def tell(self, ticket: TicketRow, kind: HistoryKind, by: Actor, **data: Any) -> None:
         """Write the ticket as it is from now on, and the line that says what happened."""
         self.tickets[ticket.id] = ticket
-        line = Line(ticket_id=ticket.id, kind=kind, state=ticket.state, actor=str(by), data=data)
+        line = Line(
+            id=len(self.history) + 1, ticket_id=ticket.id, kind=kind, state=ticket.state, actor=str(by), data=data
+        )
         self.history.append(line)
+
+    def write(self, **message: Any) -> int:
+        """Add what somebody wrote just now, and return its id."""
+        row = MessageRow(id=self.next_message_id, received_at=self.now, **message)
+        self.messages.append(row)
+        return row.id
+
+    @property
+    def next_message_id(self) -> int:
+        return len(self.messages) + 1
 
     def note(self, by: Actor, action: str, subject: str) -> None:
         """Write down a change to anything but a ticket."""
@@ -115,11 +166,16 @@ def turned(before: TicketRow) -> Turned:
 
 
 class FakeDatabase:
-    """Tables, and transactions on them. `meanwhile` is what others do while the next transaction waits for a lock."""
+    """Tables, and transactions on them.
+
+    `meanwhile` is what others do, one after another, each while a transaction waits for a lock; what somebody else is
+    writing to right now is `locked`.
+    """
 
     def __init__(self) -> None:
         self.tables = Tables()
         self.meanwhile: list[Callable[[], None]] = []
+        self.locked: set[TicketId] = set()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
