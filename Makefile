@@ -17,7 +17,7 @@ up: .venv/run ## serve everything, with an embedded PostgreSQL by default
 	@exec $(BIN)/frontdesk up
 
 test: .venv/dev ## every test, on servers of its own (TESTS=path: only those)
-	@$(BIN)/python -m tests.servers.services $(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m tests.servers.services $(BIN)/python -m $(if $(TESTS),pytest $(TESTS),coverage run -m pytest && $(BIN)/coverage report)
 
 check: .venv/dev ## ruff, mypy --strict, import-linter, squawk: what CI checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/squawk migrations/*.sql
