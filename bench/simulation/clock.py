@@ -1,6 +1,6 @@
 """A virtual clock that runs a contact center with the router's own decisions, event by event and without waiting.
 
-`offer`, `dispatch`, `wait` and `Capacity` make all decisions; this module only keeps tickets in line until then.
+`claim`, `dispatch`, `wait` and `Capacity` make all decisions; this module only keeps tickets in line until then.
 Handle times apply even when an agent works on several tickets at once; after their shift, agents finish what they hold.
 
 **The bound of due first.** An agent gets the ticket that is due first among those that wait in queues of that mode
@@ -23,7 +23,7 @@ from random import Random
 
 from bench.simulation.center import SHIFT, Arrival, Center
 from bench.simulation.lines import Answerer, Group, Order, Ticket
-from router.decide import dispatch, offer
+from router.decide import claim, dispatch
 from router.decide.wait import begin, relax
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
@@ -151,7 +151,7 @@ class _Clock:
     def _pull(self, agents: Sequence[Answerer], groups: Sequence[Group]) -> int:
         """Hand out tickets that agents ask for; return how many."""
         heads = [(group.number, None, group.asked.channel, ticket.id) for group, ticket in _fronts(groups, push=False)]
-        matches = offer.offer([agent.asking for agent in agents], heads) if heads else []
+        matches = claim.assign([agent.asking for agent in agents], heads) if heads else []
         for match in matches:
             agent, ticket = self._agents[match.agent_id], self._tickets[match.ticket_id]
             self._hold(agent, ticket)

@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import TypeAlias
 
 from bench.simulation.center import Arrival, Member
-from router.decide import dispatch, offer
+from router.decide import claim, dispatch
 from router.domain.agent import Agent, Presence, Status
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
@@ -69,7 +69,7 @@ class Answerer:
         self.held: Counter[str] = Counter()
         self._numbers: list[int] = []
         # made once, because every event uses it; the objects it refers to change
-        self.asking = offer.Asking(agent_id, self._numbers, profile.capacity(policy.assignment.capacity), self.held)
+        self.asking = claim.Asking(agent_id, self._numbers, profile.capacity(policy.assignment.capacity), self.held)
         self._person = Agent(id=agent_id, name=profile.name, teams=profile.teams, skills=profile.skills.words())
 
     def meet(self, group: Group) -> None:

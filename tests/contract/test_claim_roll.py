@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from router.decide.offer import READY, Readiness
+from router.decide.claim import READY, Readiness
 from router.domain.agent import Status
 from router.domain.customer import AgentId
 from router.domain.eligibility import Obstacle

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from router.decide.offer import Asking, Head, Match, Readiness
+from router.decide.claim import Asking, Head, Match, Readiness
 from router.domain.agent import Agent, Lease, Status, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from router.decide.offer import Head, Match, depths, offer
+from router.decide.claim import Head, Match, assign, depths
 from router.domain.agent import Role, Status, TokenId
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
@@ -123,7 +123,7 @@ async def heads(
 
 
 async def matches(claim_round: ClaimRound) -> list[Match]:
-    return offer((await roll(claim_round)).asking, await heads(claim_round))
+    return assign((await roll(claim_round)).asking, await heads(claim_round))
 
 
 async def take(claim_round: ClaimRound, matches: Sequence[Match]) -> Sequence[Assignment]:

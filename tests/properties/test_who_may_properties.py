@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from router.decide.claim import Asking, Readiness, assign
 from router.decide.dispatch import Candidate, Moment, Waiting, dispatch
-from router.decide.offer import Asking, Readiness, offer
 from router.domain.agent import Agent, Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
@@ -203,4 +203,4 @@ def is_given(standing: Standing, asked: Asked) -> bool:
         return False
     is_read = asked.reserved_for is None or is_reserved_in_own_team(standing, asked)
     head = (GROUP, asked.reserved_for, asked.requirement.channel, TICKET)
-    return bool(offer([asking], [head] if is_read else []))
+    return bool(assign([asking], [head] if is_read else []))

@@ -1,6 +1,6 @@
 """Serves agents who ask for their next ticket: all who wait in this process together, one transaction per round.
 
-While one round is written, the next one reads and chooses. `decide.offer` decides who gets what; a store reads and
+While one round is written, the next one reads and chooses. `decide.claim` decides who gets what; a store reads and
 takes.
 """
 
@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
-from router.decide.offer import Asking, Head, Match, deeper, depths, emptied, offer
+from router.decide.claim import Asking, Head, Match, assign, deeper, depths, emptied
 from router.domain.agent import Lease, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
@@ -275,9 +275,9 @@ class Claims:
     async def _matches(self, claim_round: ClaimRound, asking: Sequence[Asking], policy: Policy) -> Sequence[Match]:
         read = partial(self._heads, claim_round, asking, policy)
         first = depths(asking, in_full=self._in_full)
-        matches = offer(asking, await read(first))
+        matches = assign(asking, await read(first))
         if more := deeper(asking, first, matches):
-            matches = offer(asking, await read({**first, **more}))
+            matches = assign(asking, await read({**first, **more}))
         self._in_full = emptied(asking, matches)
         return matches
 

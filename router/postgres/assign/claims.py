@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from router.decide.offer import Asking, Head, Match, Readiness
+from router.decide.claim import Asking, Head, Match, Readiness
 from router.domain.agent import Lease, Status, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId

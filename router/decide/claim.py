@@ -1,4 +1,4 @@
-"""Offer: decides which waiting agent gets which waiting ticket."""
+"""Claim: decides which of the agents who ask gets which waiting ticket."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -110,7 +110,7 @@ def deeper(asking: Iterable[Asking], depths: Mapping[int, int], matches: Iterabl
     return {group: most[group] for group in emptied if most[group] > depths.get(group, 0)}
 
 
-def offer(asking: Iterable[Asking], heads: Sequence[Head]) -> list[Match]:
+def assign(asking: Iterable[Asking], heads: Sequence[Head]) -> list[Match]:
     """Give each agent, in order of arrival, the first fitting ticket left in their groups or reserved for them.
 
     `heads` are ordered, due first. The result leaves out agents who have no room or for whom nothing is left.

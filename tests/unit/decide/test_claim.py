@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from router.decide.offer import Asking, Head, deeper, depths, emptied, offer
+from router.decide.claim import Asking, Head, assign, deeper, depths, emptied
 from router.domain.capacity import Capacity
 
 CARRIES_TEN = Capacity(limit=10, weights={"chat": 5}, most={"sms": 1})
@@ -63,11 +63,11 @@ def head(line: int | str, ticket_id: int) -> Head:
     ],
 )
 def test_offer(asking, heads, expected):
-    assert {match.agent_id: match.ticket_id for match in offer(asking, heads)} == expected
+    assert {match.agent_id: match.ticket_id for match in assign(asking, heads)} == expected
 
 
 def test_a_match_says_the_group_and_what_the_agent_carried():
-    [match] = offer([agent(7, [11], {"email": 2, "sms": 1})], waiting(11))
+    [match] = assign([agent(7, [11], {"email": 2, "sms": 1})], waiting(11))
     assert (match.group, match.load) == (11, 3)
 
 
@@ -87,7 +87,7 @@ SITUATIONS = st.tuples(AGENTS, st.lists(LINES, max_size=60).map(lambda lines: wa
 
 @given(SITUATIONS)
 def test_no_ticket_and_no_agent_is_matched_twice(situation):
-    matches = offer(*situation)
+    matches = assign(*situation)
     assert all(count == 1 for count in Counter(match.agent_id for match in matches).values())
     assert all(count == 1 for count in Counter(match.ticket_id for match in matches).values())
 
@@ -95,7 +95,7 @@ def test_no_ticket_and_no_agent_is_matched_twice(situation):
 @given(SITUATIONS)
 def test_each_agent_in_turn_gets_the_first_that_fits_of_what_is_left_to_them(situation):
     asking, heads = situation
-    given_to = {match.agent_id: match.ticket_id for match in offer(asking, heads)}
+    given_to = {match.agent_id: match.ticket_id for match in assign(asking, heads)}
     left = list(heads)
     for agent in asking:
         first = next((head for head in left if may_have(agent, head)), None)
@@ -117,25 +117,25 @@ FORTY_FOR_ONE_GROUP = ([agent(n, [1, *range(2, 10)]) for n in range(40)], waitin
 def test_what_is_read_leads_to_the_same_matches_as_if_everything_had_been_read(situation):
     asking, heads = situation
     first = depths(asking)
-    matches = offer(asking, read(heads, first))
+    matches = assign(asking, read(heads, first))
     if more := deeper(asking, first, matches):
-        matches = offer(asking, read(heads, {**first, **more}))
-    assert matches == offer(asking, heads)
+        matches = assign(asking, read(heads, {**first, **more}))
+    assert matches == assign(asking, heads)
 
 
 def test_groups_are_read_as_deep_as_they_may_be_emptied_and_others_not():
     asking, heads = FORTY_FOR_ONE_GROUP
     first = depths(asking)
     assert first[1] < 40
-    assert deeper(asking, first, offer(asking, read(heads, first))) == {1: 40}
+    assert deeper(asking, first, assign(asking, read(heads, first))) == {1: 40}
 
 
 def test_what_was_emptied_once_is_read_in_full_the_next_time():
     asking, heads = FORTY_FOR_ONE_GROUP
-    groups = emptied(asking, offer(asking, heads))
+    groups = emptied(asking, assign(asking, heads))
     assert groups == {1}
     assert depths(asking, in_full=groups) == {**depths(asking), 1: 40}
-    assert emptied(asking, offer(asking, heads[-8:])) == set()
+    assert emptied(asking, assign(asking, heads[-8:])) == set()
 
 
 def test_one_group_is_read_once():
