@@ -1,7 +1,7 @@
-"""One batch of deliveries until everything in it is settled, whatever comes. Leaves the transaction to `receive`.
+"""Settles one batch of deliveries completely, whatever goes wrong. `receive` runs the transactions.
 
-What the store refuses is halved until the offender stands alone, an outage is waited out with nothing acknowledged, and
-what may have killed a process is cornered.
+If the store refuses a batch, it is halved until the offender stands alone. An outage is waited out, and nothing is
+acknowledged meanwhile. A delivery that may have killed a process is cornered.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,18 +28,18 @@ T = TypeVar("T")
 
 
 class Attempts(Protocol):
-    """Which deliveries were begun and never finished, by their hashes. Raises `StoreUnavailable`."""
+    """Counts deliveries that were started and never finished, by hash. Raises `StoreUnavailable`."""
 
     async def attempts(self, hashes: Sequence[bytes]) -> Mapping[bytes, int]:
-        """How often the processing of each of these was begun and not finished; absent is never."""
+        """Return how often each of these was started and not finished; if never, it is absent."""
 
     async def begin_attempts(self, hashes: Sequence[bytes]) -> None:
-        """Commit that the processing of these begins now."""
+        """Commit that the processing of these starts now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A turn, and what its deliveries are settled with: `record` takes some of them in, in one transaction."""
+    """A turn, and the means to settle its deliveries: `record` takes some of them in, in one transaction."""
 
     turn: Turn
     store: Attempts
@@ -49,7 +49,7 @@ class Batch:
     retries: prometheus_client.Counter
 
     async def settle(self, batch: Sequence[Opened]) -> None:
-        """Return when everything in the batch is settled; raises `ComesAgain` where the batch before comes anew."""
+        """Return when everything in the batch is settled; raises `ComesAgain` if the batch before comes again."""
         hashes = list(hashes_of_redelivered(batch))
         if not hashes:
             await self._settle(batch)
@@ -60,7 +60,7 @@ class Batch:
             await self._retake(chunk, begun)
 
     async def _retake(self, batch: Sequence[Opened], begun: int) -> None:
-        """Settle what may have killed a process before, after committing that it is begun again."""
+        """Commit that deliveries which may have killed a process are started again, then settle them."""
         if is_cornered(begun):
             await self._settle_suspect(batch[0], begun)
             return
@@ -82,17 +82,17 @@ class Batch:
             isolate=lambda: self._outlast(lambda: self.isolate(suspect)),
         )
         if survives:
-            await self._outlast(lambda: self.record([closed]))  # which ends its attempts
+            await self._outlast(lambda: self.record([closed]))  # this also ends its attempts
         else:
             await self._keep(closed, "process", "kills_its_process", "its processing ended a process each time")
 
     async def _settle(self, batch: Sequence[Opened]) -> None:
-        """Settle all or, where some cannot be, halve until the offender stands alone and is kept as unprocessable."""
+        """Settle all of it. If that fails, halve until the offender stands alone, and keep it as unprocessable."""
         try:
             await self._outlast(self._recording(batch))
         except ComesAgain:
             raise
-        except Exception as exc:  # noqa: BLE001 - the outermost loop: what is not an outage is the payload's fault
+        except Exception as exc:  # noqa: BLE001 - the outermost loop: if it is no outage, the payload is at fault
             if len(batch) > 1:
                 middle = len(batch) // 2
                 await self._settle(batch[:middle])
@@ -102,7 +102,7 @@ class Batch:
             await self._keep(batch[0], "record", "cannot_be_recorded", f"{type(exc).__name__}: {exc}")
 
     def _recording(self, batch: Sequence[Opened]) -> Callable[[], Awaitable[None]]:
-        """Record; what looks like an outage again and again, while the store answers, is a batch too large for it."""
+        """Return what records the batch; if outages repeat while the store answers, it blames the batch's size."""
         outages = 0
 
         async def record() -> None:
@@ -128,8 +128,8 @@ class Batch:
     async def _outlast(self, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat through outages for as long as they last, and through races a few times.
 
-        The first attempt goes without stamina: hardly any batch needs it, and what it makes for each one is sixty
-        objects in cycles, which only the collector ends: 30 ms at a time.
+        The first attempt does without stamina, because hardly any batch needs it. Stamina makes sixty objects in cycles
+        for each call, which only the garbage collector frees: 30 ms at a time.
         """
         is_worth_repeating = _worth_repeating(self.retries)
         try:
@@ -151,7 +151,7 @@ class Batch:
 
 
 class _TooLarge(Exception):
-    """The store answers, but does not get through with this batch."""
+    """The store answers, but cannot finish this batch."""
 
 
 def _worth_repeating(retries: prometheus_client.Counter) -> Callable[[Exception], bool]:

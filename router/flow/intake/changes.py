@@ -1,6 +1,6 @@
-"""What taking messages in comes to: outcomes, new and changed rows, history lines.
+"""The result of taking messages in: outcomes, new and changed rows, history lines.
 
-What is made for each message, here and in `decide`, is a plain tuple: a frozen class takes more than twice the time.
+What is made for each message, here and in `decide`, is a plain tuple: a frozen class takes more than twice as long.
 """
 
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 
 
 class Received(NamedTuple):
-    """A message that was taken in: a second one under its key is a duplicate if its fingerprint is the same."""
+    """A message that was taken in. Another one with its key is a duplicate if it has the same fingerprint."""
 
     key: MessageKey
     fingerprint: bytes
@@ -42,14 +42,14 @@ class Received(NamedTuple):
 
 
 class NewHandle(NamedTuple):
-    """A handle to record as a customer's, or as verified from now on."""
+    """A handle to record for a customer, or to record as verified from now on."""
 
     handle: Handle
     customer_id: CustomerId
 
 
 class StoredMessage(NamedTuple):
-    """A message with the places it belongs to; `delivery` is kept when the message does not hold all of it."""
+    """A message and where it belongs; `delivery` is stored too if the message does not hold all of it."""
 
     id: int
     message: InboundMessage
@@ -61,7 +61,7 @@ class StoredMessage(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Changes:
-    """What a batch came to at `now`, ready to be recorded. Customers, conversations and tickets are whole, by id."""
+    """What a batch changes at `now`, ready to be recorded. Customers, conversations and tickets are whole, by id."""
 
     now: datetime
     customers: dict[CustomerId, Customer] = field(default_factory=dict)

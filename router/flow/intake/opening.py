@@ -1,7 +1,6 @@
-"""Opens deliveries: bytes become messages, with all that can be read off them before anything is decided.
+"""Opens deliveries: turns bytes into messages, and reads off them all that can be read before anything is decided.
 
-It runs ahead of the batch, mostly in another process. So it imports nothing of what decides, and what it returns are
-plain tuples.
+It runs ahead of the batch, mostly in another process. So it imports nothing that decides, and returns plain tuples.
 """
 
 import re
@@ -25,7 +24,7 @@ _PROBLEMS_NAMED = 3
 
 
 class Arrival(NamedTuple):
-    """One message, with what was read off it: fingerprint, gist, language, and the conversation our token names."""
+    """One message, and what was read off it: fingerprint, gist, language, and the conversation that our token names."""
 
     message: InboundMessage
     fingerprint: bytes
@@ -35,7 +34,7 @@ class Arrival(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A delivery with its messages, and with what is wrong with it or a part of it. Both empty: it is still closed."""
+    """A delivery with its messages, and what is wrong with it or a part of it. Both are empty while it is closed."""
 
     delivery: Delivery
     arrivals: tuple[Arrival, ...] = ()
@@ -46,19 +45,19 @@ class Opener:
     """Parses payloads, and reads each message's token, language and words."""
 
     def __init__(self, parse: Parse, secret: bytes, languages: Languages) -> None:
-        """`secret` signs our mail tokens; `languages` are those that the policy tells apart."""
+        """`secret` signs our mail tokens; `languages` are those that the policy distinguishes."""
         self._parse = parse
         self._secret = secret
         self._languages = languages
 
     def open(self, delivery: Delivery) -> Opened:
-        """Raises nothing, whatever the payload is."""
+        """Never raises, whatever the payload is."""
         try:
             parsed = self._parse(delivery.format, delivery.body, delivery.account)
             return Opened(delivery, tuple(map(self._read, parsed.messages)), _flaw_of(parsed.malformed))
         except Malformed as exc:
             return Opened(delivery, flaw=Flaw("receive", "malformed", str(exc), exc.key))
-        except Exception as exc:  # noqa: BLE001 - whatever it is, this payload alone has caused it
+        except Exception as exc:  # noqa: BLE001 - whatever it is, this payload alone caused it
             return Opened(delivery, flaw=unreadable(type(exc).__name__))
 
     def _read(self, message: InboundMessage) -> Arrival:
@@ -75,18 +74,18 @@ class Opener:
 
 
 def unreadable(why: str) -> Flaw:
-    """The flaw of a payload that its parser failed on, or died of."""
+    """Return the flaw of a payload that made its parser fail or die."""
     return Flaw("receive", "cannot_be_read", f"body: cannot be read ({why})")
 
 
 def _tokened_conversation(message: InboundMessage, secret: bytes) -> ConversationId | None:
-    """The conversation that our token names: in a plus-address, or in the Message-IDs that a mail answers."""
+    """Return the conversation that our token names, in a plus-address or in a Message-ID that the mail answers."""
     tokens = (*message.thread.tokens, *message.answers)
     return next(filter(None, (read_token(secret, token) for token in tokens)), None)
 
 
 def _hinted(language: str | None) -> str | None:
-    """The primary subtag of a provider's hint: `de` for `de-AT` or `de_AT` (RFC 5646, 2.2.1)."""
+    """Return the primary subtag of a provider's hint: `de` for `de-AT` or `de_AT` (RFC 5646, 2.2.1)."""
     return re.split("[-_]", language.strip().lower(), maxsplit=1)[0] or None if language else None
 
 
@@ -98,7 +97,7 @@ def _flaw_of(malformed: Sequence[MalformedPart]) -> Flaw | None:
 
 
 def _problems(parts: Sequence[MalformedPart]) -> str:
-    """What is wrong with the first few, and how many there are."""
+    """Return what is wrong with the first few, and how many more there are."""
     named = list(map(_problem, parts[:_PROBLEMS_NAMED]))
     more = len(parts) - len(named)
     return "; ".join([*named, f"and {more:,} more"] if more else named)

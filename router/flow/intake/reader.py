@@ -1,4 +1,4 @@
-"""Who opens deliveries for intake: this process, or another one beside it."""
+"""Opens deliveries for intake, in this process or in another one beside it."""
 
 import asyncio
 from typing import Protocol
@@ -11,7 +11,7 @@ class Reader(Protocol):
     """Opens deliveries, here or elsewhere."""
 
     def open(self, delivery: Delivery) -> "asyncio.Future[Opened]":
-        """Begin to open one. The future must not fail: a delivery that nobody could open would be lost."""
+        """Start to open one. The future must not fail, or the delivery would be lost."""
 
 
 class ReaderHere:
@@ -25,7 +25,7 @@ class ReaderHere:
 
 
 def done(opened: Opened) -> "asyncio.Future[Opened]":
-    """A future that has this result already."""
+    """Return a future that already has this result."""
     future: asyncio.Future[Opened] = asyncio.get_running_loop().create_future()
     future.set_result(opened)
     return future

@@ -1,7 +1,7 @@
 """Takes batches of deliveries to the store: load the world, decide each message, record all, in one transaction.
 
-A bad payload never holds up a good one: what cannot be parsed is kept with its reason. Leaves what the store refuses,
-and outages, to `batch`.
+A bad payload never holds up a good one: if it cannot be parsed, it is kept with the reason. `batch` deals with outages
+and with what the store refuses.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a batch needs to know. `threads` and `references` are pairs of account and Message-ID."""
+    """What to load for a batch. `threads` and `references` are pairs of account and Message-ID."""
 
     messages: int
     keys: frozenset[MessageKey]
@@ -47,7 +47,7 @@ class Wanted:
 
 
 class IntakeTransaction(Protocol):
-    """One transaction: what it has loaded stays locked until its end."""
+    """One transaction; everything it has loaded stays locked until it ends."""
 
     @property
     def found(self) -> Found: ...
@@ -56,22 +56,22 @@ class IntakeTransaction(Protocol):
     def ids(self) -> Ids: ...
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
-        """Write everything; `finished` are the hashes of deliveries whose attempts are over with this commit.
+        """Write everything; `finished` are the hashes of deliveries whose attempts end with this commit.
 
-        Returns those of the unprocessable that are new: the same delivery is kept once for each stage and reason, until
-        it is replayed.
+        Return the unprocessable deliveries that are new: each is kept once for a stage and reason, until it is
+        replayed.
         """
 
 
 class IntakeStore(Attempts, Protocol):
-    """What intake needs of the database. Raises `StoreUnavailable`, `Raced` and `DataError`."""
+    """What intake needs from the database. Raises `StoreUnavailable`, `Raced` and `DataError`."""
 
     def transaction(self, wanted: Wanted) -> AbstractAsyncContextManager[IntakeTransaction]:
-        """Begin one, with what is wanted locked and loaded."""
+        """Begin a transaction with everything in `wanted` locked and loaded."""
 
 
 class Receiver:
-    """The `open` and `settle` of a consumer, and the `take` of one that does not open ahead."""
+    """Gives a consumer its `open` and `settle`, or `take` if it does not open ahead."""
 
     def __init__(
         self,
@@ -82,9 +82,9 @@ class Receiver:
         metrics: Metrics,
         isolate: Isolate,
     ) -> None:
-        """`isolate` settles one delivery in a process of its own, or says that it died.
+        """`isolate` settles one delivery in a process of its own, and returns false if that process died.
 
-        It raises `StoreUnavailable` where it could not try.
+        It raises `StoreUnavailable` if it could not try.
         """
         self._store = store
         self._policy = policy
@@ -103,16 +103,16 @@ class Receiver:
         await self.settle([self.open(delivery) for delivery in deliveries])
 
     def open(self, delivery: Delivery) -> "asyncio.Future[Opened]":
-        """Begin to open it while earlier batches wait for the database.
+        """Start to open it while earlier batches wait for the database.
 
-        What was delivered before may have killed a process: it stays closed until its attempt is on record.
+        A redelivered one may have killed a process before. It stays closed until its attempt is on record.
         """
         return done(Opened(delivery)) if delivery.redelivered else self._reader.open(delivery)
 
     async def settle(self, openings: Sequence["asyncio.Future[Opened]"]) -> None:
         """Return when everything in the deliveries is settled and may be acknowledged.
 
-        The next batch may be handed over meanwhile: the two overlap as far as their order allows.
+        The next batch may be handed over before that: the two overlap as far as their order allows.
         """
         turn = self._turns.next()
         batch = Batch(
@@ -131,7 +131,7 @@ class Receiver:
         turn.end()
 
     async def _record(self, turn: Turn, batch: Sequence[Opened]) -> None:
-        """Load, decide, record: one transaction, then the metrics of what has been committed."""
+        """Load, decide and record in one transaction, then count what was committed."""
         arrivals = [arrival for each in batch for arrival in each.arrivals]
         policy = self._policy()
         await turn.may_lock()
@@ -170,7 +170,7 @@ class Receiver:
 
 
 def _channel(kept: Unprocessable) -> str:
-    """The channel for a metric label, from a closed set."""
+    """Return the channel as a metric label, from a closed set."""
     named = kept.flaw.key.channel if kept.flaw.key else kept.delivery.format.partition(".")[0]
     return named if named in set(Channel) else _UNKNOWN
 

@@ -1,5 +1,5 @@
-"""Corners deliveries that may have ended their process: the more often one was begun and not finished, the fewer
-neighbours share its transaction, until it is tried alone in a process of its own. Leaves settling them to `batch`.
+"""Corners deliveries that may have ended their process. The more often one was started and not finished, the fewer
+neighbours share its transaction. In the end it is tried alone, in a process of its own. `batch` does the settling.
 """
 
 import hashlib
@@ -10,27 +10,27 @@ from router.flow.run.bus import Delivery
 
 Isolate = Callable[[Delivery], Awaitable[bool]]
 
-# How many deliveries share a transaction once their processing has begun before without an end: a payload that kills
-# its process is cornered in three more deaths, and its neighbours are through long before.
+# How many deliveries share a transaction, by how often they were started before and not finished. A payload that kills
+# its process is cornered after three more deaths, and its neighbours are through long before.
 _CHUNK_AFTER_ATTEMPTS = (10_000, 14, 1)
-# Only a death that this process has seen from outside tells against a delivery, and it takes two: whatever ends
-# processes here (an operator, a node that is drained) may hit an innocent any number of times.
+# A death counts against a delivery only if this process saw it from outside, and it takes two. Other things end
+# processes too (an operator, a node that is drained), and may hit an innocent delivery any number of times.
 _DEATHS_ALONE = 2
-# Unless isolation itself does not help, as where the kernel ends the whole container: then this many are enough.
+# If isolation does not help, for example because the kernel ends the whole container, this many attempts are enough.
 _ATTEMPTS_AT_MOST = 30
 
 
 def is_cornered(begun: int) -> bool:
-    """Whether a delivery begun so often and never finished is to be tried in a process of its own."""
+    """Return whether a delivery was started so often that it must be tried in a process of its own."""
     return begun >= len(_CHUNK_AFTER_ATTEMPTS)
 
 
 async def survives_alone(
     *, begun: int, begin: Callable[[], Awaitable[None]], isolate: Callable[[], Awaitable[bool]]
 ) -> bool:
-    """Return whether it was settled in a process of its own; `begin` counts each attempt before it is made.
+    """Return whether it was settled in a process of its own.
 
-    Should the suspect end this process as well, the next one knows.
+    `begin` counts each attempt before it is made, so that the next process knows if the suspect ends this one too.
     """
     tries = min(_DEATHS_ALONE, _ATTEMPTS_AT_MOST - begun)
     for _ in range(tries):
@@ -41,7 +41,7 @@ async def survives_alone(
 
 
 def chunks(batch: Sequence[Opened], attempts: Mapping[bytes, int]) -> Iterator[tuple[Sequence[Opened], int]]:
-    """Cut a batch, in its order, into runs of equally suspect deliveries, no longer than suspicion allows."""
+    """Cut a batch, in order, into runs of equally suspect deliveries; the more suspect, the shorter the run."""
     run: list[Opened] = []
     begun_before = 0
     for each in batch:
@@ -61,7 +61,7 @@ def hashes_of_redelivered(batch: Iterable[Opened]) -> Iterator[bytes]:
 
 
 def hash_of(delivery: Delivery) -> bytes:
-    """SHA-256 of a delivery as it came: tells one that was begun before, even if it cannot be parsed."""
+    """Return the SHA-256 of a delivery as it came; it identifies one that was started before, even if malformed."""
     return hashlib.sha256(
         f"{delivery.format}\x00{delivery.account}\x00".encode(errors="surrogatepass") + delivery.body
     ).digest()

@@ -1,4 +1,4 @@
-"""A message's whole way in: identify, thread, classify, route, queue. Leaves batches and outages to `receive`."""
+"""A message's whole way in: identify, thread, classify, route, queue. `receive` runs it for each message of a batch."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ _WEEK = timedelta(days=7)
 
 
 def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) -> Outcome:
-    """Decide one message and change the world accordingly."""
+    """Decide what becomes of one message, and change the world accordingly."""
     message = arrival.message
     world.advance()
     earlier = world.received(message.key)
@@ -53,10 +53,10 @@ def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) 
 
 
 class _Step(NamedTuple):
-    """What becomes of a message, and of the ticket it is for: the ticket from now on, and its next line of history.
+    """What becomes of a message and its ticket: the ticket from now on, and its next line of history.
 
-    The line of a message that joins from another channel says `joined` and the `route` that led to the ticket's team,
-    whether its `reason` is that it joined or that it woke the ticket.
+    If a message joins from another channel, the line says `joined` and the `route` that led to the ticket's team. That
+    holds whether the `reason` is that it joined or that it woke the ticket.
     """
 
     outcome: Outcome
@@ -90,9 +90,9 @@ def _record(
 
 
 def _is_ours(message: InboundMessage, policy: Policy) -> bool:
-    """Tell whether one of our own addresses wrote it: one that the policy names, or the account itself."""
+    """Return whether one of our own addresses wrote it: one that the policy names, or the account itself."""
     sender = message.sender
-    # A user's id may be the same as the name of an account by chance: it is no address.
+    # A user's id is not an address: it may equal the name of an account by chance.
     is_account = sender.value == message.account and sender.kind is not HandleKind.USER
     return is_account or policy.is_own(sender.value)
 
@@ -103,7 +103,7 @@ def _how_it_was_understood(identity: Identity, thread: Thread) -> Mapping[str, o
 
 
 def _again(arrival: Arrival, delivery: Delivery, earlier: Received, world: World) -> Outcome:
-    """A repeated delivery changes nothing; another message under the same key is kept, never dropped."""
+    """Change nothing for a repeated delivery; keep another message under the same key, never drop it."""
     if earlier.fingerprint == arrival.fingerprint:
         return Outcome.DUPLICATE
     world.changes.unprocessable.append(
@@ -121,7 +121,7 @@ def _again(arrival: Arrival, delivery: Delivery, earlier: Received, world: World
 
 
 def _set_aside(message: InboundMessage, about: Conversation | None, policy: Policy, world: World) -> _Step:
-    """Attach a message that no agent has to answer to the ticket that it is about, if there is one."""
+    """Attach a message that no agent has to answer to the ticket it is about, if there is one."""
     ticket = world.ticket_of(about) if about else None
     if about is None or ticket is None:
         return _Step(Outcome.SET_ASIDE)
@@ -129,7 +129,7 @@ def _set_aside(message: InboundMessage, about: Conversation | None, policy: Poli
     if not is_abandoned(message, ticket, policy):
         return _Step(Outcome.ATTACHED, ticket, HistoryKind.RECEIVE, because)
     world.put_customer(world.customer(about.customer_id).with_outcome(ticket.id, ContactOutcome.ABANDONED))
-    ended = ticket._replace(state=TicketState.ABANDONED, assigned_to=None)  # an offer of it ends with it
+    ended = ticket._replace(state=TicketState.ABANDONED, assigned_to=None)  # its offer ends with it
     why = {"reason": HistoryReason.LEFT, "queue": ticket.queue}
     return _Step(Outcome.ATTACHED, ended, HistoryKind.ABANDON, {**why, **because})
 
@@ -137,8 +137,8 @@ def _set_aside(message: InboundMessage, about: Conversation | None, policy: Poli
 def _next_step(arrival: Arrival, sender: Customer, conversation: Conversation, policy: Policy, world: World) -> _Step:
     """Continue or reopen the conversation's ticket, or begin one.
 
-    The ticket is the owner's: the customer of the conversation, whoever writes in it. So triage and route ask about the
-    owner (tier, returning, earlier contacts), and about the sender only what the message says.
+    The ticket belongs to the owner, the customer of the conversation, no matter who writes in it. So triage and route
+    look at the owner (tier, returning, earlier contacts). Of the sender they know only what the message says.
     """
     owner = world.customer(conversation.customer_id)
     ticket = world.ticket_of(conversation)
@@ -153,7 +153,7 @@ def _next_step(arrival: Arrival, sender: Customer, conversation: Conversation, p
 
 
 def _addresses_of_owner(message: InboundMessage, sender: Customer, conversation: Conversation) -> Iterator[str]:
-    """The sender's own addresses; where somebody else than the owner writes, the address that answers go to."""
+    """Yield the sender's own addresses; if the sender is not the owner, yield the address that answers go to."""
     if sender.id != conversation.customer_id:
         yield conversation.reply_to.value
         return
@@ -162,13 +162,13 @@ def _addresses_of_owner(message: InboundMessage, sender: Customer, conversation:
 
 
 def _continue(ticket: Ticket, owner: Customer, policy: Policy, world: World) -> _Step:
-    """Add the message to an open ticket, which keeps its place; a snoozed one begins a new wait."""
+    """Add the message to an open ticket. It keeps its place; a snoozed one starts a new wait."""
     heard = ticket.heard(world.now)
     match ticket.state:
         case TicketState.SNOOZED:
             woken = _waiting_anew(heard, ticket.wait.reserved_for, policy, world)
             return _Step(Outcome.CONTINUED, woken, HistoryKind.QUEUE, {"reason": HistoryReason.WOKEN})
-        case TicketState.WRAP_UP:  # whoever has just ended the contact still has it
+        case TicketState.WRAP_UP:  # the agent who has just ended the contact still has it
             world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.OPEN))
             return _Step(Outcome.CONTINUED, heard._replace(state=TicketState.ASSIGNED))
         case _:
@@ -176,7 +176,7 @@ def _continue(ticket: Ticket, owner: Customer, policy: Policy, world: World) -> 
 
 
 def _reopen(ticket: Ticket, owner: Customer, channel: Channel, policy: Policy, world: World) -> _Step:
-    """Begin a new wait for a ticket that had ended, in its own queue and with its own target."""
+    """Start a new wait for a ticket that had ended, in its own queue and with its own target."""
     heard = ticket.heard(world.now)._replace(reopened_count=ticket.reopened_count + 1, resolved_at=None)
     reopened = _waiting_anew(heard, owner.last_agent_id, policy, world)
     world.put_customer(owner._replace(reopened_count=owner.reopened_count + 1))
@@ -185,7 +185,7 @@ def _reopen(ticket: Ticket, owner: Customer, channel: Channel, policy: Policy, w
 
 
 def _begin(arrival: Arrival, owner: Customer, tier: str | None, policy: Policy, world: World) -> _Step:
-    """Classify and route; then join an open ticket that the same team has from another channel, or queue a new one."""
+    """Classify and route; then join the same team's open ticket from another channel, or queue a new one."""
     message = arrival.message
     open_tickets = world.open_tickets_of(owner.id)
     triage = classify(_query(arrival, owner, tier, len(open_tickets), world.now), policy.triage)
@@ -267,7 +267,7 @@ def _new_ticket(
 
 
 def _waiting_anew(ticket: Ticket, reserved_for: AgentId | None, policy: Policy, world: World) -> Ticket:
-    """The ticket at the start of another wait, for what it asked for before and with the target it had."""
+    """Return the ticket at the start of a new wait, with the requirement and the target it had."""
     wait = begin(
         ticket.wait.requirement,
         route=ticket.route,

@@ -1,8 +1,7 @@
-"""Lets two batches overlap: the next one locks and reads while the last one is written. Their order stays.
+"""Lets two batches overlap: the next one locks and reads while the last one is written. They keep their order.
 
-A batch may lock what it needs once the one before has its own locks, so that what both need is the earlier one's first;
-and it may write once the one before has. A batch that stumbles has lost its locks: the next one then begins anew, after
-it.
+A batch may lock once the batch before has its locks, so the earlier batch gets what both need first. It may write once
+the batch before has written. A batch that stumbles has lost its locks; the next batch then starts over, after it.
 """
 
 import asyncio
@@ -12,11 +11,11 @@ from router.domain.errors import Unavailable
 
 
 class Overtaken(Exception):
-    """The batch before has lost its locks: what was read since may be older than what it will write."""
+    """The batch before has lost its locks: what this one has read may be older than what that one will write."""
 
 
 class ComesAgain(Unavailable):
-    """The batch before stays with the bus, and with it everything after it."""
+    """The batch before stays with the bus, and so does everything after it."""
 
 
 class Turns:
@@ -26,15 +25,15 @@ class Turns:
         self._last: Turn | None = None
 
     def next(self) -> "Turn":
-        """The turn after the last one. What is over holds nobody back, also if it failed: its batch comes anew."""
+        """Return the turn after the last one. One that is over holds up nobody: if it failed, its batch comes again."""
         self._last = Turn(None if self._last is None or self._last.is_over else self._last)
         return self._last
 
 
 class Turn:
-    """One batch's place in the order. Whoever has it must `end` it, or `fail` it if the batch is to come again.
+    """One batch's place in the order. Its holder must `end` it, or `fail` it if the batch is to come again.
 
-    It tells `has_locked` to let the next turn lock what is left.
+    The holder tells `has_locked` to let the next turn lock what is left.
     """
 
     def __init__(self, before: Self | None) -> None:
@@ -48,19 +47,19 @@ class Turn:
         return self.has_ended.is_told
 
     async def may_lock(self) -> None:
-        """Wait until the turn before has its locks; raises `Overtaken` if it stumbled before."""
+        """Wait until the turn before has its locks; raises `Overtaken` if it stumbled first."""
         if self._before and not await self._before.has_locked.known():
             raise Overtaken
 
     async def may_write(self) -> None:
-        """Wait until the turn before is written; raises `Overtaken` if it stumbled."""
+        """Wait until the turn before has written; raises `Overtaken` if it stumbled."""
         if self._before and not await self._before.has_written.known():
             raise Overtaken
 
     async def begin_anew(self) -> None:
-        """Say that all locks are lost, and wait for the end of the turn before; raises `ComesAgain` if it failed.
+        """Say that all locks are lost, and wait until the turn before ends; raises `ComesAgain` if it failed.
 
-        From then on nothing of this turn overlaps with any other.
+        From then on this turn overlaps with no other.
         """
         self.has_locked.tell(False)
         self.has_written.tell(False)
@@ -69,11 +68,11 @@ class Turn:
         self._before = None
 
     def end(self) -> None:
-        """Say that everything of this turn is settled."""
+        """Say that everything in this turn is settled."""
         self._tell_all(True)
 
     def fail(self) -> None:
-        """Say that this batch comes again, and with it everything after it."""
+        """Say that this batch comes again, and so does everything after it."""
         self._tell_all(False)
 
     def _tell_all(self, answer: bool) -> None:
@@ -83,7 +82,7 @@ class Turn:
 
 
 class _Answer:
-    """True or False, told once and asked for by anybody."""
+    """True or False: told once, and anybody may ask for it."""
 
     def __init__(self) -> None:
         self._future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

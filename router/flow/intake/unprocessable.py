@@ -1,4 +1,4 @@
-"""Payloads that became no message: what is wrong with them, and how the operator lists them and sends them again."""
+"""Payloads that became no message: what is wrong with them, and how the operator lists and replays them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class FlawedMessage(NamedTuple):
 class Flaw(NamedTuple):
     """Why a payload, or a part of it, can never be processed, and the stage that found out.
 
-    `key` is that of the first such message, if it could be read; `further` are the others whose keys could be read.
+    `key` belongs to the first such message, if it could be read; `further` are the others whose keys could be read.
     """
 
     stage: str
@@ -31,14 +31,14 @@ class Flaw(NamedTuple):
 
 
 class Unprocessable(NamedTuple):
-    """A delivery that is kept whole, because of a flaw."""
+    """A delivery that is kept whole because of a flaw."""
 
     delivery: Delivery
     flaw: Flaw
 
 
 def once(flawed: Iterable[Unprocessable]) -> Iterable[Unprocessable]:
-    """The first of each delivery and reason: a delivery of many messages is not kept once for each of them."""
+    """Return the first for each delivery, stage and reason, so that a delivery is not kept once for each message."""
     first: dict[tuple[object, ...], Unprocessable] = {}
     for each in flawed:
         delivery, flaw = each
@@ -48,7 +48,7 @@ def once(flawed: Iterable[Unprocessable]) -> Iterable[Unprocessable]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A payload kept as unprocessable: `size` in bytes, `replayed_at` if it was sent through again."""
+    """A payload kept as unprocessable. `size` is in bytes; `replayed_at` is set if it was replayed."""
 
     id: int
     at: datetime
@@ -62,10 +62,10 @@ class Kept:
 
 
 class UnprocessableStore(Protocol):
-    """Where such payloads are kept."""
+    """Where unprocessable payloads are kept."""
 
     async def newest(self, limit: int, *, before: int | None, pending: bool) -> Sequence[Kept]:
-        """The newest ones with an id below `before`; with `pending` only those not replayed yet."""
+        """Return the newest ones with an id below `before`; with `pending`, only those not replayed yet."""
 
     async def payload(self, id_: int) -> tuple[Kept, Delivery] | None: ...
 
@@ -73,7 +73,7 @@ class UnprocessableStore(Protocol):
 
 
 async def require(id_: int, store: UnprocessableStore) -> tuple[Kept, Delivery]:
-    """The payload of that id; raises `NotFound` if there is none."""
+    """Return the payload with that id; raises `NotFound` if there is none."""
     found = await store.payload(id_)
     if found is None:
         raise NotFound(f"There is no unprocessable payload {id_}: `frontdesk unprocessable list` shows them.")
@@ -81,9 +81,9 @@ async def require(id_: int, store: UnprocessableStore) -> tuple[Kept, Delivery]:
 
 
 async def replay(id_: int, store: UnprocessableStore, publisher: Publisher) -> None:
-    """Publish the payload as it came; what of it was taken in before is recognised as a duplicate.
+    """Publish the payload as it came; messages in it that were taken in before are recognised as duplicates.
 
-    Raises `NotFound` for an unknown id and `BusUnavailable`; it stays listed until the bus has confirmed.
+    Raises `NotFound` for an unknown id, and `BusUnavailable`. The payload stays listed until the bus has confirmed it.
     """
     _, delivery = await require(id_, store)
     await publisher.publish(

@@ -33,7 +33,7 @@ class Ids(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the store found for a batch, its rows locked until the end of the transaction.
+    """What the store found for a batch; its rows stay locked until the transaction ends.
 
     `references` maps (account, Message-ID) to a conversation. `now` is the database's clock.
     """
@@ -48,7 +48,7 @@ class Found:
 
 
 class World:
-    """A snapshot that decisions change; `changes` is the difference. `handles` are those that have an owner, by key."""
+    """What was found, changed by decisions; `changes` is the difference. `handles` are those with an owner, by key."""
 
     def __init__(self, found: Found, ids: Ids) -> None:
         self.now = found.now
@@ -56,7 +56,7 @@ class World:
         self.changes = Changes(now=found.now)
         self._customers = {customer.id: customer for customer in found.customers}
         self.handles = {handle.key: handle for handle in found.handles}
-        self._conversations = {c.id: c for c in found.conversations if not c.is_erased}  # whatever leads to them
+        self._conversations = {c.id: c for c in found.conversations if not c.is_erased}  # whatever led to it
         self._tickets = {ticket.id: ticket for ticket in found.tickets}
         self._references = dict(found.references)
         self._received = {received.key: received for received in found.received}
@@ -69,7 +69,7 @@ class World:
             self._tickets_of.setdefault(ticket.customer_id, []).append(ticket.id)
 
     def advance(self) -> None:
-        """Let the next message be later than the last: what was said last is then the same as if it came alone."""
+        """Make the next message later than the last one, as if each had come in a batch of its own."""
         self.now += _MESSAGE_LASTS
 
     def received(self, key: MessageKey) -> Received | None:
@@ -82,14 +82,14 @@ class World:
         return self._tickets.get(conversation.ticket_id) if conversation.ticket_id else None
 
     def open_tickets_of(self, customer_id: CustomerId) -> list[Ticket]:
-        """The latest twenty, which is as many as a snapshot is sure to hold."""
+        """Return the latest twenty: the store is sure to have loaded that many."""
         latest_first = sorted(self._tickets_of.get(customer_id, ()), reverse=True)
         return [ticket for id_ in latest_first if (ticket := self._tickets[id_]).is_open][:_OPEN_TICKETS_KNOWN]
 
     def candidates(
         self, message: InboundMessage, tokened: ConversationId | None, customer_id: CustomerId | None
     ) -> Candidates:
-        """The conversations that this message's evidence points to."""
+        """Return the conversations that this message's evidence points to."""
         here = customer_id and (customer_id, message.channel, message.account)
         open_here = self._get(self._open_here.get(here)) if here else None
         return Candidates(
@@ -123,7 +123,7 @@ class World:
                 yield conversation
 
     def welcome(self, message: InboundMessage, identity: Identity) -> Customer:
-        """The customer that identify found, or a new one, with the handles that are theirs from now on."""
+        """Return the customer that identify found, or a new one; record the handles that are theirs from now on."""
         if identity.customer_id is None:
             customer = Customer(id=self.ids.customer(), created_at=self.now, name=message.sender.name)
             self.put_customer(customer)
@@ -144,7 +144,7 @@ class World:
         self.put_customer(self._customers[customer_id].with_contact(contact))
 
     def begin_conversation(self, message: InboundMessage, customer_id: CustomerId) -> Conversation:
-        """A new thread with this customer; a silent one of the same chat, SMS or social account ends with it."""
+        """Return a new conversation with them; it ends a silent one in the same chat, SMS or social account."""
         conversation = Conversation(
             id=self.ids.conversation(),
             customer_id=customer_id,
@@ -167,7 +167,7 @@ class World:
         return conversation
 
     def _free_thread_key(self, message: InboundMessage) -> str | None:
-        """The provider's key or the mail's thread root; none where that root is the thread of somebody else."""
+        """Return the provider's key or the mail's thread root; None if that root is somebody else's thread."""
         root = message.thread_root
         if root is None:
             return message.thread.key
@@ -181,7 +181,7 @@ class World:
         conversation: Conversation | None,
         ticket: Ticket | None,
     ) -> int:
-        """Store the message in its places and return its id."""
+        """Record the message where it belongs, and return its id."""
         message_id = self.ids.message()
         if conversation:
             self._put_conversation(self._heard(conversation, message, ticket))
@@ -221,7 +221,7 @@ class World:
             self.changes.references.append((*reference, conversation.id))
 
     def put_ticket(self, ticket: Ticket, kind: HistoryKind, data: Mapping[str, object]) -> None:
-        """Record a ticket as it is now, with the line of its history that says why."""
+        """Record a ticket as it is now, with the history line that says why."""
         was = self._tickets[ticket.id].state if ticket.id in self._tickets else TicketState.NEW
         if ticket.id not in self._tickets:
             self._tickets_of.setdefault(ticket.customer_id, []).append(ticket.id)

@@ -1,4 +1,4 @@
-"""What the flows need from a bus: messages in batches, and confirmed publishing. RabbitMQ and a table both offer it."""
+"""What the flows need from a bus: deliveries in batches, confirmed publishing. RabbitMQ and a table both offer it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ class Exchange(StrEnum):
     OUTBOUND = "frontdesk.outbound"
 
 
-# The queues behind them: panels and alerts need not know which bus it is.
+# The queues behind them. Every bus uses these names, so panels and alerts need not know which bus it is.
 INTAKE_BROKER_QUEUE = "frontdesk.intake"
 OUTBOUND_BROKER_QUEUE = "frontdesk.outbound"
 
 UNFETCHED_REPLIES_LAST = timedelta(days=7)
-"""Replies that no sender fetches in that time are gone: they hold customers' words."""
+"""Replies that no sender fetches within this time are gone: they hold customers' words."""
 
 
 class Delivery(NamedTuple):
@@ -46,7 +46,7 @@ class Publication:
     message_id: str | None = None
 
 
-# A batch ends at the delivery that brings it to so many bytes: memory and transactions stay bounded.
+# A batch ends with the delivery that brings it to this many bytes, so memory and transactions stay bounded.
 BATCH_BYTES = 16 * 1024**2
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ Take = Callable[[Sequence[T]], Awaitable[None]]
 
 
 def as_it_is(delivery: Delivery) -> Delivery:
-    """Open nothing ahead."""
+    """Return the delivery unopened."""
     return delivery
 
 
@@ -65,26 +65,26 @@ class Consumer(Protocol):
     async def run(self, take: Take[Any], open: Open[Any] = as_it_is) -> None:  # noqa: A002 - the word for it
         """Consume until cancelled.
 
-        Each delivery is opened, at the latest when its batch begins, and `take` is given what `open` returned; `open`
-        must not raise.
+        Each delivery is opened before its batch begins, or as it begins. `take` gets what `open` returned; `open` must
+        not raise.
 
-        Hands over what is buffered, about `BATCH_BYTES` at most, as soon as there is a lane for it (zero linger), in
-        order of arrival, and acknowledges a batch when `take` has returned for it and all before it. `take` may be
-        called for the next batch before it has returned. If it raises, the batch stays with the bus and comes again.
+        What is buffered, about `BATCH_BYTES` at most, is handed over in order of arrival once a lane is free (zero
+        linger). A batch is acknowledged when `take` has returned for it and for all before it. `take` may be called for
+        the next batch before it has returned. If it raises, the batch stays with the bus and comes again.
         """
 
     async def watch(self) -> None:
-        """Export how much waits, and take nothing, until cancelled."""
+        """Export how much waits until cancelled, without taking any of it."""
 
     def problems(self) -> Sequence[str]:
-        """One line for each thing that keeps messages from flowing now; empty when healthy."""
+        """Return one line for each thing that keeps messages from flowing now; empty when healthy."""
 
 
 class Publisher(Protocol):
     """Hands payloads to the bus."""
 
     async def publish(self, publication: Publication) -> None:
-        """Return once the payload is durable; raise `BusUnavailable` within the deadline otherwise."""
+        """Return once the payload is durable; otherwise raise `BusUnavailable` within the deadline."""
 
     async def problems(self) -> Sequence[str]:
-        """One line for each thing that keeps publications from being accepted now; empty when healthy."""
+        """Return one line for each thing that keeps publications from being accepted now; empty when healthy."""

@@ -1,4 +1,4 @@
-"""The gauges of the whole deployment, exported by one process. Leaves measuring to a store."""
+"""The gauges of the whole deployment, exported by one process. A store measures them."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Set
@@ -33,7 +33,7 @@ class OutboxState:
 
 
 class Gauges(Protocol):
-    """Measures the whole deployment, for the one process that holds the duty to export it."""
+    """Measures the whole deployment, for the one process that has the duty to export it."""
 
     async def take_duty(self, name: str, holder: str, *, seconds: float) -> bool: ...
 
@@ -63,7 +63,7 @@ class QueueGauges:
             await self.close()
 
     async def measure(self) -> None:
-        """Export the gauges if the duty is ours, else none: what another process exports must not stand twice."""
+        """Export the gauges if the duty is ours, else none: no two processes may export the same gauge."""
         asked_at = asyncio.get_running_loop().time()
         if not await self._gauges.take_duty("gauges", self._holder, seconds=GAUGES_HELD_S):
             self._clear()
@@ -76,7 +76,7 @@ class QueueGauges:
         self._clear_at(asked_at + GAUGES_HELD_S)
 
     async def close(self) -> None:
-        """Export nothing more and lay down the duty; where the database does not answer, the duty runs out."""
+        """Stop exporting and lay down the duty; if the database does not answer, the duty runs out."""
         self._clear()
         with suppress(Unavailable):
             await self._gauges.lay_down_duty("gauges", self._holder)
@@ -95,7 +95,7 @@ class QueueGauges:
                 gauge.remove(queue)
 
     def _clear_at(self, when: float) -> None:
-        """Let the gauges end with the duty: whoever cannot renew it does not know who exports them next."""
+        """Clear the gauges when the duty ends: a process that cannot renew it does not know who exports them next."""
         if self._duty_ends:
             self._duty_ends.cancel()
         self._duty_ends = asyncio.get_running_loop().call_at(when, self._clear)

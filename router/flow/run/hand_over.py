@@ -1,4 +1,4 @@
-"""How a consumer, whatever its bus, gives a batch to whoever takes it."""
+"""How the consumers of every bus hand over a batch."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 async def hand_over(batch: Sequence[T], take: Take[T], metrics: Metrics) -> None:
-    """Let `take` have the batch; log and count whatever it raises, and raise `Unavailable`: the batch comes again."""
+    """Give `take` the batch. Log and count whatever it raises, and raise `Unavailable`: the batch comes again."""
     try:
         await take(batch)
     except Exception as exc:

@@ -1,4 +1,4 @@
-"""The policy in use: reloaded when its file changes; a broken file leaves the last good one in place."""
+"""The policy in use. It is reloaded when its file changes; if the file is broken, the last good policy stays."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,14 +17,14 @@ LOOK_EVERY_S = 2.0
 
 
 class LivePolicy:
-    """Holds one policy, and what is wrong with the file if it is not the one in it."""
+    """Holds the policy in use, and what is wrong with the file if that could not be loaded."""
 
     def __init__(
         self, read: Callable[[], str], remember: Callable[[str, str], Awaitable[None]], metrics: Metrics
     ) -> None:
-        """`read` gives the file's text or raises `PolicyError`; `remember` keeps a version's text for explanations.
+        """`read` returns the file's text or raises `PolicyError`; `remember` keeps a version's text for explanations.
 
-        Raises `PolicyError` if there is no good policy to begin with.
+        Raises `PolicyError` if there is no good policy to start with.
         """
         self._read = read
         self._remember = remember
@@ -52,7 +52,7 @@ class LivePolicy:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def reload(self) -> bool:
-        """Use the file as it is now; returns whether that is another policy than before."""
+        """Use the file as it is now; return whether the policy has changed."""
         try:
             text = await asyncio.to_thread(self._read)
             if text == self._text and self._problem is None:

@@ -1,6 +1,6 @@
-"""The background loops of a process: they end together, go on after an outage, and look anew at a hint or without one.
+"""The background loops of a process. They end together, go on after an outage, and look again at a hint or without one.
 
-Leaves what each of them does to its own module, and giving hints to the adapters.
+Each loop's work has a module of its own. The adapters give the hints.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 OUTAGE_S = 5.0
 PAUSE_S = 0.1
-"""Hints in a row cost one look in so long."""
+"""The shortest time between two looks, however many hints come."""
 
 
 class Loops:
@@ -33,7 +33,7 @@ class Loops:
 
 @asynccontextmanager
 async def looping() -> AsyncIterator[Loops]:
-    """Run the loops started within until the context ends; one that fails ends the others, and the context."""
+    """Run the loops that are started inside until the context ends. One that fails ends the others and the context."""
     async with asyncio.TaskGroup() as tasks:
         loops = Loops(tasks)
         try:
@@ -51,7 +51,7 @@ async def every(
     *,
     hint: asyncio.Event | None = None,
 ) -> NoReturn:
-    """Do the work now and then every so often, and at each hint, until cancelled; an outage only delays it."""
+    """Do the work now, then every `seconds` and at each hint, until cancelled. An outage only delays it."""
     hint = hint or asyncio.Event()
     while True:
         hint.clear()
@@ -66,7 +66,7 @@ async def every(
 
 
 async def hinted(hint: asyncio.Event, *, within_s: float) -> None:
-    """Return at the hint, which may get lost, and without any after so long."""
+    """Return at the hint, or after `within_s` without one, because a hint may get lost."""
     pause = min(within_s, PAUSE_S)
     await asyncio.sleep(pause)
     with suppress(TimeoutError):

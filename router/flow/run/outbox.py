@@ -1,4 +1,4 @@
-"""Hands replies from the outbox to the bus, each conversation's in order. Leaves sending them out to consumers."""
+"""Hands replies from the outbox to the bus, in order within each conversation. Consumers send them out."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ OUTAGE_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxEntry:
-    """One reply on its way; `id` orders those of a conversation."""
+    """One reply on its way; `id` orders the replies of a conversation."""
 
     id: int
     routing_key: str
@@ -46,7 +46,7 @@ class OutboxStore(Protocol):
 
 
 class Relay:
-    """Publishes what the outbox holds, at least once: a crash after the confirm sends a reply again, under its id."""
+    """Publishes the outbox, at least once: a crash after the confirm sends a reply again, with the same id."""
 
     def __init__(self, *, store: OutboxStore, publisher: Publisher, metrics: Metrics) -> None:
         self._store = store
@@ -54,7 +54,7 @@ class Relay:
         self._metrics = metrics
 
     async def run(self) -> NoReturn:
-        """Relay until cancelled; outages are waited out."""
+        """Relay until cancelled, and wait out outages."""
         while True:
             try:
                 handed_over = await self.relay()
@@ -67,9 +67,9 @@ class Relay:
                 await asyncio.sleep(IDLE_S)
 
     async def relay(self) -> int:
-        """Hand over one round, at most one reply a conversation; returns how many the bus has confirmed.
+        """Hand over one round, at most one reply per conversation; return how many the bus has confirmed.
 
-        Raises `Unavailable` if the bus or the database was away; what was confirmed until then is off the outbox.
+        Raises `Unavailable` if the bus or the database was away. What was confirmed before that has left the outbox.
         """
         async with self._store.transaction() as transaction:
             entries = await transaction.oldest(BATCH)
@@ -82,7 +82,7 @@ class Relay:
         return len(confirmed)
 
     def _failed(self, entry: OutboxEntry, reason: BaseException) -> None:
-        """Let an outage wait; a reply that fails for its own sake is left where it is and holds up no other."""
+        """Raise an outage. A reply that fails for a reason of its own stays in the outbox and holds up no other."""
         if isinstance(reason, Unavailable) or not isinstance(reason, Exception):
             raise reason
         self._metrics.replies_failed.inc()

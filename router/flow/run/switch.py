@@ -16,7 +16,7 @@ Job: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class Switch:
-    """Runs one job while the switch is on, another while it is off. An outage leaves it as it was last seen.
+    """Runs one job while the switch is on, another while it is off. In an outage it stays as last seen.
 
     At the start it counts as on.
     """
@@ -51,7 +51,7 @@ class Switch:
             await _end(running, turned)
 
     async def _until(self, wanted: bool) -> None:
-        while await self._look() is not wanted:  # noqa: ASYNC110 - the switch is in the database: only looking tells
+        while await self._look() is not wanted:  # noqa: ASYNC110 - the switch is in the database, so it must be polled
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look(self) -> bool:
