@@ -39,6 +39,7 @@ from tests.properties.life_log import Log
 from tests.properties.life_model import Life, Problem
 from tests.properties.life_product import ADMIN, Product, Seen
 from tests.properties.life_ticket import ASSIGNED, HELD, OFFERED, QUEUED, WRAP_UP, Person, Ticket
+from tests.watching.history_table import undocumented
 
 POLICY = parse_policy("""
 assignment:
@@ -306,6 +307,7 @@ class TicketLives(RuleBasedStateMachine):
     def everything_is_as_the_model_has_it(self) -> None:
         seen = self._run(self._product.see())
         assert list(self._log.enter(seen.events)) == []
+        assert undocumented(seen.events) == []
         self._check_tickets(seen)
         self._check_agents(seen)
         assert sorted(seen.messages) == sorted((key, ticket.id) for key, ticket in self._life.messages.items())

@@ -1,0 +1,62 @@
+"""The table of a ticket's history in docs/api.md, and what of a history is not in it."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+API = Path(__file__).parents[2] / "docs" / "api.md"
+ALSO_A_LEAD = {"admin", "cli"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What a line of the history may look like; no `states` if the ticket stays as it was."""
+
+    kind: str
+    reason: str | None
+    states: frozenset[str]
+    actors: frozenset[str]
+    data: frozenset[str]
+    perhaps: frozenset[str]
+
+    def is_of(self, line: Mapping[str, Any]) -> bool:
+        keys = line["data"].keys() - {"reason"}
+        return (
+            (self.kind, self.reason) == (line["kind"], line["data"].get("reason"))
+            and (not self.states or line["state"] in self.states)
+            and line["actor"].partition(":")[0] in self.actors
+            and self.data <= keys <= self.data | self.perhaps
+        )
+
+
+@cache
+def documented() -> list[Row]:
+    return list(_rows(API.read_text()))
+
+
+def undocumented(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    rows = documented()
+    return [line for line in lines if not any(row.is_of(line) for row in rows)]
+
+
+def _rows(text: str) -> Iterator[Row]:
+    table = text.partition("| `kind` | `reason` |")[2].partition("\n\n")[0]
+    for line in table.splitlines()[2:]:
+        kind, reason, state, actor, data = (cell.strip() for cell in line.strip("|").split("|"))
+        perhaps = "".join(re.findall(r"\[.*?\]", data))
+        actors = {word for word in re.findall(r"\w+", actor) if word in {"intake", "timers", "agent", "lead", "cli"}}
+        yield Row(
+            kind=kind.strip("`"),
+            reason=reason.strip("`") or None,
+            states=frozenset() if "as before" in state else frozenset(_words(state)),
+            actors=frozenset(actors | (ALSO_A_LEAD if "lead" in actors else set())),
+            data=frozenset(_words(data.replace(perhaps, ""))),
+            perhaps=frozenset(_words(perhaps)),
+        )
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"`(\w+)`", text)
