@@ -1,4 +1,4 @@
-"""Ids for what intake makes, reserved for a batch at a time. An id of a transaction that failed is never used again."""
+"""Ids for what intake makes, reserved one batch at a time. If a transaction fails, its ids are never used again."""
 
 from collections import deque
 
@@ -12,7 +12,7 @@ _KINDS = ("customer", "conversation", "ticket", "message")
 
 
 class ReservedIds:
-    """What a process has reserved and not used yet; implements `router.flow.intake.world.Ids`.
+    """The ids that a process has reserved and not used yet; implements `router.flow.intake.world.Ids`.
 
     Batches that overlap take from the same line, so that what is decided later has higher ids.
     """
@@ -22,7 +22,7 @@ class ReservedIds:
         self._promised = 0
 
     def promise(self, messages: int) -> list[int]:
-        """How many of each kind to reserve, so that there are enough for these messages beside all other promises.
+        """Return how many of each kind to reserve, so that these messages have enough besides all other promises.
 
         One message makes at most one row of each kind.
         """
@@ -30,12 +30,12 @@ class ReservedIds:
         return [max(0, self._promised - len(left)) for left in self._left.values()]
 
     def keep(self, reserved: asyncpg.Record) -> None:
-        """Have these at hand: a column of ids for each kind."""
+        """Add reserved ids: a column for each kind."""
         for kind in _KINDS:
             self._left[kind].extend(reserved[kind])
 
     def redeem(self, messages: int) -> None:
-        """These messages need no more ids."""
+        """Take a promise back: these messages need no more ids."""
         self._promised -= messages
 
     def customer(self) -> CustomerId:

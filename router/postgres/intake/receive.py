@@ -1,4 +1,4 @@
-"""Intake's side of the database: locks and loads the world of a batch, and records what was decided, set by set."""
+"""Intake's side of the database: locks and loads the world of a batch, and records the decisions, set by set."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -39,10 +39,10 @@ class PostgresIntake:
         self._groups |= transaction.new_groups
 
     async def _load(self, connection: Connection, wanted: Wanted, to_reserve: Sequence[int]) -> Found:
-        """With what is wanted locked already, lock what it leads to and read that in the next statement.
+        """Lock what the wanted keys, which are locked already, lead to; read it in the next statement.
 
-        Only a fresh snapshot shows what a lock's last holder wrote. The order (handles, customers, conversations,
-        tickets; each by id) is that of every flow, so none can deadlock.
+        Only a fresh snapshot shows what a lock's last holder wrote. Every flow locks in this order (handles, customers,
+        conversations, tickets; each by id), so none can deadlock.
         """
         [led_to] = await connection.fetch(SQL["lock_customers"], *_evidence(wanted))
         customers = [rows.customer(row) for row in led_to["customers"]]
@@ -79,7 +79,7 @@ class PostgresIntakeTransaction:
     """Implements `router.flow.intake.receive.IntakeTransaction`."""
 
     def __init__(self, connection: Connection, found: Found, ids: Ids, groups: Mapping[Requirement, int]) -> None:
-        """`groups` are the ids of skill groups known to be committed; `new_groups` are those made on the way."""
+        """`groups` are the ids of skill groups known to be committed; `new_groups` are those made here."""
         self.found = found
         self.ids = ids
         self.new_groups: dict[Requirement, int] = {}
@@ -87,7 +87,7 @@ class PostgresIntakeTransaction:
         self._groups = groups
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
-        """Write all that was decided."""
+        """Write everything that was decided."""
         group_ids = await self._group_ids(changes)
         await self._connection.execute(SQL["record"], *records.arguments(changes, group_ids))
         if finished:
@@ -106,7 +106,7 @@ class PostgresIntakeTransaction:
 
 
 def _evidence(wanted: Wanted) -> tuple[Sequence[object], ...]:
-    """The arguments of `lock_customers`."""
+    """Return the arguments of `lock_customers`."""
     return (
         list(wanted.handles),
         list(wanted.tokened),
@@ -117,6 +117,6 @@ def _evidence(wanted: Wanted) -> tuple[Sequence[object], ...]:
 
 
 def lock_keys(wanted: Wanted) -> list[int]:
-    """64-bit keys of the handles and mail threads, sorted: two batches that share some take them in the same order."""
+    """Return 64-bit keys of the handles and mail threads, sorted so that batches take shared ones in the same order."""
     names = [*wanted.handles, *(f"thread:{account}:{root}" for account, root in wanted.threads)]
     return sorted(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True) for name in names)

@@ -1,4 +1,4 @@
-"""What a batch came to, as the JSON rows that the statement `record` takes: one document for each table."""
+"""Writes the changes of a batch as the JSON rows that the statement `record` takes: one document for each table."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -117,7 +117,7 @@ def _conversation(conversation: Conversation) -> Row:
 
 
 def handle_fields(handle: Handle) -> Row:
-    """The address that a conversation answers to."""
+    """Return the address that a conversation answers to."""
     return {"kind": handle.kind, "value": handle.value, "scope": handle.scope, "name": handle.name}
 
 
@@ -142,7 +142,7 @@ def _message(stored: StoredMessage, now: datetime) -> Row:
         or None,
         "attributes": message.attributes or None,
         "automatic": message.automatic,
-        # A clock that is ahead must not keep a message below all that is said after it.
+        # A message from a clock that is ahead must not stay below everything that is said after it.
         "sent_at": min(message.sent_at or now, now),
     }
 
@@ -156,7 +156,7 @@ def _payloads(messages: Iterable[StoredMessage]) -> Iterator[tuple[Row, bytes]]:
 
 
 def _came_with_more(stored: StoredMessage) -> bool:
-    """A provider's format, or an inline attachment."""
+    """Return whether it came in a provider's format, or with an inline attachment."""
     return stored.delivery.format != CANONICAL or any(a.content for a in stored.message.attachments)
 
 

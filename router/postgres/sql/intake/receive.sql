@@ -1,8 +1,8 @@
 -- name: lock_customers
--- The customers that handles, tokens, mail threads, references and quoted ticket numbers lead to, merged ones resolved, in
--- id order; and the conversations that led to them, not locked yet.
+-- Locks the customers that handles, tokens, mail threads, references and quoted ticket numbers lead to, merged ones
+-- resolved, in id order. Returns them, and the conversations that led to them, not locked yet.
 -- Arrays and subqueries of one row instead of joins: a plan made while the tables were empty still uses the indexes.
--- `union all`: an index is asked once for an id that comes twice, and to tell them apart would take a hash table.
+-- `union all`: the index looks up an id once even if it comes twice, and removing duplicates would take a hash table.
 with found as materialized (
   select id
   from conversation
@@ -48,12 +48,12 @@ select
 -- name: lock_and_load
 -- Locks the conversations found and those still open with these customers, then their tickets and the latest twenty open
 -- ones of each customer. Reads them, who owns the handles (merged customers resolved), where the Message-IDs that mails
--- answer lead to, and which messages were received before. Gives ids for so many new customers, conversations, tickets and
--- messages, and the only clock that decisions know.
--- One statement, though it sees the rest of the world as it was before it waited for any row. A row that it waited for it
--- reads again. It misses none: only who has locked a customer makes tickets for them, or leads their conversations to
--- other tickets, and here they are locked already.
--- `id + 0`: no index serves this order. One that does, in a plan made while the table was empty, is read to its end.
+-- answer lead to, and which messages were received before. Returns ids for so many new customers, conversations, tickets
+-- and messages, and the only clock that decisions know.
+-- One statement is enough, although it sees other rows as they were before it waited for any lock. It reads a row again
+-- after waiting for it. It misses no row: a transaction makes a customer's tickets, or moves their conversations to other
+-- tickets, only after locking the customer, and here the customers are locked already.
+-- `id + 0` keeps indexes out of this order: a plan made while the table was empty would read such an index to its end.
 with conversations as materialized (
   select
     id,
@@ -99,7 +99,7 @@ tickets as materialized (
 select
   array(select conversations from conversations) as conversations,
   array(select tickets from tickets) as tickets,
-  -- not before the last lock: what its holder did is older
+  -- read after the last lock, so that it is later than what the lock's holder did
   (select clock_timestamp() from (select count(*) from tickets) as all_locked) as now,
   array(select nextval('customer_ids') from generate_series(1, $9::integer)) as customer,
   array(select nextval('conversation_ids') from generate_series(1, $10::integer)) as conversation,
@@ -136,11 +136,11 @@ select
   ) as received
 
 -- name: record
--- Everything that a batch came to, each table's rows as one JSON array; one round trip, and references are checked at
--- its end. JSON, because a ticket's columns as arrays cost the worker 12 us in asyncpg, and 1 us in orjson; the server
--- takes 6 us more to read them.
--- What becomes jsonb is read as text and then cast: json_to_recordset itself would free what that needs only after the last
--- row, which takes 1 us more a message.
+-- Writes everything that a batch changed, each table's rows as one JSON array. It takes one round trip, and references
+-- are checked at its end. JSON, because a ticket's columns cost the worker 12 us as arrays in asyncpg, but 1 us in
+-- orjson; the server takes 6 us more to read them.
+-- What becomes jsonb is read as text and then cast. json_to_recordset itself would free the memory for that only after
+-- the last row, which takes 1 us more a message.
 with
 -- new customers, and the digests of known ones
 customers as (
@@ -151,7 +151,7 @@ customers as (
   on conflict (id) do update
   set contacts = excluded.contacts, reopened_count = excluded.reopened_count
 ),
--- new handles, and known ones that somebody now vouches for
+-- new handles, and known ones that are verified from now on
 handles as (
   insert into handle (key, kind, value, scope, name, customer_id, verified, created_at)
   select distinct on (key) key, kind, value, scope, name, customer_id, verified, $1::timestamptz
@@ -164,8 +164,8 @@ handles as (
 ),
 -- new tickets, and what a message changes about known ones: a new wait, the end of wrap-up, or only the time of the
 -- customer's last word.
--- The holder is given only because the row to insert is checked before it conflicts; intake changes no holder, but for the
--- offer of a ticket whose customer has left.
+-- The holder is given only because the row to insert is checked before it conflicts. Intake changes no holder, except
+-- that it ends the offer of a ticket whose customer has left.
 tickets as (
   insert into ticket (
     id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
@@ -208,7 +208,7 @@ conversations as (
   set ticket_id = excluded.ticket_id, is_open = excluded.is_open, participants = excluded.participants,
     last_message_at = excluded.last_message_at
 ),
--- what was written
+-- the messages themselves
 messages as (
   insert into message (
     id, received_at, ticket_id, conversation_id, customer_id, direction, channel, account, external_id, author, subject,
@@ -222,14 +222,14 @@ messages as (
     external_id text, author text, subject text, text text, html text, attachments text, attributes text,
     automatic text, sent_at timestamptz)
 ),
--- the raw bytes of deliveries, where the rows of their messages do not hold all of them
+-- the raw bytes of deliveries, if the rows of their messages do not hold all of them
 payloads as (
   insert into payload (id, received_at, message_ids, format, body)
   select message_ids[1], $1::timestamptz, message_ids, format, bodies.body
   from json_to_recordset($7::json) as new (position integer, message_ids bigint[], format text)
   join unnest($8::bytea[]) with ordinality as bodies (body, position) using (position)
 ),
--- where answers to the batch's mails will lead
+-- the conversations that answers to the batch's mails will lead to
 references_ as (
   insert into mail_reference (account, message_id, conversation_id)
   select account, message_id, conversation_id
@@ -242,7 +242,7 @@ events as (
   select ticket_id, $1::timestamptz, kind, state, 'intake', data::jsonb
   from json_to_recordset($10::json) as new (ticket_id bigint, kind text, state text, data text)
 ),
--- the keys of the batch's messages; one that another transaction took in the meantime repeats the batch
+-- the keys of the batch's messages; if another transaction has taken one meanwhile, the batch is repeated
 keys as (
   insert into received (channel, account, external_id, fingerprint, received_at, outcome, ticket_id, message_id)
   select
@@ -255,7 +255,7 @@ select pg_notify('frontdesk_queued', '')
 where $12::boolean
 
 -- name: put_unprocessable
--- Payloads that became no message, whole; what came again after its first commit is there already.
+-- Keeps a payload that became no message, whole. If it comes again after its first commit, it is there already.
 with kept as (
   insert into unprocessable (
     stage, reason, detail, format, account, channel, external_id, routing_key, trace_id, body, hash
@@ -276,18 +276,18 @@ select id
 from kept
 
 -- name: finish_attempts
--- These deliveries have been settled; they are no suspects any more.
+-- Forgets the attempts of settled deliveries: they are no longer suspects.
 delete from attempt
 where hash = any ($1::bytea[])
 
 -- name: load_attempts
--- How often these deliveries were begun and not finished.
+-- How often these deliveries were started and not finished.
 select hash, started
 from attempt
 where hash = any ($1::bytea[])
 
 -- name: begin_attempts
--- These deliveries are begun now.
+-- Counts that these deliveries are started now.
 insert into attempt (hash, started)
 select distinct hash, 1
 from unnest($1::bytea[]) as begun (hash)

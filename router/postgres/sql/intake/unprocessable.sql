@@ -14,7 +14,7 @@ from unprocessable
 where id = $1
 
 -- name: replayed
--- It is on the bus again.
+-- Marks a payload that is on the bus again.
 update unprocessable
 set replayed_at = now()
 where id = $1
