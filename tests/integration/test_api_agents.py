@@ -288,7 +288,7 @@ async def test_another_team_is_answered_like_one_that_is_not_there(lead: Caller,
     assert other.json["detail"].replace("specialists", "T") == none.json["detail"].replace("nowhere", "T")
     bad = [await lead.patch("/v1/agents/Grace", json={"teams": [team]}) for team in ("specialists", "nowhere")]
     assert [answer.status for answer in bad] == [422, 422]
-    assert {answer.json["detail"].partition(":")[2] for answer in bad} == {" choose of frontline."}
+    assert {answer.json["detail"].partition(":")[2] for answer in bad} == {" choose from frontline."}
 
 
 async def test_a_lead_sees_and_sets_of_the_teams_only_their_own(api: Api, lead: Caller):
