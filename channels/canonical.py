@@ -57,7 +57,7 @@ def _account(value: str) -> str:
 
 
 def _message_id(value: str) -> str:
-    # Ids come back in the In-Reply-To and References of our answers, where anything else could begin a new header.
+    # Our answers repeat ids in In-Reply-To and References, where anything else could start a new header.
     bare = _without_control(value.strip("<> "))
     if _NOT_IN_AN_ID.search(bare) or (value and not bare):
         raise ValueError("must be an id without white space and angle brackets")
@@ -75,7 +75,7 @@ Instant = Annotated[
 
 
 class Strict(BaseModel):
-    """A model that names what it does not know instead of dropping it."""
+    """A model that reports unknown fields instead of dropping them."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -163,7 +163,7 @@ _VALIDATOR = MessageV1.__pydantic_validator__
 
 
 def parse(raw: bytes, account: str | None = None) -> Parsed:
-    """Read one `message.v1`. The payload's own `account` counts; that of the delivery is not needed."""
+    """Read one `message.v1`. The payload's own `account` counts; the delivery's is ignored."""
     del account
     payload = strict_json.load(raw)
     try:
@@ -175,7 +175,7 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
 
 
 def _key(payload: dict[str, Any]) -> MessageKey | None:
-    """The key of a message of which the rest cannot be read."""
+    """Return the key of a message whose other fields cannot be read."""
     try:
         read = _Key.model_validate(payload)
     except ValidationError:
@@ -239,7 +239,7 @@ def _tokens(model: MessageV1) -> tuple[str, ...]:
 
 
 def read_attachments(given: Sequence[CanonicalAttachment]) -> tuple[Attachment, ...]:
-    """Return the files of a payload; raise `Malformed` where bytes and size disagree or are too many."""
+    """Return the files of a payload; raise `Malformed` if bytes and size disagree or there are too many bytes."""
     return tuple(_attachment(file, f"attachments.{i}") for i, file in enumerate(given))
 
 
@@ -248,7 +248,7 @@ def _attachment(given: CanonicalAttachment, path: str) -> Attachment:
         raise Malformed(path, "needs either url or content_base64")
     content = None if given.content_base64 is None else _decoded(given.content_base64, f"{path}.content_base64")
     if content is not None and len(content) != given.size:
-        raise Malformed(f"{path}.size", f"says {given.size} bytes where content_base64 holds {len(content)}")
+        raise Malformed(f"{path}.size", f"says {given.size} bytes, but content_base64 holds {len(content)}")
     return Attachment(
         name=one_line(given.name) or "file",
         content_type=given.content_type.lower(),

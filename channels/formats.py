@@ -19,7 +19,7 @@ Parse = Callable[[bytes, str | None], Parsed]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A payload's format: `name` as in the AMQP property `type`; `channel` is None where the payload says it itself."""
+    """A payload's format: `name` is the AMQP property `type`; `channel` is None if the payload itself names it."""
 
     name: str
     channel: Channel | None
@@ -41,7 +41,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 
 
 def routing_key(channel: str, format: str) -> str:  # noqa: A002 - the word of the contract
-    """Return `<channel>.<format>`, under which a payload is published; a format that names its channel stays alone."""
+    """Return the routing key of a payload: `<channel>.<format>`, or only the format if that names the channel."""
     return format if format.startswith(f"{channel}.") else f"{channel}.{format}"
 
 
@@ -70,7 +70,7 @@ def attachment(format: str, raw: bytes, message: InboundMessage, place: int) -> 
 
 
 def validate(format: str, raw: bytes, account: str | None = None) -> list[str]:  # noqa: A002 - as above
-    """Return what is wrong with a payload, one line each; empty when all of it would be taken in."""
+    """Return what is wrong with a payload, one line each; empty if all of it would be taken in."""
     try:
         parsed = parse(format, raw, account)
     except Malformed as exc:

@@ -1,4 +1,4 @@
-"""One spelling for each address, so that one person is found again. Leaves to `identify` whose address it is."""
+"""Gives each address one spelling, so that the same person is found again. `identify` finds whose address it is."""
 
 import re
 from collections.abc import Iterable
@@ -17,20 +17,20 @@ MAX_HANDLE = 320
 CACHED = 8192
 """Spellings remembered; the same few thousand people write again and again."""
 
-_NO_HANDLE = "is no handle: write name@domain, +49 30 12345678 (the + as %2B), or user:PLATFORM:ID"
+_NO_HANDLE = "is not a handle: write name@domain, +49 30 12345678 (the + as %2B), or user:PLATFORM:ID"
 _EMAIL = re.compile(r"[^@\s<>,;\x00-\x1f\x7f-\x9f]+@[^@\s<>,;\x00-\x1f\x7f-\x9f]+")
 _KELVIN = "\N{KELVIN SIGN}"
-"""The one letter beyond ASCII whose lower case is in ASCII: a `k`, which is another mailbox."""
+"""The one non-ASCII letter whose lower case is in ASCII: a `k`, which would be another mailbox."""
 
 _TWILIO_PREFIX = re.compile(r"^(\s*whatsapp:)+")
 _MEXICAN_MOBILE = re.compile(r"^\+521(?=[0-9]{10}$)")
-"""WhatsApp still writes the 1 that Mexico took out of its mobile numbers in 2019."""
+"""WhatsApp still writes the 1 that Mexico removed from its mobile numbers in 2019."""
 
 _E164_SHAPED = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}", re.ASCII)
 
 
 def email(value: str, field: str, *, name: str | None = None, verified: bool = False) -> Handle:
-    """Return the handle of an email address; raise `Malformed` where it is none."""
+    """Return the handle of an email address; raise `Malformed` if it is not one."""
     address = _email(value) if len(value) <= MAX_HANDLE else None
     if address is None:
         raise Malformed(field, "is not an email address: write it as name@domain")
@@ -40,8 +40,8 @@ def email(value: str, field: str, *, name: str | None = None, verified: bool = F
 def email_address(value: str) -> str:
     """Return an address in the spelling that is compared.
 
-    The local part is lower-cased too: RFC 5321 lets it be case-sensitive, no mailbox provider in use makes it so, and
-    people write their own address in several cases. An international domain becomes its ASCII form.
+    The local part is lower-cased too. RFC 5321 lets it be case-sensitive, but no mailbox provider in use makes it so,
+    and people write their own address in several cases. An international domain becomes its ASCII form.
     """
     local, at, domain = value.strip().rpartition("@")
     return f"{_KELVIN.join(map(str.lower, local.split(_KELVIN)))}{at}{_ascii_domain(domain.rstrip('. '))}"
@@ -71,7 +71,7 @@ def user(value: str, field: str, *, scope: str, name: str | None = None, verifie
 
 
 def typed(text: str) -> Handle:
-    """Return the handle that a person types: an address, a number or `user:PLATFORM:ID`; raise `Malformed` if none."""
+    """Return the handle that a person typed: an address, a number or `user:PLATFORM:ID`; else raise `Malformed`."""
     kind, _, value = text.strip().partition(":")
     scope, _, name = value.partition(":")
     if kind == HandleKind.USER and scope and name:
@@ -89,7 +89,7 @@ def _name(given: str | None) -> str | None:
 
 
 def e164(value: str, region: str | None = None) -> str | None:
-    """Return a number as `+` and digits (ITU-T E.164), or None where it cannot be a number."""
+    """Return a number as `+` and digits (ITU-T E.164), or None if it cannot be a number."""
     return _e164(value, region) if _E164_SHAPED.fullmatch(value) else None
 
 
@@ -117,7 +117,7 @@ def _email(value: str) -> str | None:
 
 
 def _ascii_domain(domain: str) -> str:
-    """Return a domain in ASCII, by IDNA 2008 after the mapping of UTS 46, or in lower case where they refuse it."""
+    """Return a domain in ASCII, by IDNA 2008 after the mapping of UTS 46, or in lower case if they refuse it."""
     if domain.isascii() or len(domain) > 255:
         return domain.lower()
     try:

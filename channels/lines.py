@@ -1,4 +1,4 @@
-"""The lines that a reader sees of HTML. Without columns, indents and styles, text and work grow with the HTML alone."""
+"""The lines of HTML that a reader sees, without columns, indents and styles: text and work grow only with the HTML."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ UNSEEN = re.compile(
 """Comments, scripts and style sheets; each ends with the page at the latest (WHATWG HTML, 13.2), so that no position is
 looked at twice."""
 
-# A quote counts behind "=" alone (WHATWG HTML, 13.2.5); possessive, so that no position is looked at twice.
+# A quote counts only after "=" (WHATWG HTML, 13.2.5). Possessive, so that no position is looked at twice.
 _TOKEN = re.compile(
     r"<(?P<closing>/?)(?P<tag>[a-zA-Z][^\s/<>]*+)"
     r"(?P<attributes>(?:[^<>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')?+)*+)>?"
@@ -27,7 +27,7 @@ _NO_CHARACTER = re.compile("&#[0-9]{99,};?")
 
 
 class _Gap(IntEnum):
-    """What stands between words; of several, the greatest."""
+    """What stands between words; the greatest of several wins."""
 
     NONE = 0
     SPACE = 1
@@ -51,7 +51,7 @@ _GAPS = (
 
 
 def laid_out(html: str) -> str:
-    """Return the words of HTML in lines: a row's cells beside each other, items marked, `pre` as written."""
+    """Return the words of HTML in lines: a row's cells side by side, items marked, `pre` as written."""
     page = _Page()
     for closing, tag, words in _seen(UNSEEN.sub("", html)):
         if words:
@@ -64,12 +64,12 @@ def laid_out(html: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """Return the text with its character references read; `unescape` fails at numbers that Python does not read."""
+    """Return the text with its character references read, even if `unescape` fails at numbers too long for Python."""
     return unescape(_NO_CHARACTER.sub("\ufffd", text))
 
 
 def _seen(html: str) -> Iterator[tuple[str, str, str]]:
-    """Yield a closing tag's slash, the tag, and words, of which there are either; without what is not displayed."""
+    """Yield a closing tag's slash, the tag, and words. Each has a tag or words; what is not displayed is left out."""
     hidden = ""
     for token in _TOKEN.finditer(html):
         closing, tag, words = token["closing"] or "", (token["tag"] or "").lower(), token["words"] or ""

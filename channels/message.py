@@ -1,8 +1,8 @@
-"""The words every channel shares: messages, handles, attachments, thread hints. Leaves parsing to each provider.
+"""The words that all channels share: messages, handles, attachments, thread hints. Each provider's module parses.
 
 What crosses processes with every message is a named tuple: it is made three times as fast as a frozen dataclass, and is
-pickled and read back faster. A handle, which the API shows by its fields, is a dataclass, but without slots: pickle
-takes three times as long for a frozen one that has.
+pickled and read back faster. A handle is a dataclass, because the API shows it by its fields, but it has no slots:
+pickle takes three times as long for a frozen dataclass with slots.
 """
 
 import hashlib
@@ -31,9 +31,9 @@ class HandleKind(StrEnum):
 
 
 class Automatic(StrEnum):
-    """Why nobody has to answer a message, mostly that no person wrote it; it never opens or reopens a ticket.
+    """Why nobody has to answer a message, mostly because no person wrote it. It never opens or reopens a ticket.
 
-    `REACTION` is a sign under an earlier message. `LEFT` is a channel's word that the customer has gone.
+    `REACTION` is a sign under an earlier message. With `LEFT` a channel says that the customer has gone.
     """
 
     AUTO_REPLY = "auto_reply"
@@ -50,7 +50,7 @@ class Handle:
     """One address of a person: an email address, an E.164 number or a platform's user id.
 
     `scope` is the platform that a `user` id belongs to (two platforms may use the same id); empty for the others.
-    `verified` means that the provider vouches that the sender controls the handle.
+    `verified` means that the provider guarantees that the sender controls the handle.
     """
 
     kind: HandleKind
@@ -95,13 +95,13 @@ class ThreadHints(NamedTuple):
 
 
 NO_HINTS = ThreadHints()
-"""Most messages have none, and what they share is pickled once for all."""
+"""Most messages have none. They share this one, so that it is pickled only once."""
 
 
 class InboundMessage(NamedTuple):
-    """What a customer wrote, in the one shape that every provider's payload is brought into.
+    """What a customer wrote, in the one shape that every provider's payload is turned into.
 
-    `external_id` is the provider's id of the message, or `sha256:…` of the raw bytes when it gave none. `also` are
+    `external_id` is the provider's id of the message, or `sha256:…` of the raw bytes if it gave none. `also` are
     further handles of the sender that the payload names. `reply_to` is where the sender of a mail wants answers, if
     that is another address; it says nothing about who wrote. `text` is what is new in the message, without quoted mail.
     """
@@ -183,7 +183,7 @@ class DeliveryStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MalformedPart:
-    """One message of a payload that cannot be read while its siblings can; `key` is its, where so much can be read."""
+    """One message that cannot be read in a payload whose others can; `key` is its key, if that could be read."""
 
     field: str
     problem: str
@@ -192,9 +192,9 @@ class MalformedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """What one payload held. Any may be empty: a payload of statuses alone is a good payload.
+    """What one payload held. Any of these may be empty: a payload with only statuses is a good payload.
 
-    `malformed` is to be kept as unprocessable, with the whole payload; it never holds up `messages`.
+    `malformed` must be kept as unprocessable, with the whole payload. It never holds up `messages`.
     """
 
     messages: tuple[InboundMessage, ...] = ()
@@ -204,10 +204,10 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundMessage:
-    """What an agent answers, addressed by the conversation that it belongs to.
+    """An agent's answer, addressed by the conversation that it belongs to.
 
-    `message_id` is ours and stable across retries: use it as the idempotency key towards a provider. For mail it is
-    accompanied by `in_reply_to` and `references`, and `token_id` is the Message-ID to send it under.
+    `message_id` is ours and stable across retries: use it as the idempotency key towards a provider. Mail also has
+    `in_reply_to` and `references`, and `token_id` is the Message-ID to send it under.
     """
 
     message_id: int

@@ -1,4 +1,4 @@
-"""Turns pydantic's findings into a `Malformed` in words for the sender."""
+"""Turns pydantic's errors into a `Malformed` in words for the sender."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 
 def whole_number(value: object) -> object:
-    """Refuse text and true or false as a number; a validator that runs before pydantic's own.
+    """Refuse text, true and false as a number, before pydantic's own validator runs.
 
     JSON Schema accepts 5.0 as an integer; pydantic's lax mode would also accept "5" and true.
     """
@@ -25,7 +25,7 @@ def whole_number(value: object) -> object:
 
 
 def malformed(error: ValidationError, format_name: str, *, key: MessageKey | None = None) -> Malformed:
-    """Return pydantic's first finding in words for the sender."""
+    """Return pydantic's first error in words for the sender."""
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(step) for step in first["loc"] if step != "[key]")
     return Malformed(field or "body", _problem(first["type"], first["msg"], first.get("ctx", {}), format_name), key=key)

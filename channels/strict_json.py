@@ -16,7 +16,7 @@ _BRACKET = re.compile(rb"[\[\]{}]")
 
 
 def load(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object in `raw`; raise `Malformed` where RFC 8259 or the limits forbid it."""
+    """Return the JSON object in `raw`; raise `Malformed` if RFC 8259 or the limits forbid it."""
     value = decode(raw)
     # Strict UTF-8 and strict JSON let neither NUL nor a surrogate through, except as an escape.
     if b"\\u" in raw:
@@ -25,7 +25,7 @@ def load(raw: bytes) -> dict[str, Any]:
 
 
 def decode(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
-    """The same, but what of it is to be stored is left to `check_storable`, part by part."""
+    """Do the same, without checking that it can be stored: call `check_storable` for each part."""
     if len(raw) > max_bytes:
         raise Malformed("body", f"is larger than {max_bytes // 1024} KiB: send attachments by url")
     _check_depth(raw)
@@ -45,7 +45,7 @@ def decode(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 
 def check_storable(value: object, path: str = "") -> None:
-    """Raise `Malformed` where a text in `value` holds what cannot be stored; `path` leads to `value`."""
+    """Raise `Malformed` if a text in `value` cannot be stored; `path` leads to `value`."""
     if isinstance(value, str):
         if UNSTORABLE.search(value):
             raise Malformed(path, "holds a NUL or half of a surrogate pair: remove it")

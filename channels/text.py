@@ -1,4 +1,4 @@
-"""Text that people and PostgreSQL can hold: cleaned, cut to size, and taken out of HTML. Leaves charsets to email."""
+"""Text that people and PostgreSQL can hold: cleaned, cut to size, and taken out of HTML. `email` decodes charsets."""
 
 import re
 
@@ -19,10 +19,10 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses in text, and lone surrogates, which UTF-8 cannot encode."""
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""Control characters and Unicode's own line ends; `str.splitlines` and mail software begin a new line at some."""
+"""Control characters and Unicode's own line ends; `str.splitlines` and mail software start a new line at some."""
 
 NOT_BLANK = r"[^\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
-"""What a text must hold to say anything: more than white space and format characters, which nobody sees."""
+"""What a text must contain to say anything: more than white space and format characters, which nobody sees."""
 
 _TAGS = nh3.ALLOWED_TAGS - {"img", "map", "area"}
 """Nothing that fetches by itself: a remote image tells its sender who reads it, and when."""
@@ -30,8 +30,8 @@ _TAGS = nh3.ALLOWED_TAGS - {"img", "map", "area"}
 _FILE = re.compile(r"data:[\w.+/;=-]{0,200};base64,[\w+/=]*", re.IGNORECASE)
 
 _REPEATED = re.compile(r"<(b|big|code|em|font|i|s|small|strike|strong|tt|u)[\s/][^<>]*+", re.IGNORECASE)
-"""Tags that a parser repeats in every later paragraph when they stay open (WHATWG HTML, 13.2.4.3): three of each that
-differ in nothing, and any number of those that differ in an attribute."""
+"""Tags that a parser repeats in every later paragraph when they stay open (WHATWG HTML, 13.2.4.3): three identical ones
+of each, and any number that differ in an attribute."""
 
 MAX_TAGS = 20_000
 """Tags in one message; a newsletter has a few thousand."""
@@ -51,17 +51,17 @@ def storable(text: str) -> str:
 
 
 def is_blank(text: str | None) -> bool:
-    """Tell whether there is nothing to see in the text."""
+    """Return whether there is nothing to see in the text."""
     return not re.search(NOT_BLANK, text or "")
 
 
 def one_line(text: str) -> str:
-    """Return the text with a space for every control character and line end, so that it can stand in a mail header."""
+    """Return the text with a space for each control character and line end, so that it fits into a mail header."""
     return CONTROL.sub(" ", text).strip()
 
 
 def sanitised(html: str) -> str | None:
-    """Return HTML that runs and fetches nothing, or None where it is too large or complex to be worth its cost."""
+    """Return HTML that runs and fetches nothing, or None if it is too large or complex to be worth its cost."""
     html = _reduced(html)
     if _is_too_much(html):
         return None
@@ -76,7 +76,7 @@ def sanitised(html: str) -> str | None:
 
 
 def from_html(html: str) -> str:
-    """Return what a reader sees of HTML, all of it; laid out in lines, unless it is too long."""
+    """Return everything that a reader sees of HTML, laid out in lines unless it is too long."""
     html = _reduced(html)
     if not html.strip():
         return ""
@@ -85,7 +85,7 @@ def from_html(html: str) -> str:
 
 
 def _reduced(html: str) -> str:
-    """What is large is mostly what nobody sees; what is not large stays as it is."""
+    """Return large HTML without what nobody sees, which is most of it; other HTML stays as it is."""
     return html if len(html) <= MAX_TEXT else _FILE.sub("", UNSEEN.sub("", html))
 
 

@@ -1,4 +1,4 @@
-"""`chat.webchat`, the JSON that our own chat widget sends for each thing a visitor says, and when one leaves."""
+"""`chat.webchat`: the JSON that our own chat widget sends when a visitor says something or leaves."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ PROVIDER = "webchat"
 
 
 class Visitor(Strict):
-    """Who is at the other end; `email` and `phone` are what the visitor typed unless `verified` (signed in)."""
+    """The person who chats; `email` and `phone` are what the visitor typed unless `verified` (signed in)."""
 
     id: Short
     name: str | None = Field(None, max_length=255)
@@ -25,9 +25,9 @@ class Visitor(Strict):
 
 
 class WebchatMessage(Strict):
-    """One message of a visitor, or the word that the visitor has left.
+    """One message of a visitor, or the notice that the visitor has left.
 
-    `session` is the thread, `page` the address that the widget was open on.
+    `session` is the thread, `page` the address where the widget was open.
     """
 
     id: MessageId
@@ -42,7 +42,7 @@ class WebchatMessage(Strict):
 
 
 def parse(raw: bytes, account: str | None = None) -> Parsed:
-    """Read one message of a visitor; `account` is ours if given, else the payload's."""
+    """Read one message of a visitor. Our account is `account` if given, else the payload's."""
     payload = strict_json.load(raw)
     try:
         given = WebchatMessage.model_validate(payload)

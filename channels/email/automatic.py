@@ -1,4 +1,4 @@
-"""Whether a person wrote a mail. Headers first; the words of a subject count only where headers are silent."""
+"""Tells whether a person wrote a mail. Headers come first; a subject's words count only if the headers are silent."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ _BULK = frozenset({"bulk", "list", "junk"})
 
 
 def automatic(headers: Headers, message: Message, sender: Handle) -> Automatic | None:
-    """Return why no person wrote this mail; None if one did, as far as can be told (RFC 3834, RFC 2919, RFC 3464)."""
+    """Return why no person wrote this mail, or None if it seems that one did (RFC 3834, RFC 2919, RFC 3464)."""
     for kind, applies in _RULES:
         if applies(headers, message, sender):
             return kind
@@ -74,7 +74,7 @@ def _is_auto_reply(headers: Headers, _message: Message, _sender: Handle) -> bool
 
 
 def _is_list(headers: Headers, _message: Message, _sender: Handle) -> bool:
-    # List-Unsubscribe alone is no evidence: some mail services put it on whatever passes through them.
+    # List-Unsubscribe alone proves nothing: some mail services add it to everything that passes through them.
     if any(headers.raw(name) is not None for name in ("List-Id", "List-Post")):
         return True
     return _word(headers, "Precedence") in _BULK

@@ -1,9 +1,9 @@
-"""Bytes of a mail into text, whatever charset they claim. Never fails; the raw bytes stay with the router."""
+"""Decodes the bytes of a mail, whatever charset they claim. Never fails; the router keeps the raw bytes."""
 
 from channels.text import storable
 
 _ALIASES = {
-    "iso-8859-1": "cp1252",  # as browsers do: what claims Latin-1 is Windows-1252 where they differ
+    "iso-8859-1": "cp1252",  # as browsers do: where the two differ, text that claims Latin-1 is Windows-1252
     "latin-1": "cp1252",
     "us-ascii": "utf-8",
     "ascii": "utf-8",
@@ -19,7 +19,7 @@ _ALIASES = {
     "windows-874": "cp874",
     "iso-2022-jp": "iso2022_jp_ext",
 }
-# Codecs that are no charsets of mail, some of them quadratic.
+# Codecs that are not charsets of mail; some are quadratic.
 _REFUSED = frozenset({"idna", "punycode", "unicode_escape", "unicode-escape", "raw_unicode_escape", "undefined"})
 
 

@@ -1,4 +1,4 @@
-"""The body of a mail: its text, its HTML made safe, and its files. Leaves quoted mail to `reply`."""
+"""The body of a mail: its text, its HTML made safe, and its files. `reply` removes quoted mail."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from channels.text import MAX_TEXT, from_html, sanitised, storable
 _MAX_NAME = 255
 _READ = frozenset({"text/plain", "text/enriched", "text/html"})
 _IGNORED = frozenset({"text/x-amp-html"})
-"""Other spellings of what the text and the HTML say."""
+"""Other forms of what the text and the HTML say."""
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,63}/[\w.+-]{1,63}", re.ASCII)
 
@@ -31,7 +31,7 @@ class Content:
 
 
 def read_content(message: Message) -> Content:
-    """Return the content of a parsed mail; text comes from HTML where there is no plain text."""
+    """Return the content of a parsed mail; the text comes from the HTML if there is no plain text."""
     plain: list[str] = []
     html: list[str] = []
     files: list[Attachment] = []
@@ -102,7 +102,7 @@ def _enclosed(part: Message) -> bytes:
     try:
         return b"\n".join(inner.as_bytes() for inner in part.get_payload() if isinstance(inner, Message))
     except (UnicodeError, LookupError, ValueError, TypeError):
-        return b""  # the generator refuses some mails that the parser took; the raw bytes stay with the router
+        return b""  # the generator refuses some mails that the parser took; the router keeps the raw bytes
 
 
 def _text(part: Message) -> str:

@@ -1,4 +1,4 @@
-"""The header of a mail as text, addresses, dates and ids, also where real mailers stray from RFC 5322."""
+"""The header of a mail as text, addresses, dates and ids, even if the mailer strays from RFC 5322."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from channels.message import Handle
 from channels.text import storable
 
 ENVELOPE = ("Delivered-To", "X-Original-To", "Envelope-To")
-"""Where mail servers note the recipient that the header may not name (Bcc, lists)."""
+"""Where mail servers note a recipient that the header may not name (Bcc, lists)."""
 
 MAX_COMMENT_DEPTH = 50
 
@@ -24,17 +24,17 @@ _MESSAGE_ID = re.compile(r"<\s*([^<>\s]+)\s*>")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _FOLD = re.compile(r"(?:\n[ \t]+)+")
-# The look-behind starts at a word only, which keeps a long word without @ from being tried at each of its letters.
+# The look-behind matches only at the start of a word, so a long word without @ is not tried at each of its letters.
 _ADDRESS = re.compile(r"(?<![^\s<>()\[\],;:\"])[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"@]+")
 _ASIDE = re.compile(r'"[^"]*"|\([^()]*\)')
 """Quoted strings and comments: an address in them is a name, or half of another address."""
 
-# RFC 5322 wants a name with an @ quoted; unquoted, the standard library takes it for an address.
+# RFC 5322 wants quotes around a name with an @. Without them, the standard library takes it for an address.
 _UNQUOTED_NAME = re.compile(r'\A(?=[^<@]*@)([^<>"(),;:\\]*+)(<[^<>"]+>\s*)\Z')
 
 
 class Headers:
-    """The top header of one mail; names in any case, values unfolded."""
+    """The top header of one mail. Names match in any case; values are unfolded."""
 
     def __init__(self, values: Mapping[str, Sequence[str]]) -> None:
         self._values = values
@@ -48,24 +48,24 @@ class Headers:
         return cls(values)
 
     def raw(self, name: str) -> str | None:
-        """Return the first field of that name, encoded words and all; None without one."""
+        """Return the first field of that name, encoded words and all; None if there is none."""
         values = self._values.get(name.lower())
         return values[0] if values else None
 
     def text(self, name: str) -> str | None:
-        """Return the first field of that name as people read it; None without one or if it is empty."""
+        """Return the first field of that name as people read it; None if it is missing or empty."""
         value = self.raw(name)
         return (_CONTROL.sub(" ", decoded(value)).strip() or None) if value else None
 
     def addresses(self, name: str) -> list[Handle]:
-        """Return the addresses of all fields of that name, in order, leaving out what is none."""
+        """Return the addresses of all fields of that name, in order, without anything that is not an address."""
         return [handle for value in self._address_fields(name) for handle in _addresses(value)]
 
     def author(self, name: str) -> Handle | None:
-        """Return the first address of a field that names one author, None without an address.
+        """Return the first address of a field that names one author; None if it has no address.
 
-        Raise `Malformed` where a mail server that checks senders may have read another one (RFC 7489, 6.6.1): where
-        fields differ, domains do, or an @ belongs to none of the addresses found.
+        Raise `Malformed` if a mail server that checks senders may have read another author (RFC 7489, 6.6.1): fields
+        differ, domains differ, or an @ belongs to none of the addresses found.
         """
         fields = self._address_fields(name)
         read = [_addresses(value) for value in fields]
@@ -80,7 +80,7 @@ class Headers:
         return [_UNQUOTED_NAME.sub(r'"\1" \2', value) for value in self._values.get(name.lower(), ())]
 
     def envelope_recipients(self) -> list[Handle]:
-        """Return whom the mail servers delivered to."""
+        """Return the recipients that the mail servers delivered to."""
         return [handle for name in ENVELOPE for handle in self.addresses(name)]
 
     def message_ids(self, name: str) -> list[str]:
@@ -150,7 +150,7 @@ def _addresses(value: str) -> list[Handle]:
 
 
 def _loose_addresses(text: str) -> list[Handle]:
-    """Return the addresses among words, if every @ belongs to one: what is left of another could be the real one."""
+    """Return the addresses among words, or none if an @ is left over: it could belong to the real address."""
     if "@" in _ADDRESS.sub("", text):
         return []
     return [handle for address in _ADDRESS.findall(text) if (handle := _handle("", address))]

@@ -1,4 +1,4 @@
-"""What a mail may cost: counted on the bytes before the standard library's parser, which is quadratic, sees them."""
+"""Limits what a mail may cost. Counts on the bytes, before the standard library's quadratic parser sees them."""
 
 import re
 from email.message import Message
@@ -28,7 +28,7 @@ _CONTAINER = re.compile(rb"multipart/|message/", re.IGNORECASE)
 
 
 def check_limits(lines: bytes) -> None:
-    """Raise `Malformed` for a mail that is too large, too deep or too long in any way; `lines` end with LF."""
+    """Raise `Malformed` if a mail is too large, too deep or too long in any way; `lines` end with LF."""
     if len(lines) > MAX_BYTES:
         raise Malformed("body", f"is larger than {MAX_BYTES // 1024**2} MiB")
     if lines.count(b"\n") > MAX_LINES:
@@ -38,7 +38,7 @@ def check_limits(lines: bytes) -> None:
 
 
 def mended(lines: bytes) -> bytes:
-    """Return the mail without stray lines between its header fields, which would end the header for the parser."""
+    """Return the mail without stray lines between its header fields: the parser would end the header there."""
     end = _header_end(lines)
     block, rest = lines[:end], lines[end:]
     fields = list(_KNOWN_FIELD.finditer(block))
@@ -67,7 +67,7 @@ def _header_end(lines: bytes) -> int:
 
 
 def _check_structure(lines: bytes) -> None:
-    """Follow containers and their delimiters. Parts count once per delimiter, whichever container they are in."""
+    """Follow containers and their delimiters. Each delimiter counts as one part, whichever container it is in."""
     open_containers: list[bytes | None] = []
     boundaries: set[bytes] = set()
     parts = 0
@@ -96,7 +96,7 @@ def _open(name: bytes, value: bytes, open_containers: list[bytes | None], bounda
 
 
 def _boundary(content_type: bytes) -> bytes | None:
-    # Asking the parser's own reader keeps the scan from being led to another boundary than the parser's.
+    # The parser's own reader finds the boundary, so that no mail can lead the scan to another one.
     header: Message = Message()
     header["Content-Type"] = content_type.decode("ascii", "surrogateescape").strip()
     boundary = header.get_boundary()

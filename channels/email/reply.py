@@ -1,4 +1,4 @@
-"""What is new in a mail: its text without the mail it answers. Forwarded mail stays, it is what the sender shows.
+"""What is new in a mail: its text without the mail it answers. Forwarded mail stays: the sender wants to show it.
 
 Outlook writes the same block (`From:`, `Sent:`, `To:`, `Subject:`) above what it answers and above what it forwards.
 """
@@ -16,9 +16,9 @@ _QUOTED_LINES = re.compile(r"^>.*\n?", re.MULTILINE)
 
 
 def new_text(text: str, *, answers: bool = False) -> str:
-    """Return what was written around the quoted mail, or all of it where nothing else was written.
+    """Return what was written around the quoted mail, or all of the text if nothing else was written.
 
-    `answers` says that the mail is a reply by its header.
+    `answers` says that the header marks the mail as a reply.
     """
     found = quotequail.unwrap("\n".join(text.split("\n", MAX_LINES)[:MAX_LINES]))
     if found is None:
@@ -31,6 +31,6 @@ def new_text(text: str, *, answers: bool = False) -> str:
 
 
 def _is_outlooks(text: str, found: Mapping[str, str]) -> bool:
-    """Tell whether the block stands right below what was written, without a line that calls it forwarded."""
+    """Return whether the block directly follows what was written, without a line that calls it forwarded."""
     top = found.get("text_top", "").strip()
     return _FORWARD_LINE.match(text.strip().removeprefix(top).lstrip()) is None

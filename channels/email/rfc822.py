@@ -1,6 +1,6 @@
-"""A raw mail as `email.rfc822`. The router keeps the raw bytes, so attachments above 256 KiB are only named here.
+"""`email.rfc822`, a raw mail. The router keeps the raw bytes, so attachments above 256 KiB are only named here.
 
-Each question has a module of its own: limits, headers, content, what is new, and whether a person wrote it.
+Each question has its own module: limits, headers, content, what is new, and whether a person wrote it.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _KEPT = {"Reply-To": "reply_to", "Importance": "importance", "X-Priority": "prio
 
 
 def parse(raw: bytes, account: str | None = None) -> Parsed:
-    """Read one mail; `account` is ours if given, else the first recipient without its plus-address detail."""
+    """Read one mail. Our account is `account` if given, else the first recipient without its plus-address detail."""
     message = _parsed(raw)
     return Parsed(messages=(_message(message, Headers.of(message), raw, account),))
 
@@ -40,7 +40,7 @@ def file_bytes(raw: bytes, place: int) -> bytes:
 
 
 def _parsed(raw: bytes) -> Message:
-    # The stdlib parser ends a line at any of CRLF, LF and CR, so the limits must see the lines that it sees.
+    # The standard library's parser ends a line at CRLF, LF or CR, and the limits must see the same lines.
     lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     check_limits(lines)
     message: Message = BytesParser().parsebytes(mended(lines))
@@ -89,7 +89,7 @@ def _sender(headers: Headers) -> Handle:
 
 def _answers(headers: Headers) -> bool:
     subject = headers.text("Subject") or ""
-    # Forwards name the mail that they forward in References, as answers do.
+    # Like answers, forwards name the other mail in References.
     if _FORWARDS.match(subject):
         return False
     referring = headers.message_ids("In-Reply-To") or headers.message_ids("References")
@@ -97,7 +97,7 @@ def _answers(headers: Headers) -> bool:
 
 
 def _reply_to(headers: Headers, sender: Handle, ours: str) -> Handle | None:
-    # Our own mailbox as Reply-To, which some web forms set, would send every answer back to us.
+    # Some web forms set our own mailbox as Reply-To, which would send every answer back to us.
     found = [handle for handle in headers.addresses("Reply-To") if handle.value != ours]
     return found[0] if found and found[0].value != sender.value else None
 

@@ -1,4 +1,4 @@
-"""Twilio's incoming-message webhook, for SMS and for WhatsApp through Twilio. Leaves fetching media to the desk.
+"""Twilio's incoming-message webhook, for SMS and for WhatsApp through Twilio. The desk fetches the media.
 
 Source: https://www.twilio.com/docs/messaging/guides/webhook-request
 """
@@ -26,7 +26,7 @@ _SID = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
 def parse(raw: bytes, account: str | None = None) -> Parsed:
-    """Read one webhook body; `account` is ours if given, else the number in `To`."""
+    """Read one webhook body. Our account is `account` if given, else the number in `To`."""
     form = _form(raw)
     number, our_side = _without_prefix(form.get("From", "")), handles.account(account or form.get("To", ""))
     if not our_side:
@@ -49,7 +49,7 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
 
 
 def verify(headers: Mapping[str, str], url: str, raw: bytes, secret: str) -> bool:
-    """Tell whether Twilio signed the request: HMAC-SHA1 over the public URL and the sorted form, each value once.
+    """Return whether Twilio signed the request: HMAC-SHA1 over the public URL and the sorted form, each value once.
 
     Source: https://www.twilio.com/docs/usage/security#validating-requests. `headers` are looked up as given.
     """
@@ -84,9 +84,9 @@ def _sender(number: str, form: Mapping[str, str], account: str) -> Handle:
     if not number:
         raise Malformed("From", "is missing")
     if ":" in number:
-        raise Malformed("From", "is of a channel that is not taken in: only whatsapp: may stand before a sender")
+        raise Malformed("From", "names a channel that is not taken in: only whatsapp: may precede a sender")
     name = form.get("ProfileName", "")[:255] or None
-    # Short codes and alphanumeric sender ids are not numbers, and nobody can be called under them.
+    # Short codes and alphanumeric sender ids are not numbers, and nobody can call them.
     if not handles.e164(number):
         return handles.user(number, "From", scope=PROVIDER, name=name, verified=False)
     return handles.phone(number, "From", account=account, name=name, verified=True)
@@ -98,7 +98,7 @@ def _recipients(form: Mapping[str, str]) -> tuple[Handle, ...]:
 
 
 def _place(form: Mapping[str, str]) -> str:
-    """Return the location that a WhatsApp message shares instead of words; empty where it shares none."""
+    """Return the location that a WhatsApp message shares instead of words; empty if it shares none."""
     if not (form.get("Latitude") and form.get("Longitude")):
         return ""
     where = ", ".join(filter(None, (form.get("Label"), form.get("Address"))))

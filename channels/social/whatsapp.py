@@ -1,4 +1,4 @@
-"""WhatsApp Cloud API webhooks: messages and delivery statuses. Leaves fetching media by id to the sender's side.
+"""WhatsApp Cloud API webhooks: messages and delivery statuses. The sender's side fetches media by id.
 
 Source: https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components
 """
@@ -34,7 +34,7 @@ MAX_BYTES = 3 * 1024 * 1024
 """The largest webhook that Meta sends."""
 
 MAX_PARTS = 1000
-"""Messages and statuses of one webhook, which Meta bundles up to this number."""
+"""The most messages and statuses that Meta bundles into one webhook."""
 
 STATUSES = frozenset({"sent", "delivered", "read", "failed"})
 
@@ -60,7 +60,7 @@ class _Value(NamedTuple):
 def parse(raw: bytes, account: str | None = None) -> Parsed:
     """Read one webhook. The payload's own `phone_number_id` is the account, else the one given.
 
-    An entry, change or message that cannot be read becomes a `MalformedPart` and leaves its siblings alone.
+    An entry, change or message that cannot be read becomes a `MalformedPart`; its siblings are still read.
     """
     payload = strict_json.decode(raw, MAX_BYTES)
     if payload.get("object") != "whatsapp_business_account":
@@ -81,7 +81,7 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
 
 
 def verify(headers: Mapping[str, str], raw: bytes, secret: str) -> bool:
-    """Tell whether Meta signed the raw bytes: `X-Hub-Signature-256: sha256=<hex HMAC>`, header looked up as given."""
+    """Return whether Meta signed the raw bytes: `X-Hub-Signature-256: sha256=<hex HMAC>`, header looked up as given."""
     expected = "sha256=" + hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected.encode(), headers.get("X-Hub-Signature-256", "").encode(errors="replace"))
 
@@ -102,7 +102,7 @@ def _field(change: object) -> object:
 
 
 def _parts(value: Json, holder: Json, key: str, path: str = "", within: str = "") -> list[_Part]:
-    """Return what the array `key` of `holder` holds; `Malformed` names the array from `path` on."""
+    """Return the parts in the array `key` of `holder`; `Malformed` names the array from `path` on."""
     field = f"{within}{key}"
     around = f"{path}.{field}" if path else field
     return [_Part(value, content, f"{around}.{i}") for i, content in enumerate(_items(holder, key, field))]
@@ -122,7 +122,7 @@ def _read(
 
 
 def _key(part: _Part, account: str | None) -> MessageKey | None:
-    """The key of a message of which the rest cannot be read."""
+    """Return the key of a message whose other fields cannot be read."""
     try:
         return MessageKey(Channel.SOCIAL, _account(part.value, account), _identifier(_object(part.content, "message")))
     except Malformed:
@@ -189,7 +189,7 @@ def _recipients(value: Json) -> tuple[Handle, ...]:
 
 
 def _sender(value: Json, content: Json) -> Handle:
-    """Return who wrote: a number, or since 2026 a business-scoped user id where the person hides the number."""
+    """Return who wrote: a number, or since 2026 a business-scoped user id if the person hides the number."""
     wa_id, user_id = _text(content, "from"), _text(content, "from_user_id")
     if not (wa_id or user_id):
         raise Malformed("from", "is missing")
@@ -254,7 +254,7 @@ def _place(body: Json) -> str:
 
 
 def _sign(reaction: Json) -> str:
-    emoji = _text(reaction, "emoji")  # none takes an earlier one back
+    emoji = _text(reaction, "emoji")  # without one, it takes back an earlier reaction
     return f"[reaction {emoji}]" if emoji else "[reaction removed]"
 
 
@@ -285,7 +285,7 @@ def _attachments(kind: str, content: Json) -> tuple[Attachment, ...]:
     media_id = _required(media, "id", f"{kind}.id")[:MAX_ID]
     content_type = (_text(media, "mime_type") or "application/octet-stream").partition(";")[0].strip()[:127]
     name = one_line(_text(media, "filename") or f"{kind}-{media_id}")[:255]
-    # The size is not told; WhatsApp gives it together with the URL when the id is looked up.
+    # The size is unknown here: WhatsApp gives it with the URL when the id is looked up.
     return (Attachment(name=name, content_type=content_type, size=0, url=f"whatsapp-media:{media_id}"),)
 
 
@@ -301,7 +301,7 @@ def _object(value: object, path: str) -> Json:
 
 
 def _inner(value: Json, key: str) -> Json:
-    """The object under the key; an empty one where there is none."""
+    """Return the object under the key, or an empty one if there is none."""
     inner = value.get(key)
     return inner if isinstance(inner, dict) else {}
 

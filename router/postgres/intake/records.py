@@ -148,7 +148,7 @@ def _message(stored: StoredMessage, now: datetime) -> Row:
 
 
 def _payloads(messages: Iterable[StoredMessage]) -> Iterator[tuple[Row, bytes]]:
-    """The raw bytes of each delivery that holds more than its messages' rows, with the ids of these messages."""
+    """Yield the raw bytes of each delivery that holds more than its messages' rows, with the ids of these messages."""
     more = filter(_came_with_more, messages)
     for position, (delivery, together) in enumerate(groupby(more, key=attrgetter("delivery")), start=1):
         ids = [stored.id for stored in together]

@@ -46,10 +46,10 @@ select
   array(select id from found where id is not null) as found
 
 -- name: lock_and_load
--- Locks the conversations found and those still open with these customers, then their tickets and the latest twenty open
--- ones of each customer. Reads them, who owns the handles (merged customers resolved), where the Message-IDs that mails
--- answer lead to, and which messages were received before. Returns ids for so many new customers, conversations, tickets
--- and messages, and the only clock that decisions know.
+-- Locks the conversations found and those still open with these customers, then their tickets and the latest twenty
+-- open ones of each customer. Reads them, who owns the handles (merged customers resolved), where the Message-IDs that
+-- mails answer lead to, and which messages were received before. Returns ids for so many new customers, conversations,
+-- tickets and messages, and the only clock that decisions know.
 -- One statement is enough, although it sees other rows as they were before it waited for any lock. It reads a row again
 -- after waiting for it. It misses no row: a transaction makes a customer's tickets, or moves their conversations to other
 -- tickets, only after locking the customer, and here the customers are locked already.
