@@ -128,7 +128,7 @@ async def test_the_next_ticket_is_given_by_the_skills_as_they_were_changed(api: 
 
 
 BAD = [
-    ({"teams": ["frontlin"]}, "teams", f"choose of {TEAMS}"),
+    ({"teams": ["frontlin"]}, "teams", f"choose from {TEAMS}"),
     ({"skills": {"german": 0}}, "skills.german", "1 to 5"),
     ({"skills": {"german": 6}}, "skills.german", "1 to 5"),
     ({"skills": {"german": "5"}}, "skills.german", "must be a whole number"),
