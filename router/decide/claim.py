@@ -29,8 +29,12 @@ class Readiness:
         return first_obstacle(
             is_retired=self.is_retired,
             is_eligible=self.is_in_a_team,
+            is_reserved_for_another=False,  # the rest is about single tickets, and `assign` sees to it
             is_draining=self.is_draining,
             is_available=self.status is Status.AVAILABLE,
+            is_live=True,  # asking is a sign of life
+            has_room=True,
+            has_refused=False,
         )
 
 

@@ -110,6 +110,7 @@ class _Member:
         """The first obstacle between the agent and the ticket."""
         is_theirs = waiting.reserved_for == self.agent_id
         return first_obstacle(
+            is_retired=False,  # no candidate is
             is_eligible=is_theirs or waiting.group in self.groups,
             is_reserved_for_another=waiting.reserved_for is not None and not is_theirs,
             is_draining=self._candidate.is_draining,

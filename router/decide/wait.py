@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from router.domain.customer import AgentId
-from router.domain.ticket import TicketNow
+from router.domain.ticket import Ticket, TicketNow
 from router.domain.wait import Requirement, Wait, requirement
 from router.policy.model import Policy, RelaxStep
 
@@ -40,16 +40,21 @@ def begin(
     )
 
 
-def wake(ticket: TicketNow, policy: Policy) -> Wait:
-    """Return the wait of a snoozed ticket that wakes in its queue, reserved for the agent who put it aside."""
+def again(ticket: Ticket | TicketNow, *, policy: Policy, now: datetime, reserved_for: AgentId | None) -> Wait:
+    """Return a wait that starts now where the ticket waited last, with what it asked for and the target it had."""
     return begin(
         ticket.wait.requirement,
         route=ticket.route,
         target=ticket.target,
         policy=policy,
-        now=ticket.now,
-        reserved_for=ticket.wait.reserved_for,
+        now=now,
+        reserved_for=reserved_for,
     )
+
+
+def wake(ticket: Ticket | TicketNow, *, policy: Policy, now: datetime) -> Wait:
+    """Return the wait of a snoozed ticket that wakes, reserved for the agent who put it aside."""
+    return again(ticket, policy=policy, now=now, reserved_for=ticket.wait.reserved_for)
 
 
 def relax(wait: Wait, *, route: str, policy: Policy, now: datetime) -> Wait:

@@ -35,20 +35,19 @@ class Obstacle(StrEnum):
 
 def first_obstacle(
     *,
-    is_retired: bool = False,
-    is_eligible: bool = True,
-    is_reserved_for_another: bool = False,
-    is_draining: bool = False,
-    is_available: bool = True,
-    is_live: bool = True,
-    has_room: bool = True,
-    has_refused: bool = False,
+    is_retired: bool,
+    is_eligible: bool,
+    is_reserved_for_another: bool,
+    is_draining: bool,
+    is_available: bool,
+    is_live: bool,
+    has_room: bool,
+    has_refused: bool,
 ) -> Obstacle | None:
     """Return the first obstacle among these facts; None if there is none.
 
     An agent is eligible if they are in the ticket's team and have the skills it asks for; a ticket reserved for the
-    agent asks for no skills. Callers leave out facts that they know are fine: an agent who asks for a ticket has a live
-    lease.
+    agent asks for no skills. Every caller says every fact, so that a new obstacle is forgotten by none.
     """
     return (
         (is_retired and Obstacle.RETIRED)

@@ -63,8 +63,8 @@ class Wait(NamedTuple):
     def before(self, was: Mapping[str, Any]) -> "Wait":
         """Return the wait that the history remembers under `was`, for a ticket that is now in this wait.
 
-        What `was` leaves out stays as it is now. A relaxation leaves out `relax_at`, because somebody who undoes it
-        does not want the step again at once. Afterwards the ticket is reserved for nobody.
+        Times and steps that `was` leaves out stay as they are now; without `relax_at` no further step comes, because
+        somebody who undoes a relaxation does not want it again at once. Nobody has the ticket reserved.
         """
         return Wait(
             requirement=requirement(was["queue"], was["team"], tuple(was["skills"]), self.requirement.channel),

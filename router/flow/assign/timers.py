@@ -124,7 +124,9 @@ class TicketTimers:
     async def wake(self) -> int:
         policy = self._policy()
         async with self._store.waking(CHUNK) as chunk:
-            await chunk.record([wake(ticket, policy) for ticket in chunk.tickets], policy.version)
+            await chunk.record(
+                [wake(ticket, policy=policy, now=ticket.now) for ticket in chunk.tickets], policy.version
+            )
         return self._report(HistoryKind.QUEUE, chunk.tickets, HistoryReason.WOKEN)
 
     async def relax(self) -> int:

@@ -10,9 +10,9 @@ from router.decide.classify import classify
 from router.decide.identify import Identity, identify
 from router.decide.route import route
 from router.decide.thread import FollowUp, Thread, find_thread, follow_up, is_abandoned, joins
-from router.decide.wait import begin
+from router.decide.wait import again, begin, wake
 from router.domain.conversation import Conversation
-from router.domain.customer import AgentId, ContactOutcome, Customer, CustomerId
+from router.domain.customer import ContactOutcome, Customer, CustomerId
 from router.domain.history import HistoryKind, HistoryReason
 from router.domain.ticket import Ticket, TicketState
 from router.domain.triage import Facts, Query, Routing, Triage
@@ -39,20 +39,20 @@ def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) 
     thread = find_thread(message, identity.customer_id, candidates, policy.threading, world.now)
     if message.automatic or _is_ours(message, policy):
         about = thread.conversation
-        step = _set_aside(message, about, policy, world)
-        return _record(arrival, delivery, step, world, conversation=about, customer_id=about and about.customer_id)
+        effect = _set_aside(message, about, policy, world)
+        return _record(arrival, delivery, effect, world, conversation=about, customer_id=about and about.customer_id)
     known = world.customer(identity.customer_id) if identity.customer_id else None
     if policy.blocks(message.sender.value) or (known and known.is_blocked):
-        return _record(arrival, delivery, _Step(Outcome.BLOCKED), world)
+        return _record(arrival, delivery, _Effect(Outcome.BLOCKED), world)
 
     sender = world.welcome(message, identity)
     conversation = thread.conversation or world.begin_conversation(message, sender.id)
-    step = _next_step(arrival, sender, conversation, policy, world)
-    step = step._replace(because={**_how_it_was_understood(identity, thread), **step.because})
-    return _record(arrival, delivery, step, world, conversation=conversation, customer_id=sender.id)
+    effect = _effect_on_ticket(arrival, sender, conversation, policy, world)
+    effect = effect._replace(because={**_how_it_was_understood(identity, thread), **effect.because})
+    return _record(arrival, delivery, effect, world, conversation=conversation, customer_id=sender.id)
 
 
-class _Step(NamedTuple):
+class _Effect(NamedTuple):
     """What becomes of a message and its ticket: the ticket from now on, and its next line of history.
 
     If a message joins from another channel, the line says `joined` and the `route` that led to the ticket's team. That
@@ -68,25 +68,25 @@ class _Step(NamedTuple):
 def _record(
     arrival: Arrival,
     delivery: Delivery,
-    step: _Step,
+    effect: _Effect,
     world: World,
     *,
     conversation: Conversation | None = None,
     customer_id: CustomerId | None = None,
 ) -> Outcome:
-    message_id = world.put_message(arrival.message, delivery, customer_id, conversation, step.ticket)
-    if step.ticket:
-        world.put_ticket(step.ticket, step.kind, {**step.because, "message": message_id})
+    message_id = world.put_message(arrival.message, delivery, customer_id, conversation, effect.ticket)
+    if effect.ticket:
+        world.put_ticket(effect.ticket, effect.kind, {**effect.because, "message": message_id})
     world.put_received(
         Received(
             key=arrival.message.key,
             fingerprint=arrival.fingerprint,
-            outcome=step.outcome,
-            ticket_id=step.ticket.id if step.ticket else None,
+            outcome=effect.outcome,
+            ticket_id=effect.ticket.id if effect.ticket else None,
             message_id=message_id,
         )
     )
-    return step.outcome
+    return effect.outcome
 
 
 def _is_ours(message: InboundMessage, policy: Policy) -> bool:
@@ -120,21 +120,23 @@ def _again(arrival: Arrival, delivery: Delivery, earlier: Received, world: World
     return Outcome.CONFLICT
 
 
-def _set_aside(message: InboundMessage, about: Conversation | None, policy: Policy, world: World) -> _Step:
+def _set_aside(message: InboundMessage, about: Conversation | None, policy: Policy, world: World) -> _Effect:
     """Attach a message that no agent has to answer to the ticket it is about, if there is one."""
     ticket = world.ticket_of(about) if about else None
     if about is None or ticket is None:
-        return _Step(Outcome.SET_ASIDE)
+        return _Effect(Outcome.SET_ASIDE)
     because = {"automatic": (message.automatic or Automatic.OWN_NOTIFICATION).value}
     if not is_abandoned(message, ticket, policy):
-        return _Step(Outcome.ATTACHED, ticket, HistoryKind.RECEIVE, because)
+        return _Effect(Outcome.ATTACHED, ticket, HistoryKind.RECEIVE, because)
     world.put_customer(world.customer(about.customer_id).with_outcome(ticket.id, ContactOutcome.ABANDONED))
     ended = ticket._replace(state=TicketState.ABANDONED, assigned_to=None)  # its offer ends with it
     why = {"reason": HistoryReason.LEFT, "queue": ticket.queue}
-    return _Step(Outcome.ATTACHED, ended, HistoryKind.ABANDON, {**why, **because})
+    return _Effect(Outcome.ATTACHED, ended, HistoryKind.ABANDON, {**why, **because})
 
 
-def _next_step(arrival: Arrival, sender: Customer, conversation: Conversation, policy: Policy, world: World) -> _Step:
+def _effect_on_ticket(
+    arrival: Arrival, sender: Customer, conversation: Conversation, policy: Policy, world: World
+) -> _Effect:
     """Continue or reopen the conversation's ticket, or begin one.
 
     The ticket belongs to the owner, the customer of the conversation, no matter who writes in it. So triage and route
@@ -149,7 +151,7 @@ def _next_step(arrival: Arrival, sender: Customer, conversation: Conversation, p
             return _reopen(ticket, owner, arrival.message.channel, policy, world)
         case _:
             tier = policy.tier_of(_addresses_of_owner(arrival.message, sender, conversation), owner.tier)
-            return _begin(arrival, owner, tier, policy, world)
+            return _join_or_begin(arrival, owner, tier, policy, world)
 
 
 def _addresses_of_owner(message: InboundMessage, sender: Customer, conversation: Conversation) -> Iterator[str]:
@@ -161,30 +163,32 @@ def _addresses_of_owner(message: InboundMessage, sender: Customer, conversation:
     yield from (handle.value for handle in message.also if handle.verified)
 
 
-def _continue(ticket: Ticket, owner: Customer, policy: Policy, world: World) -> _Step:
+def _continue(ticket: Ticket, owner: Customer, policy: Policy, world: World) -> _Effect:
     """Add the message to an open ticket. It keeps its place; a snoozed one starts a new wait."""
     heard = ticket.heard(world.now)
     match ticket.state:
         case TicketState.SNOOZED:
-            woken = _waiting_anew(heard, ticket.wait.reserved_for, policy, world)
-            return _Step(Outcome.CONTINUED, woken, HistoryKind.QUEUE, {"reason": HistoryReason.WOKEN})
+            wait = wake(ticket, policy=policy, now=world.now)
+            woken = heard._replace(state=TicketState.QUEUED, wait=wait)
+            return _Effect(Outcome.CONTINUED, woken, HistoryKind.QUEUE, {"reason": HistoryReason.WOKEN})
         case TicketState.WRAP_UP:  # the agent who has just ended the contact still has it
             world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.OPEN))
-            return _Step(Outcome.CONTINUED, heard._replace(state=TicketState.ASSIGNED))
+            return _Effect(Outcome.CONTINUED, heard._replace(state=TicketState.ASSIGNED))
         case _:
-            return _Step(Outcome.CONTINUED, heard)
+            return _Effect(Outcome.CONTINUED, heard)
 
 
-def _reopen(ticket: Ticket, owner: Customer, channel: Channel, policy: Policy, world: World) -> _Step:
+def _reopen(ticket: Ticket, owner: Customer, channel: Channel, policy: Policy, world: World) -> _Effect:
     """Start a new wait for a ticket that had ended, in its own queue and with its own target."""
     heard = ticket.heard(world.now)._replace(reopened_count=ticket.reopened_count + 1, resolved_at=None)
-    reopened = _waiting_anew(heard, owner.last_agent_id, policy, world)
+    wait = again(ticket, policy=policy, now=world.now, reserved_for=owner.last_agent_id)
+    reopened = heard._replace(state=TicketState.QUEUED, wait=wait)
     world.put_customer(owner._replace(reopened_count=owner.reopened_count + 1))
     world.add_contact(owner.id, channel, reopened)
-    return _Step(Outcome.REOPENED, reopened, HistoryKind.QUEUE, {"reason": HistoryReason.REOPENED})
+    return _Effect(Outcome.REOPENED, reopened, HistoryKind.QUEUE, {"reason": HistoryReason.REOPENED})
 
 
-def _begin(arrival: Arrival, owner: Customer, tier: str | None, policy: Policy, world: World) -> _Step:
+def _join_or_begin(arrival: Arrival, owner: Customer, tier: str | None, policy: Policy, world: World) -> _Effect:
     """Classify and route; then join the same team's open ticket from another channel, or queue a new one."""
     message = arrival.message
     open_tickets = world.open_tickets_of(owner.id)
@@ -192,10 +196,10 @@ def _begin(arrival: Arrival, owner: Customer, tier: str | None, policy: Policy, 
     routing = route(_facts(arrival, owner, tier, triage), policy)
     joined = joins(message, routing, open_tickets, policy.threading.join_channels_within, world.now)
     if joined:
-        step = _continue(joined, owner, policy, world)
+        effect = _continue(joined, owner, policy, world)
         world.add_contact(owner.id, message.channel, joined)
-        because = {"joined": True, "route": routing.route, "reason": HistoryReason.JOINED, **step.because}
-        return step._replace(outcome=Outcome.JOINED, because=because)
+        because = {"joined": True, "route": routing.route, "reason": HistoryReason.JOINED, **effect.because}
+        return effect._replace(outcome=Outcome.JOINED, because=because)
     ticket = _new_ticket(message, owner, triage=triage, routing=routing, policy=policy, world=world)
     world.add_contact(owner.id, message.channel, ticket)
     because = {
@@ -206,7 +210,7 @@ def _begin(arrival: Arrival, owner: Customer, tier: str | None, policy: Policy, 
         "queue": routing.requirement.queue,
         "policy_version": routing.policy_version,
     }
-    return _Step(Outcome.QUEUED, ticket, HistoryKind.QUEUE, because)
+    return _Effect(Outcome.QUEUED, ticket, HistoryKind.QUEUE, because)
 
 
 def _query(arrival: Arrival, owner: Customer, tier: str | None, open_tickets: int, now: datetime) -> Query:
@@ -264,16 +268,3 @@ def _new_ticket(
         last_customer_at=world.now,
         created_at=world.now,
     )
-
-
-def _waiting_anew(ticket: Ticket, reserved_for: AgentId | None, policy: Policy, world: World) -> Ticket:
-    """Return the ticket at the start of a new wait, with the requirement and the target it had."""
-    wait = begin(
-        ticket.wait.requirement,
-        route=ticket.route,
-        target=ticket.target,
-        policy=policy,
-        now=world.now,
-        reserved_for=reserved_for,
-    )
-    return ticket._replace(state=TicketState.QUEUED, wait=wait)

@@ -208,7 +208,7 @@ class Desk:
             await work.merge(held, target, hold.actor)
             if is_woken:
                 policy = self._policy()
-                wait = wake(target, policy)
+                wait = wake(target, policy=policy, now=target.now)
                 await work.enqueue(target, wait, hold.actor, reason=HistoryReason.WOKEN, policy_version=policy.version)
         self._transitions.report(HistoryKind.MERGE, held, by=hold.actor)
         if is_woken:

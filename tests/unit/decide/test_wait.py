@@ -99,7 +99,7 @@ def test_a_wait_for_nobody_is_not_reserved_whatever_the_queue_says():
 
 def test_a_snoozed_ticket_wakes_where_it_is_for_the_agent_who_put_it_aside():
     snoozed = a_ticket_now(waiting(queue="live", relaxed=2)._replace(reserved_for=ADA), route="plain")
-    assert wake(snoozed, POLICY) == Wait(
+    assert wake(snoozed, policy=POLICY, now=NOON) == Wait(
         requirement=asked("live"),
         enqueued_at=NOON,
         due_at=NOON + minutes(60),

@@ -4,6 +4,16 @@ import pytest
 
 from router.domain.eligibility import Obstacle, first_obstacle
 
+NONE = {
+    "is_retired": False,
+    "is_eligible": True,
+    "is_reserved_for_another": False,
+    "is_draining": False,
+    "is_available": True,
+    "is_live": True,
+    "has_room": True,
+    "has_refused": False,
+}
 FACTS = {
     Obstacle.RETIRED: {"is_retired": True},
     Obstacle.NOT_ELIGIBLE: {"is_eligible": False},
@@ -19,11 +29,11 @@ IN_ORDER = [obstacle for obstacle in Obstacle if obstacle is not Obstacle.NOT_FI
 
 
 def test_nothing_keeps_whom_no_fact_speaks_against():
-    assert first_obstacle() is None
+    assert first_obstacle(**NONE) is None
 
 
 @pytest.mark.parametrize("obstacle", IN_ORDER)
 def test_the_first_obstacle_in_order_is_named_whatever_comes_after_it(obstacle: Obstacle):
     later = IN_ORDER[IN_ORDER.index(obstacle) :]
     facts = {fact: value for found in later for fact, value in FACTS[found].items()}
-    assert first_obstacle(**facts) is first_obstacle(**FACTS[obstacle]) is obstacle
+    assert first_obstacle(**NONE | facts) is first_obstacle(**NONE | FACTS[obstacle]) is obstacle
