@@ -3,12 +3,9 @@
 Source: https://www.twilio.com/docs/messaging/guides/webhook-request
 """
 
-import base64
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qsl
 
 from channels import handles
 from channels.errors import Malformed
@@ -46,18 +43,6 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
     if not message.text and not message.attachments:
         raise Malformed("Body", "is empty and there is no media")
     return Parsed(messages=(message,))
-
-
-def verify(headers: Mapping[str, str], url: str, raw: bytes, secret: str) -> bool:
-    """Return whether Twilio signed the request: HMAC-SHA1 over the public URL and the sorted form, each value once.
-
-    Source: https://www.twilio.com/docs/usage/security#validating-requests. `headers` are looked up as given.
-    """
-    form = parse_qs(raw.decode(errors="replace"), keep_blank_values=True)
-    signed = url + "".join(key + value for key in sorted(form) for value in sorted(set(form[key])))
-    digest = hmac.new(secret.encode(), signed.encode(), hashlib.sha1).digest()
-    given = headers.get("X-Twilio-Signature", "")
-    return hmac.compare_digest(base64.b64encode(digest), given.encode(errors="replace"))
 
 
 def _form(raw: bytes) -> dict[str, str]:
