@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the dashboard of queues and waits: `python deploy/grafana/dashboard.py`. Leaves drawing it to Grafana.
+"""Writes the JSON from which Grafana draws the dashboard of queues and waits: `python deploy/grafana/dashboard.py`.
 
 Counters and histograms are summed over processes; what describes the whole deployment is exported by one process at a
 time and taken as a maximum, so that nothing counts twice while that duty changes hands.
@@ -246,7 +246,7 @@ INTAKE = Row(
         ),
         Panel(
             title="Ingest lag",
-            description="From publishing by the integration to the committed ticket.",
+            description="Time from the integration's publishing to the committed ticket.",
             queries={f"p{share * 100:g}": percentile(share, "router_ingest_lag_seconds") for share in (0.5, 0.99)},
             unit="s",
         ),
