@@ -30,22 +30,21 @@ def _reasons(query: Query, policy: TriagePolicy) -> list[Reason]:
     ]
 
 
-def _counts(query: Query, topics: int) -> Mapping[str, int]:
-    """Return the counts by the measure's name."""
+def _counts(query: Query, topics: int) -> Mapping[Measure, int]:
     return {
-        "questions": query.gist.questions,
-        "characters": query.gist.characters,
-        "attachments": query.attachments,
-        "capitals": query.gist.in_capitals,
-        "topics": topics,
-        "contacts_7d": query.contacts_7d,
-        "reopened": query.reopened_count,
-        "open_tickets": query.open_tickets,
-        "returning": query.is_returning,
+        Measure.QUESTIONS: query.gist.questions,
+        Measure.CHARACTERS: query.gist.characters,
+        Measure.ATTACHMENTS: query.attachments,
+        Measure.CAPITALS: query.gist.in_capitals,
+        Measure.TOPICS: topics,
+        Measure.CONTACTS_7D: query.contacts_7d,
+        Measure.REOPENED: query.reopened_count,
+        Measure.OPEN_TICKETS: query.open_tickets,
+        Measure.RETURNING: query.is_returning,
     }
 
 
-def _measured(counts: Mapping[str, int], signals: tuple[MeasureSignal, ...]) -> Iterator[Reason]:
+def _measured(counts: Mapping[Measure, int], signals: tuple[MeasureSignal, ...]) -> Iterator[Reason]:
     for signal in signals:
         count = counts[signal.measure]
         if count >= signal.at_least:

@@ -11,6 +11,7 @@ from channels.message import Channel
 from router.decide.classify import classify
 from router.decide.gist import gist_of
 from router.domain.triage import Complexity, Query
+from router.policy.model import Measure, MeasureSignal
 from router.policy.parse import parse_policy
 
 TRIAGE = parse_policy("""
@@ -77,6 +78,12 @@ def a_query(text: str = "", channel: str = "chat", subject: str = "", **others) 
 )
 def test_every_signal_that_holds_is_a_reason_in_words_heaviest_first(query: Query, reasons: list[str]):
     assert [reason.words for reason in classify(query, TRIAGE).reasons] == reasons
+
+
+def test_every_measure_is_counted():
+    signals = [MeasureSignal(name=measure, weight=1, measure=measure, at_least=0) for measure in Measure]
+    triage = classify(a_query(), replace(TRIAGE, measures=tuple(signals), traits=()))
+    assert {reason.signal for reason in triage.reasons} == set(Measure)
 
 
 @pytest.mark.parametrize(
