@@ -47,6 +47,10 @@ class Wait(NamedTuple):
     reserved_for: AgentId | None = None
     reserved_until: datetime | None = None
 
+    def has_stepped_since(self, earlier: "Wait") -> bool:
+        """Whether a step of relaxation has been taken since `earlier`, a form of the same wait."""
+        return self.relaxed > earlier.relaxed
+
     def as_data(self) -> dict[str, Any]:
         """Return the wait as the history remembers it, under `was`, when the ticket leaves it."""
         asked = self.requirement

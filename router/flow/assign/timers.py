@@ -1,6 +1,6 @@
 """What happens to tickets as time passes: offers, leases, reservations, wrap-ups and snoozes end, long waits relax.
 
-Any number of processes may run these timers. Leaves offering what then waits to `offers`, giving it out to `claims`.
+Any number of processes may run these timers. `offers` and `claims` give out the tickets that wait again.
 """
 
 import asyncio
@@ -135,7 +135,7 @@ class TicketTimers:
             waits = [relax(ticket.wait, route=ticket.route, policy=policy, now=ticket.now) for ticket in chunk.tickets]
             await chunk.record(waits, policy.version)
         for ticket, wait in zip(chunk.tickets, waits, strict=True):
-            if wait.relaxed > ticket.wait.relaxed:
+            if wait.has_stepped_since(ticket.wait):
                 self._report(HistoryKind.RELAX, [ticket], HistoryReason.STEP, to=wait.requirement.queue)
         return len(chunk.tickets)
 

@@ -122,7 +122,7 @@ def _waking(ticket: TicketNow, wait: Wait) -> Data:
 
 
 def _relaxing(ticket: TicketNow, wait: Wait) -> Data | None:
-    if wait.relaxed == ticket.wait.relaxed:
+    if not wait.has_stepped_since(ticket.wait):
         return None
     now, was = wait.as_data(), ticket.wait.as_data()
     return {
