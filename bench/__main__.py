@@ -15,6 +15,7 @@ from rich.table import Table
 from bench import backlog, claims, claims_http, intake, relaxing
 from bench.row import Row, Services
 from bench.simulation import report as simulation
+from router.command import logs
 from router.local.memory import settle_memory
 
 BENCHMARKS: dict[str, Callable[[Services], Awaitable[list[Row]]]] = {
@@ -33,6 +34,7 @@ async def main(names: list[str]) -> None:
     services = Services(
         database_url=os.environ["FRONTDESK_TEST_DATABASE_URL"], amqp_url=os.environ.get("FRONTDESK_TEST_AMQP_URL")
     )
+    logs.configure(level="error", format="json")  # else each claim prints a line
     settle_memory()  # like every process of the product
     rows = [row for name in names for row in await BENCHMARKS[name](services)]
     if names == list(BENCHMARKS):  # a partial file would look as if the other benchmarks were gone
