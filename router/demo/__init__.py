@@ -1,1 +1,1 @@
-"""The demonstration: made-up customers and agents around the real router. Leaves the command line to `command`."""
+"""The demonstration: made-up customers and agents around the real router. `frontdesk demo` starts it."""

@@ -1,4 +1,4 @@
-"""A server process that tests start, pause, kill and restart. Leaves command, settings and readiness to each kind."""
+"""A server process that tests start, pause, kill and restart. Each kind has its own command, settings and readiness."""
 
 import random
 import shutil

@@ -71,7 +71,7 @@ class Assigned(Protocol):
 
 
 class Transitions:
-    """Counts and logs transitions. Whoever moves a ticket reports that here, once, after the commit."""
+    """Counts and logs transitions. Code that moves a ticket reports it here once, after the commit."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

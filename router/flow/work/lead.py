@@ -69,7 +69,7 @@ class LeadWork(Moves, Protocol):
     async def lock_agent_named(self, name: str, teams: Teams) -> AgentId | None: ...
 
     async def set_draining(self, agent_id: AgentId, by: Actor, *, is_draining: bool) -> Sequence[Turned]:
-        """Write it, with who did it; what the agent is offered is withdrawn from one who drains."""
+        """Write the change and who made it. If the agent now drains, withdraw their offers and return these tickets."""
 
     async def requeue(self, agent_id: AgentId, by: Actor) -> Sequence[Turned]:
         """Let everything that the agent is offered or assigned wait again, each at the place it had."""

@@ -39,7 +39,7 @@ class Moves(Directory, Protocol):
     async def enqueue(
         self, ticket: TicketNow, wait: Wait, by: Actor, *, kind: HistoryKind = HistoryKind.QUEUE, **why: object
     ) -> None:
-        """Let the locked ticket wait so, whoever held it; groups are locked after it."""
+        """Make the locked ticket wait, even if somebody holds it. Locks the groups after the ticket."""
 
     async def end(
         self,

@@ -1,4 +1,4 @@
-"""How agents stand to a ticket, as PostgreSQL knows it. Leaves what that means to `domain.eligibility`."""
+"""Reads from PostgreSQL how agents stand to a ticket. `domain.eligibility` decides what that means."""
 
 from collections import Counter
 from collections.abc import Sequence
