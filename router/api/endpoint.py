@@ -182,7 +182,7 @@ async def refuse_body(request: web.Request) -> None:
         raise Invalid("body", "must be left out: this request takes none") from exc
 
 
-async def read_raw(request: web.Request, _type: object = bytes) -> bytes:
+async def read_raw(request: web.Request) -> bytes:
     """Return the bytes of an uncompressed JSON body of at most 1 MiB."""
     if request.content_type != _JSON:
         raise Problem(415, "Unsupported media type", f"Send the body as {_JSON}.", field="Content-Type")
@@ -203,7 +203,7 @@ async def _bytes_of(request: web.Request) -> bytes:
         raise Problem(400, "Gone", "The connection ended before the request was read.") from exc
 
 
-async def read_lease(request: web.Request, _type: object = Lease) -> Lease:
+async def read_lease(request: web.Request) -> Lease:
     """Return the lease in `If-Match`; 428 without one."""
     given = request.headers.get("If-Match", "").strip()
     if not given:
@@ -218,8 +218,8 @@ async def read_lease(request: web.Request, _type: object = Lease) -> Lease:
 _READ: Mapping[str, Callable[[web.Request, Any], Awaitable[object]]] = {
     "path": read_path,
     "body": read_body,
-    "raw": read_raw,
-    "lease": read_lease,
+    "raw": lambda request, _: read_raw(request),
+    "lease": lambda request, _: read_lease(request),
 }
 
 

@@ -109,9 +109,9 @@ def deeper(asking: Iterable[Asking], depths: Mapping[int, int], matches: Iterabl
     more waits in one group, the less is taken from any other.
     """
     given = Counter(match.group for match in matches)
-    emptied = {group for group, count in given.items() if count >= depths.get(group, 0)}
-    most = _most(asking) if emptied else {}
-    return {group: most[group] for group in emptied if most[group] > depths.get(group, 0)}
+    used_up = {group for group, count in given.items() if count >= depths.get(group, 0)}
+    most = _most(asking) if used_up else {}
+    return {group: most[group] for group in used_up if most[group] > depths.get(group, 0)}
 
 
 def assign(asking: Iterable[Asking], heads: Sequence[Head]) -> list[Match]:

@@ -44,9 +44,9 @@ returning id
 -- Queues the ticket, even if somebody held it: in a new wait, or back in an earlier one.
 update ticket
 set
-  state = 'queued', queue = $5, team = $6, skills = string_to_array($7, ','), group_id = $8, enqueued_at = $9, due_at = $10, relaxed = $11,
-  relax_at = $12, reserved_for = $13, reserved_until = $14, assigned_to = null, assigned_at = null, state_until = null,
-  is_seen = false
+  state = 'queued', queue = $5, team = $6, skills = string_to_array($7, ','), group_id = $8, enqueued_at = $9,
+  due_at = $10, relaxed = $11, relax_at = $12, reserved_for = $13, reserved_until = $14, assigned_to = null,
+  assigned_at = null, state_until = null, is_seen = false
 where id = $1
   and lease_epoch = $2
   and state = $3
