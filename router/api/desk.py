@@ -56,13 +56,13 @@ def _date_and_time(value: object) -> object:
     raise ValueError("must be a date and time with its zone, such as 2026-03-02T12:00:00Z")
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_date_and_time, json_schema_input_type=AwareDatetime)]
+DateAndTime = Annotated[AwareDatetime, BeforeValidator(_date_and_time, json_schema_input_type=AwareDatetime)]
 
 
 class Snooze(Model):
     """When to wake the ticket, or else when the customer writes. `read_up_to` comes from the page the agent read."""
 
-    until: Moment | None = None
+    until: DateAndTime | None = None
     read_up_to: Number | None = None
 
 

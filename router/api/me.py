@@ -15,7 +15,7 @@ from router.flow.see.me import Me, Myself
 from router.flow.see.reading import Reading
 
 
-class Wait(Model):
+class NextQuery(Model):
     """How many seconds to wait for a ticket."""
 
     wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0
@@ -65,7 +65,7 @@ class MeEndpoints:
     async def me(self, who: Person) -> Answer:
         return Answer(content=await self._myself.me(who))
 
-    async def next(self, who: Person, query: Wait) -> Answer:
+    async def next(self, who: Person, query: NextQuery) -> Answer:
         await self._myself.check_may_be_given(who.agent)
         with self._presences.staying(who.agent.id):
             assigned = await self._claims.next(who.agent.id, timedelta(seconds=query.wait), who.token_id)

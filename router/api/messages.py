@@ -36,7 +36,7 @@ class MessagePath(Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class MessageAccepted:
     """The message is durable; ask `status_url` what became of it."""
 
     channel: str
@@ -63,7 +63,7 @@ class MessageEndpoints:
                 roles=INTEGRATIONS,
                 raw_model=MessageV1,
                 answers={
-                    202: PossibleAnswer("The message is durable.", Accepted),
+                    202: PossibleAnswer("The message is durable.", MessageAccepted),
                     429: PossibleAnswer.problem("Too many messages are being published.", "Retry-After"),
                 },
             ),
@@ -118,7 +118,9 @@ def _publication(message: InboundMessage, raw: bytes) -> Publication:
     )
 
 
-def _accepted(message: InboundMessage) -> Accepted:
+def _accepted(message: InboundMessage) -> MessageAccepted:
     key = message.key
     path = "/".join(quote(part, safe="") for part in (key.channel, key.account, key.external_id))
-    return Accepted(channel=key.channel, account=key.account, id=key.external_id, status_url=f"/v1/messages/{path}")
+    return MessageAccepted(
+        channel=key.channel, account=key.account, id=key.external_id, status_url=f"/v1/messages/{path}"
+    )

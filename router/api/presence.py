@@ -7,7 +7,7 @@ from router.flow.assign.presence import Presences
 from router.flow.see.agents import PresenceCard
 
 
-class Declaration(Model):
+class NewPresence(Model):
     """An agent's status; `reason` is one that the policy has for the status."""
 
     status: Status
@@ -34,5 +34,5 @@ class PresenceEndpoints:
             ),
         ]
 
-    async def declare(self, who: Person, body: Declaration) -> Answer:
+    async def declare(self, who: Person, body: NewPresence) -> Answer:
         return Answer(content=await self._presences.declare(who.agent, body.status, body.reason))

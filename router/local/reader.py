@@ -30,7 +30,7 @@ _BYTES_TOGETHER = 1024**2
 # whatever kills processes on this machine may hit an innocent payload once by chance
 _TRIES_ALONE = 2
 
-_Waiting: TypeAlias = tuple[Delivery, "asyncio.Future[Opened]"]
+_Opening: TypeAlias = tuple[Delivery, "asyncio.Future[Opened]"]
 
 
 class ReaderProcess:
@@ -58,7 +58,7 @@ class ReaderProcess:
         self._command = command
         self._deadline_s = deadline_s
         self._on_success = on_success
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_Opening] = []
         self._comes = asyncio.Event()
         self._process: Process | None = None
 
@@ -95,7 +95,7 @@ class ReaderProcess:
             async with asyncio.timeout(BEAT_EVERY_S):
                 await self._comes.wait()
 
-    def _together(self) -> list[_Waiting]:
+    def _together(self) -> list[_Opening]:
         size = count = 0
         for delivery, _ in self._waiting[:_TOGETHER]:
             size += len(delivery.body)
@@ -105,7 +105,7 @@ class ReaderProcess:
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return taken
 
-    async def _open(self, together: list[_Waiting], *, tries: int) -> None:
+    async def _open(self, together: list[_Opening], *, tries: int) -> None:
         contents = await self._ask([delivery for delivery, _ in together])
         if contents is not None:
             for (delivery, answer), (arrivals, flaw) in zip(together, contents, strict=True):

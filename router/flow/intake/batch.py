@@ -38,7 +38,7 @@ class Attempts(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Settling:
     """A turn, and the means to settle its deliveries: `record` takes some of them in, in one transaction."""
 
     turn: Turn

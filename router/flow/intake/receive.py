@@ -16,7 +16,7 @@ from typing import Protocol
 from channels.message import Channel, InboundMessage, MessageKey
 from router.decide.thread import ticket_number
 from router.domain.conversation import ConversationId
-from router.flow.intake.batch import Attempts, Batch
+from router.flow.intake.batch import Attempts, Settling
 from router.flow.intake.changes import Changes, Outcome
 from router.flow.intake.opening import Arrival, Opened
 from router.flow.intake.reader import Reader, done
@@ -115,7 +115,7 @@ class Receiver:
         The next batch may be handed over before that: the two overlap as far as their order allows.
         """
         turn = self._turns.next()
-        batch = Batch(
+        settling = Settling(
             turn=turn,
             store=self._store,
             record=partial(self._record, turn),
@@ -124,7 +124,7 @@ class Receiver:
             retries=self._metrics.retries,
         )
         try:
-            await batch.settle([await opening for opening in openings])
+            await settling.settle([await opening for opening in openings])
         except BaseException:
             turn.fail()
             raise

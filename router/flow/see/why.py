@@ -26,7 +26,7 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Verdict:
     """One agent, and the first rule that keeps them from the ticket; None if nothing does."""
 
     agent: str
@@ -49,11 +49,11 @@ class Why:
     summary: str
     next: str | None
     next_at: datetime | None
-    agents: Sequence[Answer]
+    agents: Sequence[Verdict]
 
 
 def asked_of(wait: Wait, policy: Policy, *, now: datetime, reserved_for: AgentId | None) -> Asked:
-    """Return what a ticket that waits there asks of whoever takes it."""
+    """Return what a ticket that waits there asks of an agent."""
     return Asked(
         requirement=wait.requirement,
         is_offered=_mode(wait, policy) is QueueMode.PUSH,
@@ -68,7 +68,7 @@ def explain(stuck: Stuck, standings: Sequence[Standing], policy: Policy) -> Why:
     reserved_for = stuck.wait.reserved_for if stuck.state is TicketState.QUEUED else None
     asked = asked_of(stuck.wait, policy, now=stuck.now, reserved_for=reserved_for)
     candidates = standings if stuck.state in OPEN_STATES else ()
-    answers = [Answer(agent=standing.agent.name, why_not=why_not(standing, asked)) for standing in candidates]
+    verdicts = [Verdict(agent=standing.agent.name, why_not=why_not(standing, asked)) for standing in candidates]
     required, mode = stuck.wait.requirement, _mode(stuck.wait, policy)
     coming, when = _next(stuck, policy)
     return Why(
@@ -81,10 +81,10 @@ def explain(stuck: Stuck, standings: Sequence[Standing], policy: Policy) -> Why:
         skills=required.skills,
         enqueued_at=stuck.wait.enqueued_at,
         due_at=stuck.wait.due_at,
-        summary=_summary(stuck, answers, mode),
+        summary=_summary(stuck, verdicts, mode),
         next=coming,
         next_at=when,
-        agents=answers,
+        agents=verdicts,
     )
 
 
@@ -93,10 +93,10 @@ def _mode(wait: Wait, policy: Policy) -> QueueMode:
     return queue.mode if queue else QueueMode.PULL
 
 
-def _summary(stuck: Stuck, answers: Sequence[Answer], mode: QueueMode) -> str:
+def _summary(stuck: Stuck, verdicts: Sequence[Verdict], mode: QueueMode) -> str:
     match stuck.state:
         case TicketState.QUEUED:
-            return _waiting(stuck, [answer.agent for answer in answers if answer.why_not is None], mode)
+            return _waiting(stuck, [each.agent for each in verdicts if each.why_not is None], mode)
         case TicketState.OFFERED:
             return f"It is offered to {stuck.holder}, who has not answered yet."
         case TicketState.ASSIGNED:

@@ -18,7 +18,7 @@ from router.flow.see.tickets import TicketLine, lease_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
+class CustomerDocument:
     """The document about a customer; `tickets` are the viewer's teams' tickets that are open or among the contacts."""
 
     id: int
@@ -33,20 +33,20 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class PageDocument:
     """The document about a ticket."""
 
     ticket: TicketLine
     lease_epoch: int
     decision: Decision
-    customer: Customer
+    customer: CustomerDocument
     conversations: list[ConversationCard]
     transcript: list[Entry]
     read_up_to: int
 
 
-_CUSTOMER = TypeAdapter(Customer)
-_PAGE = TypeAdapter(Page)
+_CUSTOMER = TypeAdapter(CustomerDocument)
+_PAGE = TypeAdapter(PageDocument)
 
 
 def page(document: str, viewer: Viewer) -> TicketPage:
@@ -70,7 +70,7 @@ def card(document: str) -> CustomerCard:
     return _card(_CUSTOMER.validate_json(document))
 
 
-def _card(customer: Customer) -> CustomerCard:
+def _card(customer: CustomerDocument) -> CustomerCard:
     contacts = [Contact.decode(text) for text in reversed(customer.contacts)]
     lines = {line.id: line for line in customer.tickets}
     return CustomerCard(

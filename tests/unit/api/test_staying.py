@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
-from router.api.me import MeEndpoints, Wait
+from router.api.me import MeEndpoints, NextQuery
 from router.domain.agent import Agent, Person, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.assign.presence import Presences
@@ -29,6 +29,6 @@ async def test_who_waits_for_the_next_ticket_is_renewed_until_the_answer():
     store = FakePresence()
     presences = Presences(store, a_policy(), Metrics(CollectorRegistry()), lambda: 1000.0 * len(store.renewed))
     me = MeEndpoints(claims=Waiting(presences), reading=None, myself=Welcoming(), presences=presences)
-    answer = await me.next(Person(token_id=TokenId(1), role=Role.AGENT, agent=ADA), Wait(wait=30))
+    answer = await me.next(Person(token_id=TokenId(1), role=Role.AGENT, agent=ADA), NextQuery(wait=30))
     await presences.renew_staying()
     assert (answer.status, store.renewed) == (204, [[ADA.id]])
