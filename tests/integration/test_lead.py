@@ -105,7 +105,7 @@ async def test_ended_tickets_are_not_reassigned(api: Api, grace: Agent, lead: Ac
     await api.desk.resolve(wrapping_up)
     resolved = await a_ticket(api.database, state="resolved")
     for ticket_id in (wrapping_up.lease.ticket_id, resolved.ticket_id):
-        with pytest.raises(Conflict, match="only open tickets can be moved"):
+        with pytest.raises(Conflict, match="only tickets that are open and not in wrap-up can be moved"):
             await api.lead.reassign(lead, ticket_id, Destination(queue="live"))
 
 

@@ -49,7 +49,8 @@ def _lease_over(standing: Standing, _: Asked) -> str:
 
 def _no_room(standing: Standing, asked: Asked) -> str:
     channel, capacity, held = asked.requirement.channel, standing.capacity, standing.held
-    if held.get(channel, 0) >= (most := capacity.most.get(channel, capacity.limit)):
+    most = capacity.most.get(channel)
+    if most is not None and held.get(channel, 0) >= most:
         return f"has no room: holds {held.get(channel, 0)} of {channel}, and the most is {most}"
     load = capacity.load(held, beside=channel)
     return f"has no room: carries {load} of {capacity.limit}, and {channel} weighs {capacity.weight(channel)}"

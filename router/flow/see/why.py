@@ -151,9 +151,10 @@ def _relaxing(stuck: Stuck, policy: Policy) -> str | None:
 
 
 def _changes(step: RelaxStep) -> Iterator[str]:
-    dropped = "all its skills" if step.drop_skills is None else ", ".join(step.drop_skills)
-    if dropped:
-        yield f"it no longer asks for {dropped}"
+    if step.drop_skills is None:
+        yield "it asks for no skills any more"
+    elif step.drop_skills:
+        yield f"it no longer asks for {', '.join(step.drop_skills)}"
     if step.queue:
         yield f"it moves to queue {step.queue}"
     if step.target:

@@ -215,7 +215,9 @@ async def _seize(work: LeadWork, by: Actor, ticket_id: TicketId) -> TicketNow:
     if ticket.assigned_to != seen.assigned_to:
         raise Conflict(f"Ticket {ticket_id} has just changed hands: try again.")
     if ticket.state not in _MOVABLE:
-        raise Conflict(f"Ticket {ticket_id} is {ticket.state}: only open tickets can be moved.")
+        raise Conflict(
+            f"Ticket {ticket_id} is {ticket.state}: only tickets that are open and not in wrap-up can be moved."
+        )
     return ticket
 
 

@@ -157,7 +157,9 @@ async def test_the_offer_of_a_reassigned_ticket_is_withdrawn(
 @pytest.mark.parametrize("move", [MOVES["reassign"], MOVES["undo"]], ids=["reassign", "undo"])
 async def test_a_ticket_that_has_ended_is_not_moved(center: FakeCenter, lead: Lead, state: TicketState, move):
     lease = await center.ticket(state=state)
-    with pytest.raises(Conflict, match=f"Ticket 1 is {state}: only open tickets can be moved"):
+    with pytest.raises(
+        Conflict, match=f"Ticket 1 is {state}: only tickets that are open and not in wrap-up can be moved"
+    ):
         await move(lead, ADMIN, lease.ticket_id)
 
 

@@ -66,6 +66,11 @@ def test_nothing_keeps_an_agent_who_fits():
         ({"held": {"email": 8}}, ASKED, "has no room: carries 8 of 10, and chat weighs 3"),
         ({"held": {"chat": 2}}, ASKED, "has no room: holds 2 of chat, and the most is 2"),
         (
+            {"held": {"chat": 1}, "capacity": Capacity(limit=1, weights={}, most={})},
+            ASKED,
+            "has no room: carries 1 of 1, and chat weighs 1",
+        ),
+        (
             {"refusal": Refusal.DECLINED},
             ASKED,
             "declined it in this wait, and is asked again only if nobody else can take it",

@@ -103,7 +103,7 @@ def test_what_is_the_case_is_said_in_one_sentence(changes: dict[str, Any], summa
         ({}, (None, None)),
         (
             {"wait": waiting(relax_at=NOON + 10 * MINUTE)},
-            ("It is relaxed: it no longer asks for all its skills.", NOON + 10 * MINUTE),
+            ("It is relaxed: it asks for no skills any more.", NOON + 10 * MINUTE),
         ),
         (
             {"wait": waiting(relaxed=1, relax_at=NOON + 20 * MINUTE)},
