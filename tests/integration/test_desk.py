@@ -56,7 +56,7 @@ async def test_reply_is_in_the_transcript_and_on_its_way(api: Api, grace: Agent)
         "Grace",
         "It is on its way.",
     )
-    ids = {"message_id": replied.message_id, "conversation_id": conversation}
+    ids = {"message": replied.message_id, "conversation": conversation}
     assert await history(api, hold) == [("reply", "assigned", f"agent:{grace.id}", ids)]
 
 
@@ -174,7 +174,7 @@ async def test_note_is_for_agents_only(api: Api, grace: Agent):
     [entry] = (await page(api, hold)).transcript
     assert (entry.id, entry.direction, entry.text) == (message_id, "note", "Is a friend of the house.")
     assert await outbox(api) == []
-    assert await history(api, hold) == [("note", "assigned", f"agent:{grace.id}", {"message_id": message_id})]
+    assert await history(api, hold) == [("note", "assigned", f"agent:{grace.id}", {"message": message_id})]
 
 
 async def test_transferred_ticket_begins_a_new_wait_with_its_target(api: Api, grace: Agent):

@@ -59,10 +59,11 @@ class PostgresWork(PostgresMoves):
         answered = await self._guarded(SQL["reply_to_ticket"], *guard(ticket), read_up_to)
         await self._insert_reply(hold, ticket, answer)
         await self._put_in_outbox(answer)
-        ids = {"message_id": answer.message_id, "conversation_id": answer.conversation_id}
+        ids = {"message": answer.message_id, "conversation": answer.conversation_id}
         await self.event(ticket, HistoryKind.REPLY, TicketState.ASSIGNED, hold.actor, **ids)
         return Replied(
-            **ids,
+            message_id=answer.message_id,
+            conversation_id=answer.conversation_id,
             customer_wrote_since_read=answered["wrote_since"],
             first_reply_after_s=answered["first_reply_after_s"],
         )

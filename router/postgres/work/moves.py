@@ -41,7 +41,7 @@ class PostgresMoves(TicketRows):
         message_id: int = await self._connection.fetchval(
             SQL["insert_note"], ticket.id, ticket.customer_id, ticket.channel, by.signature, agent_id, text
         )
-        await self.event(ticket, HistoryKind.NOTE, ticket.state, by, message_id=message_id)
+        await self.event(ticket, HistoryKind.NOTE, ticket.state, by, message=message_id)
         return message_id
 
     async def enqueue(

@@ -158,7 +158,7 @@ with offer as materialized (
   from offer
   where ticket.id = offer.id
   returning
-    ticket.id, ticket.queue, ticket.channel, ticket.lease_epoch, ticket.due_at, ticket.policy_version,
+    ticket.id, ticket.queue, ticket.channel, ticket.lease_epoch, ticket.due_at,
     extract(epoch from ticket.assigned_at - offer.offered_at)::float8 as after_s,
     extract(epoch from ticket.assigned_at - ticket.enqueued_at)::float8 as waited_s,
     ticket.assigned_at <= ticket.due_at as met_target
@@ -173,8 +173,7 @@ with offer as materialized (
   select
     id, statement_timestamp(), 'accept', 'assigned', 'agent:' || $3::bigint,
     jsonb_build_object(
-      'queue', queue, 'due_at', due_at, 'waited_s', waited_s, 'after_s', after_s, 'lease_epoch', lease_epoch,
-      'policy_version', policy_version)
+      'queue', queue, 'due_at', due_at, 'waited_s', waited_s, 'after_s', after_s, 'lease_epoch', lease_epoch)
   from accepted
 )
 select lease_epoch, queue, channel, after_s, waited_s, met_target
@@ -191,7 +190,7 @@ with declined as (
     and team = any ($4::text[])
     and state = 'offered'
     and state_until > statement_timestamp()
-  returning id, queue, channel, enqueued_at, lease_epoch, policy_version
+  returning id, queue, channel, enqueued_at, lease_epoch
 ), refused as (
   insert into refusal (ticket_id, agent_id, enqueued_at, at, kind)
   select id, $3, enqueued_at, statement_timestamp(), 'declined'
@@ -208,8 +207,7 @@ with declined as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
     id, statement_timestamp(), 'decline', 'queued', 'agent:' || $3::bigint,
-    jsonb_build_object(
-      'agent', $3::bigint, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version', policy_version)
+    jsonb_build_object('agent', $3::bigint, 'queue', queue, 'lease_epoch', lease_epoch)
   from declined
 )
 select id, queue, channel

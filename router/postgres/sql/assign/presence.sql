@@ -54,14 +54,12 @@ with offered as materialized (
   set state = 'queued', assigned_to = null, assigned_at = null, state_until = null, is_seen = false
   from offered
   where ticket.id = offered.id
-  returning ticket.id, ticket.queue, ticket.channel, ticket.policy_version, ticket.lease_epoch
+  returning ticket.id, ticket.queue, ticket.channel, ticket.lease_epoch
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
     id, statement_timestamp(), 'release', 'queued', $3,
-    jsonb_build_object(
-      'reason', 'not_available', 'agent', $1::bigint, 'queue', queue, 'policy_version', policy_version, 'lease_epoch',
-      lease_epoch)
+    jsonb_build_object('reason', 'not_available', 'agent', $1::bigint, 'queue', queue, 'lease_epoch', lease_epoch)
   from withdrawn
 )
 select id, queue, channel

@@ -16,8 +16,7 @@ with expired as materialized (
   from expired
   where ticket.id = expired.id
   returning
-    ticket.id, ticket.queue, ticket.channel, ticket.enqueued_at, ticket.lease_epoch, ticket.policy_version,
-    expired.agent_id
+    ticket.id, ticket.queue, ticket.channel, ticket.enqueued_at, ticket.lease_epoch, expired.agent_id
 ), refused as (
   insert into refusal (ticket_id, agent_id, enqueued_at, at, kind)
   select id, agent_id, enqueued_at, statement_timestamp(), 'expired'
@@ -37,8 +36,7 @@ with expired as materialized (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
     id, statement_timestamp(), 'expire', 'queued', 'timers',
-    jsonb_build_object(
-      'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version', policy_version)
+    jsonb_build_object('agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch)
   from queued
 )
 select id, 'offered' as was, agent_id, queue, channel
@@ -173,14 +171,12 @@ with over as materialized (
     state = 'resolved', resolved_at = statement_timestamp(), assigned_to = null, state_until = null, is_seen = false
   from over
   where ticket.id = over.id
-  returning ticket.id, ticket.queue, ticket.channel, ticket.lease_epoch, ticket.policy_version, over.agent_id
+  returning ticket.id, ticket.queue, ticket.channel, ticket.lease_epoch, over.agent_id
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
     id, statement_timestamp(), 'resolve', 'resolved', 'timers',
-    jsonb_build_object(
-      'reason', 'wrap_up_over', 'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version',
-      policy_version)
+    jsonb_build_object('reason', 'wrap_up_over', 'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch)
   from resolved
 )
 select id, 'wrap_up' as was, agent_id, queue, channel
