@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 async def hint(connection: Connection, *topics: str) -> None:
-    """Wake whoever waits for these, in every process, when this transaction commits; for batches and single moves."""
+    """Wake the loops of every process that wait for these topics, once this transaction commits."""
     await connection.execute(SQL["hint"], topics)
 
 

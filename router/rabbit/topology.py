@@ -1,4 +1,4 @@
-"""The exchanges and queues of the contract. Whoever connects first declares them."""
+"""The exchanges and queues of the contract. The first connection declares them."""
 
 from typing import Any
 
