@@ -122,4 +122,4 @@ class HistoryLine(NamedTuple):
     @property
     def reason(self) -> HistoryReason | None:
         reason = self.data.get("reason")
-        return HistoryReason(str(reason)) if reason else None
+        return reason if isinstance(reason, HistoryReason) else None

@@ -24,6 +24,7 @@ from router.flow.run.bus import Delivery
 from router.policy.model import Policy
 
 _WEEK = timedelta(days=7)
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) -> Outcome:
@@ -48,8 +49,10 @@ def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) 
     sender = world.welcome(message, identity)
     conversation = thread.conversation or world.begin_conversation(message, sender.id)
     effect = _effect_on_ticket(arrival, sender, conversation, policy, world)
-    effect = effect._replace(because={**_how_it_was_understood(identity, thread), **effect.because})
-    return _record(arrival, delivery, effect, world, conversation=conversation, customer_id=sender.id)
+    understood = _how_it_was_understood(identity, thread)
+    return _record(
+        arrival, delivery, effect, world, conversation=conversation, customer_id=sender.id, understood=understood
+    )
 
 
 class _Effect(NamedTuple):
@@ -62,7 +65,7 @@ class _Effect(NamedTuple):
     outcome: Outcome
     ticket: Ticket | None = None
     kind: HistoryKind = HistoryKind.RECEIVE
-    because: Mapping[str, object] = MappingProxyType({})
+    because: Mapping[str, object] = _NOTHING
 
 
 def _record(
@@ -73,10 +76,11 @@ def _record(
     *,
     conversation: Conversation | None = None,
     customer_id: CustomerId | None = None,
+    understood: Mapping[str, object] = _NOTHING,
 ) -> Outcome:
     message_id = world.put_message(arrival.message, delivery, customer_id, conversation, effect.ticket)
     if effect.ticket:
-        world.put_ticket(effect.ticket, effect.kind, {**effect.because, "message": message_id})
+        world.put_ticket(effect.ticket, effect.kind, {**understood, **effect.because, "message": message_id})
     world.put_received(
         Received(
             key=arrival.message.key,
