@@ -72,10 +72,10 @@ def _decision(page: Any) -> Iterator[str]:
 def _messages(page: Any, events: Any) -> Iterator[str]:
     messages = {entry["id"]: entry for entry in page["transcript"]}
     for event in events:
-        message = messages.get(event["data"].get("message"))
-        if message:
+        message, because = messages.get(event["data"].get("message")), event["data"]
+        if message and "identify" in because:  # the others are answers, notes, and what no person wrote
             yield f"  {message['channel']:9} {message['text']}"
-            yield from (f"{'':12}{line}" for line in _evidence(event["data"]))
+            yield from (f"{'':12}{line}" for line in _evidence(because))
 
 
 def _evidence(because: Any) -> Iterator[str]:
