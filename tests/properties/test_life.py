@@ -34,10 +34,10 @@ from router.policy.model import QueueMode
 from router.policy.parse import parse_policy
 from router.postgres.database import Database, connected
 from tests.making.messages import a_message
+from tests.making.product import ADMIN, Product, Seen
 from tests.properties.correspondence import handles_of
 from tests.properties.life_log import Log
 from tests.properties.life_model import Life, Problem
-from tests.properties.life_product import ADMIN, Product, Seen
 from tests.properties.life_ticket import ASSIGNED, HELD, OFFERED, QUEUED, WRAP_UP, Person, Ticket
 from tests.watching.history_table import undocumented
 
