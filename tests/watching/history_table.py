@@ -1,7 +1,7 @@
-"""The table of a ticket's history in docs/api.md, and what of a history is not in it."""
+"""The table of a ticket's history in docs/api.md, and where a history differs from it."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,9 +27,12 @@ class Row:
         return (
             (self.kind, self.reason) == (line["kind"], line["data"].get("reason"))
             and (not self.states or line["state"] in self.states)
-            and line["actor"].partition(":")[0] in self.actors
+            and self._may_be_by(_role(line))
             and self.data <= keys <= self.data | self.perhaps
         )
+
+    def _may_be_by(self, role: str) -> bool:
+        return role in self.actors or ("lead" in self.actors and role in ALSO_A_LEAD)
 
 
 @cache
@@ -42,6 +45,20 @@ def undocumented(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [line for line in lines if not any(row.is_of(line) for row in rows)]
 
 
+def unwritten(lines: Collection[Mapping[str, Any]]) -> list[tuple[Row, str]]:
+    """The rows that no line is of, with the actors who wrote none."""
+    return [
+        (row, actor)
+        for row in documented()
+        for actor in row.actors - {_role(line) for line in lines if row.is_of(line)}
+    ]
+
+
+def _role(line: Mapping[str, Any]) -> str:
+    role: str = line["actor"].partition(":")[0]
+    return role
+
+
 def _rows(text: str) -> Iterator[Row]:
     table = text.partition("| `kind` | `reason` |")[2].partition("\n\n")[0]
     for line in table.splitlines()[2:]:
@@ -52,7 +69,7 @@ def _rows(text: str) -> Iterator[Row]:
             kind=kind.strip("`"),
             reason=reason.strip("`") or None,
             states=frozenset() if "as before" in state else frozenset(_words(state)),
-            actors=frozenset(actors | (ALSO_A_LEAD if "lead" in actors else set())),
+            actors=frozenset(actors),
             data=frozenset(_words(data.replace(perhaps, ""))),
             perhaps=frozenset(_words(perhaps)),
         )
