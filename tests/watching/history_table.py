@@ -46,12 +46,15 @@ def undocumented(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def unwritten(lines: Collection[Mapping[str, Any]]) -> list[tuple[Row, str]]:
-    """The rows that no line is of, with the actors who wrote none."""
-    return [
-        (row, actor)
-        for row in documented()
-        for actor in row.actors - {_role(line) for line in lines if row.is_of(line)}
-    ]
+    """Rows that lack something, and what: one of their actors, or lines with and without each key in brackets."""
+    return [(row, what) for row in documented() for what in _missing(row, [line for line in lines if row.is_of(line)])]
+
+
+def _missing(row: Row, lines: Collection[Mapping[str, Any]]) -> Iterator[str]:
+    yield from row.actors - set(map(_role, lines))
+    for key in row.perhaps:
+        if {key in line["data"] for line in lines} != {True, False}:
+            yield f"lines with and without {key}"
 
 
 def _role(line: Mapping[str, Any]) -> str:
