@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 API = Path(__file__).parents[2] / "docs" / "api.md"
-ALSO_A_LEAD = {"admin", "cli"}
+ALSO_A_LEAD = {"admin"}
 
 
 @dataclass(frozen=True, kw_only=True)
