@@ -3,6 +3,6 @@
 import os
 from pathlib import Path
 
-SHARED_DATA = Path(os.environ.get("FRONTDESK_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
+SHARED_DATA = Path(os.environ.get("FRONTDESK_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
 MAILS = sorted((SHARED_DATA / "mail").glob("*.eml"))
 NO_MAILS = f"no mails in {SHARED_DATA}, which the repository does not hold; FRONTDESK_SHARED_DATA says where they are"
