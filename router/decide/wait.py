@@ -1,6 +1,7 @@
 """Wait: when a ticket's wait starts, when it is due, and what changes as it grows long.
 
-All rules of a ticket's clock are here. A wait starts when a ticket is new, reopened, transferred or woken.
+All rules of a ticket's clock are here. A wait starts when a ticket is new, reopened, transferred or woken. An undo
+starts none: it gives back one that the history remembers (`Wait.before`).
 """
 
 from collections.abc import Sequence

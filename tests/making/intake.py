@@ -107,3 +107,9 @@ def resolve_all(store: FakeIntake, *, ago: timedelta) -> FakeIntake:
     for id_, ticket in store.tickets.items():
         store.tickets[id_] = ticket._replace(state=TicketState.RESOLVED, resolved_at=store.now - ago)
     return store
+
+
+def outcomes(*messages: InboundMessage, store: FakeIntake | None = None) -> list[str]:
+    """Take the messages in, and return what became of each."""
+    store = take_in(messages, store=store)
+    return [store.received[message.key].outcome for message in messages]

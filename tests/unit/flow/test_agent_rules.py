@@ -37,16 +37,6 @@ EVERYBODY = Viewer()
 
 
 @pytest.fixture
-def center() -> FakeCenter:
-    return FakeCenter()
-
-
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    return CollectorRegistry()
-
-
-@pytest.fixture
 def agents(center: FakeCenter, registry: CollectorRegistry) -> Agents:
     return Agents(center.agents, lambda: POLICY, Metrics(registry))
 

@@ -52,16 +52,6 @@ ENDS = pytest.mark.parametrize("end", ["snooze", "resolve", "abandon", "merge"])
 
 
 @pytest.fixture
-def center() -> FakeCenter:
-    return FakeCenter()
-
-
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    return CollectorRegistry()
-
-
-@pytest.fixture
 def desk(center: FakeCenter, registry: CollectorRegistry) -> Desk:
     return Desk(store=center.desk, policy=lambda: POLICY, mail=MAIL, metrics=Metrics(registry))
 

@@ -51,16 +51,6 @@ class Policies:
 
 
 @pytest.fixture
-def center() -> FakeCenter:
-    return FakeCenter()
-
-
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    return CollectorRegistry()
-
-
-@pytest.fixture
 def policies() -> Policies:
     return Policies()
 

@@ -20,16 +20,6 @@ Answer = Callable[[Offers, Hold], Awaitable[None]]
 
 
 @pytest.fixture
-def center() -> FakeCenter:
-    return FakeCenter()
-
-
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    return CollectorRegistry()
-
-
-@pytest.fixture
 def offers(center: FakeCenter, registry: CollectorRegistry) -> Offers:
     return Offers(store=center.offers, metrics=Metrics(registry))
 

@@ -32,16 +32,6 @@ triage: {bias: -1}
 
 
 @pytest.fixture
-def center() -> FakeCenter:
-    return FakeCenter()
-
-
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    return CollectorRegistry()
-
-
-@pytest.fixture
 def picking(center: FakeCenter, registry: CollectorRegistry) -> Picking:
     return Picking(store=center.picking, policy=lambda: POLICY, metrics=Metrics(registry))
 

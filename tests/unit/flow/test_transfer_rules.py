@@ -36,11 +36,6 @@ EXPERTS_TICKET = a_ticket_now(
 )
 
 
-@pytest.fixture
-def center() -> FakeCenter:
-    return FakeCenter()
-
-
 async def moved(center: FakeCenter, ticket: TicketNow = TICKET, **to: str) -> Wait:
     async with center.desk.work() as work:
         return await wait_at(Destination(**to), ticket, POLICY, work)
