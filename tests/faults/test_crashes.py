@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 MESSAGES = 2_000
 KILLS = 20
+FIRST_RESTART = 1  # RabbitMQ 3.10 forgets a quorum queue's log when killed within half a second of its declaration
 CUSTOMERS = 40
 SETTLED_WITHIN_S = 60
 DEATHS_UNTIL_ISOLATED = 4
@@ -65,20 +66,21 @@ async def test_twenty_kills_and_four_restarts_lose_nothing_and_store_nothing_twi
     ledger = Ledger(tmp_path / "ledger", broker.url)
     bodies = [a_body(number, chance) for number in range(MESSAGES)]
     shares = [bodies[start::KILLS] for start in range(KILLS)]
-    restarts: dict[int, Server] = dict(zip(chance.sample(range(KILLS), 4), (database, broker) * 2, strict=True))
+    restarted_at = chance.sample(range(KILLS)[FIRST_RESTART:], 4)
+    restarts: dict[int, Server] = dict(zip(restarted_at, (database, broker) * 2, strict=True))
 
     working = Process(tmp_path / "intake-0.log", settings)
+    await asyncio.to_thread(working.supervise)
     for kill, share in enumerate(shares):
-        await asyncio.to_thread(working.supervise)
         warming = Process(tmp_path / f"intake-{kill + 1}.log", settings)
         async with asyncio.TaskGroup() as faults:
             faults.create_task(ledger.send(share))
+            faults.create_task(asyncio.to_thread(warming.supervise))  # a killed broker may need its topology again
             if server := restarts.get(kill):
                 faults.create_task(restart(server, chance))
             await asyncio.sleep(chance.uniform(0, 0.4))
             working.kill()
         working = warming
-    await asyncio.to_thread(working.supervise)
     await until_received(database.url, MESSAGES)
     await asyncio.to_thread(working.stop)
 
