@@ -35,7 +35,7 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
         account=our_side,
         sender=_sender(number, form, our_side),
         recipients=_recipients(form),
-        text=(form.get("Body") or _place(form))[:MAX_TEXT],
+        text=_words(form)[:MAX_TEXT],
         thread=ThreadHints(in_reply_to=one_line(form.get("OriginalRepliedMessageSid", "")[:64]) or None),
         attachments=_media(form),
         attributes={key: form[key][:1024] for key in _KEPT if form.get(key)},
@@ -80,6 +80,11 @@ def _sender(number: str, form: Mapping[str, str], account: str) -> Handle:
 def _recipients(form: Mapping[str, str]) -> tuple[Handle, ...]:
     number = handles.e164(_without_prefix(form.get("To", "")))
     return (handles.phone(number, "To"),) if number else ()
+
+
+def _words(form: Mapping[str, str]) -> str:
+    # Twilio leaves Body empty where somebody chose from a list or pressed a button instead of writing.
+    return form.get("Body") or _place(form) or form.get("ListTitle") or form.get("ButtonText") or ""
 
 
 def _place(form: Mapping[str, str]) -> str:

@@ -1,0 +1,112 @@
+"""Mistakes that other help desks made with real messages, and what is right: each case goes in over RabbitMQ."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.acceptance.cases import deliver
+from tests.acceptance.deployed import Frontdesk
+from tests.clients.api import Caller
+
+Page = Mapping[str, Any]
+
+
+async def test_empty_message_ids_join_nobody(frontdesk: Frontdesk):
+    for name in ("03-a-machine-empty-ids.eml", "03-b-stranger-empty-ids.eml", "03-c-stranger-empty-reply.eml"):
+        body = await deliver(frontdesk, name)
+        if "03-b" in name:
+            await frontdesk.publish(body, "email.rfc822", account="support@acme.example")
+    await frontdesk.has_taken_in(4)
+    pages = await every_page(await frontdesk.agent(), 3)
+    assert senders(pages) == {
+        "scanner@office.example",
+        "lena.voss@customer.example",
+        "bruno.silva@elsewhere.example",
+    }
+    assert [len(page["transcript"]) for page in pages] == [1, 1, 1]
+    assert frontdesk.counted("router_messages_received_total", outcome="duplicate") == 1
+
+
+async def test_an_answer_to_a_merged_ticket_reaches_the_ticket_it_was_merged_into(frontdesk: Frontdesk):
+    grace = await frontdesk.agent()
+    pages = {}
+    for name in ("05-a-first.eml", "05-b-second.eml"):
+        await deliver(frontdesk, name)
+        page = (await grace.post("/v1/me/next?wait=20")).json
+        pages[name[3]] = page
+        await grace.get(f"/v1/tickets/{page['ticket']['id']}")
+    first, second = pages["a"], pages["b"]
+    await grace.post(f"/v1/tickets/{second['ticket']['id']}/reply", lease=second["lease"], json={"text": "It is out."})
+    _, reply = await frontdesk.next_reply()
+    merged = await grace.post(
+        f"/v1/tickets/{second['ticket']['id']}/merge", lease=second["lease"], json={"into": first["ticket"]["id"]}
+    )
+    assert merged.status == 204, merged.json
+
+    await deliver(frontdesk, "05-c-reply-to-our-answer-on-b.eml", token=reply["token_id"])
+    await frontdesk.has_taken_in(3)
+    assert "It has come, but page two is missing." in said(await page_of(grace, first))
+    assert (await grace.post(f"/v1/tickets/{first['ticket']['id']}/resolve", lease=first["lease"])).status == 204
+    await deliver(frontdesk, "05-d-reply-to-own-mail-b.eml")
+    reopened = (await grace.post("/v1/me/next?wait=20")).json
+    assert reopened["ticket"]["id"] == (await page_of(grace, first))["ticket"]["id"]
+    assert "Adding: it is the copy for the tax office." in said(reopened)
+    assert (await page_of(grace, second))["ticket"]["state"] == "resolved"
+    assert (await grace.post("/v1/me/next")).status == 204
+
+
+async def test_a_nul_costs_a_mail_and_a_text_message_nothing_else(frontdesk: Frontdesk):
+    for name in ("06-e-nul-in-body.eml", "06-f-nul.form"):
+        await deliver(frontdesk, name)
+    await frontdesk.has_taken_in(2)
+    pages = await every_page(await frontdesk.agent(), 2)
+    assert all("\x00" not in text and text for page in pages for text in said(page))
+    assert frontdesk.counted("router_messages_unprocessable_total") == 0
+
+
+async def test_what_a_customer_says_without_words_is_shown(frontdesk: Frontdesk):
+    names = ("a-location", "b-location-with-label", "c-button", "d-list-pick", "e-mms-without-text")
+    for name in names:
+        await deliver(frontdesk, f"12-{name}.form")
+    await frontdesk.has_taken_in(len(names))
+    pages = await every_page(await frontdesk.agent(), 4) + await every_page(await frontdesk.agent("Linus"), 1)
+    texts = [said(page)[0] for page in pages]
+    assert sum("54.3213" in text and "10.1349" in text for text in texts) == 2
+    assert any("Yes, call me" in text for text in texts)
+    assert any("Tuesday 9 to 11" in text for text in texts)
+    assert any(page["transcript"][0]["attachments"] for page in pages)
+
+
+async def test_short_codes_and_named_senders_stay_as_they_were_sent(frontdesk: Frontdesk):
+    for letter in "abcd":
+        await deliver(frontdesk, f"13-{letter}.form")
+    await frontdesk.has_taken_in(4)
+    grace = await frontdesk.agent()
+    pages = await every_page(grace, 4)
+    assert {"68849", "Acme Bank"} <= senders(pages)
+    assert len(senders(pages)) == 4
+    coded = next(page for page in pages if senders([page]) == {"68849"})
+    await grace.post(f"/v1/tickets/{coded['ticket']['id']}/reply", lease=coded["lease"], json={"text": "Thanks."})
+    _, reply = await frontdesk.next_reply()
+    assert reply["to"]["value"] == "68849"
+
+
+async def every_page(agent: Caller, count: int) -> list[Page]:
+    """The pages of so many tickets, which the agent then holds."""
+    pages = []
+    for _ in range(count):
+        given = (await agent.post("/v1/me/next?wait=20")).json
+        pages.append((await agent.get(f"/v1/tickets/{given['ticket']['id']}")).json)
+    return pages
+
+
+async def page_of(agent: Caller, page: Page) -> Page:
+    answer: Page = (await agent.get(f"/v1/tickets/{page['ticket']['id']}")).json
+    return answer
+
+
+def senders(pages: list[Page]) -> set[str]:
+    return {page["customer"]["handles"][0]["value"] for page in pages}
+
+
+def said(page: Page) -> list[str]:
+    return [entry["text"] for entry in page["transcript"]]
