@@ -1,7 +1,7 @@
 """Tells whether a person wrote a mail. Headers come first; a subject's words count only if the headers are silent."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.message import Message
 
 from channels.email.headers import Headers, enclosed_headers
@@ -15,15 +15,19 @@ _VACATION = re.compile(
     r"abwesen(d|heit|heitsnotiz|heitsnachricht)|réponse automatique|respuesta automática|risposta automatica)\s*(:|$)",
     re.IGNORECASE,
 )
-_BULK = frozenset({"bulk", "list", "junk"})
 
 
-def automatic(headers: Headers, message: Message, sender: Handle) -> Automatic | None:
-    """Return why no person wrote this mail, or None if it seems that one did (RFC 3834, RFC 2919, RFC 3464)."""
-    for kind, applies in _RULES:
-        if applies(headers, message, sender):
-            return kind
-    return None
+def automatic(headers: Headers, message: Message, sender: Handle, *, is_list: bool) -> Automatic | None:
+    """Return why no person wrote this mail, or None if it seems that one did (RFC 3834, RFC 3464)."""
+    if headers.raw(OWN_HEADER) is not None:
+        return Automatic.OWN_NOTIFICATION
+    if _is_bounce(headers, message, sender):
+        return Automatic.BOUNCE
+    if _is_out_of_office(headers) and not is_list:
+        return Automatic.OUT_OF_OFFICE
+    if _is_auto_reply(headers):
+        return Automatic.AUTO_REPLY
+    return Automatic.MAILING_LIST if is_list else None
 
 
 def reported_ids(message: Message) -> Iterator[str]:
@@ -50,22 +54,18 @@ def _id_in(headers: str) -> list[str]:
     return re.findall(r"^message-id:\s*<([^<>\s]+)>", headers[: 64 * 1024], re.IGNORECASE | re.MULTILINE)[:1]
 
 
-def _is_own(headers: Headers, _message: Message, _sender: Handle) -> bool:
-    return headers.raw(OWN_HEADER) is not None
-
-
 def _is_bounce(headers: Headers, message: Message, sender: Handle) -> bool:
     if message.get_content_type() == "multipart/report" or _DAEMON.match(sender.value):
         return True
-    return (headers.raw("Return-Path") or "").replace(" ", "") == "<>" and not _is_auto_reply(headers, message, sender)
+    return (headers.raw("Return-Path") or "").replace(" ", "") == "<>" and not _is_auto_reply(headers)
 
 
-def _is_out_of_office(headers: Headers, message: Message, sender: Handle) -> bool:
+def _is_out_of_office(headers: Headers) -> bool:
     vacation = _VACATION.match(headers.text("Subject") or "") is not None
-    return vacation and _word(headers, "Auto-Submitted") != "no" and not _is_list(headers, message, sender)
+    return vacation and _word(headers, "Auto-Submitted") != "no"
 
 
-def _is_auto_reply(headers: Headers, _message: Message, _sender: Handle) -> bool:
+def _is_auto_reply(headers: Headers) -> bool:
     if _word(headers, "Auto-Submitted") not in ("", "no"):
         return True
     if _word(headers, "Precedence") in ("auto_reply", "auto-reply") or _word(headers, "X-Autoreply") not in ("", "no"):
@@ -73,21 +73,5 @@ def _is_auto_reply(headers: Headers, _message: Message, _sender: Handle) -> bool
     return headers.raw("X-Autorespond") is not None
 
 
-def _is_list(headers: Headers, _message: Message, _sender: Handle) -> bool:
-    # List-Unsubscribe alone proves nothing: some mail services add it to everything that passes through them.
-    if any(headers.raw(name) is not None for name in ("List-Id", "List-Post")):
-        return True
-    return _word(headers, "Precedence") in _BULK
-
-
 def _word(headers: Headers, name: str) -> str:
     return (headers.raw(name) or "").partition(";")[0].strip().lower()
-
-
-_RULES: tuple[tuple[Automatic, Callable[[Headers, Message, Handle], bool]], ...] = (
-    (Automatic.OWN_NOTIFICATION, _is_own),
-    (Automatic.BOUNCE, _is_bounce),
-    (Automatic.OUT_OF_OFFICE, _is_out_of_office),
-    (Automatic.AUTO_REPLY, _is_auto_reply),
-    (Automatic.MAILING_LIST, _is_list),
-)

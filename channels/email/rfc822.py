@@ -14,6 +14,7 @@ from channels.email.automatic import automatic, reported_ids
 from channels.email.content import Content, files_of, read_content
 from channels.email.headers import ENVELOPE, Headers
 from channels.email.limits import check_limits, mended
+from channels.email.lists import original_author, weigh
 from channels.email.reply import new_text
 from channels.errors import Malformed
 from channels.message import Channel, Handle, InboundMessage, Parsed, ThreadHints
@@ -31,6 +32,7 @@ _KEPT = {"Reply-To": "reply_to", "Importance": "importance", "X-Priority": "prio
 def parse(raw: bytes, account: str | None = None) -> Parsed:
     """Read one mail. Our account is `account` if given, else the first recipient without its plus-address detail."""
     message = _parsed(raw)
+    account = handles.account(account) if account else None
     return Parsed(messages=(_message(message, Headers.of(message), raw, account),))
 
 
@@ -49,6 +51,8 @@ def _parsed(raw: bytes) -> Message:
 
 def _message(message: Message, headers: Headers, raw: bytes, account: str | None) -> InboundMessage:
     sender = _sender(headers)
+    list_evidence = weigh(headers, account)
+    author, named_by = original_author(headers, sender, account) or (sender, "")
     recipients = _recipients(headers)
     content = read_content(message)
     ours = _account(account, recipients or headers.envelope_recipients())
@@ -57,8 +61,8 @@ def _message(message: Message, headers: Headers, raw: bytes, account: str | None
         channel=Channel.EMAIL,
         provider=PROVIDER,
         account=ours,
-        sender=sender,
-        reply_to=_reply_to(headers, sender, ours),
+        sender=author,
+        reply_to=_reply_to(headers, author, ours),
         recipients=recipients,
         sent_at=headers.instant("Date"),
         subject=(headers.text("Subject") or "")[:MAX_SUBJECT] or None,
@@ -67,8 +71,8 @@ def _message(message: Message, headers: Headers, raw: bytes, account: str | None
         thread=_thread(message, headers),
         attachments=content.attachments,
         language=headers.language(),
-        automatic=automatic(headers, message, sender),
-        attributes=_attributes(headers, content),
+        automatic=automatic(headers, message, sender, is_list=list_evidence.is_list),
+        attributes=_attributes(headers, content, author_from=named_by, list_evidence=list_evidence.evidence),
     )
 
 
@@ -109,7 +113,7 @@ def _recipients(headers: Headers) -> tuple[Handle, ...]:
 
 def _account(account: str | None, recipients: Sequence[Handle]) -> str:
     if account:
-        return handles.account(account)
+        return account
     if not recipients:
         raise Malformed("to", "holds no address, and the delivery names no account")
     local, _, domain = recipients[0].value.rpartition("@")
@@ -129,6 +133,6 @@ def _thread(message: Message, headers: Headers) -> ThreadHints:
     )
 
 
-def _attributes(headers: Headers, content: Content) -> dict[str, str]:
+def _attributes(headers: Headers, content: Content, **found: str) -> dict[str, str]:
     kept = {key: (headers.text(name) or "")[:1024] for name, key in _KEPT.items()}
-    return {key: value for key, value in kept.items() if value} | content.notes
+    return {key: value for key, value in (kept | found).items() if value} | content.notes

@@ -293,5 +293,7 @@ class PolicySection(Section):
     assignment: AssignmentSection = Field(AssignmentSection(), description="Rules for all agents.")
     senders: SendersSection = Field(SendersSection(), description="Senders with special treatment.")
     own_addresses: Globs = Field(
-        (), description="Patterns of our own mailboxes. Mail from them is our own notification, never a ticket."
+        (),
+        description="Patterns of our own mailboxes. Mail from them is our own notification and opens no ticket, unless a "
+        "form sent it for a customer, named in Reply-To.",
     )

@@ -10,6 +10,34 @@ from tests.clients.api import Caller
 Page = Mapping[str, Any]
 
 
+async def test_a_group_mailbox_that_rewrites_from_brings_each_customer_a_ticket(frontdesk: Frontdesk):
+    for name in ("01-a-rewritten", "01-b-second-customer", "01-c-not-rewritten"):
+        await deliver(frontdesk, f"{name}.eml")
+    await frontdesk.has_taken_in(3)
+    grace = await frontdesk.agent()
+    pages = await every_page(grace, 3)
+    people = {"grace.lin@customer.example", "petra.novak@customer.example"}
+    assert senders(pages) >= people
+    assert len(senders(pages)) == 3
+    assert {page["conversations"][0]["reply_to"]["value"] for page in pages} == senders(pages)
+    rewritten = next(page for page in pages if senders([page]) == {"grace.lin@customer.example"})
+    assert not rewritten["customer"]["handles"][0]["verified"]
+    await grace.post(f"/v1/tickets/{rewritten['ticket']['id']}/reply", lease=rewritten["lease"], json={"text": "Yes."})
+    _, reply = await frontdesk.next_reply()
+    assert reply["to"]["value"] == "grace.lin@customer.example"
+    history = (await grace.get(f"/v1/tickets/{rewritten['ticket']['id']}/history")).json["events"]
+    assert history[0]["data"]["author_from"] == "X-Original-From"
+    assert history[0]["data"]["list_evidence"] == "the list is our own mailbox"
+
+
+async def test_headers_of_lists_alone_hide_no_person(frontdesk: Frontdesk):
+    for name in ("d-variant-unsubscribe-only", "e-variant-precedence-only", "f-variant-customer-list"):
+        await deliver(frontdesk, f"01-{name}.eml")
+    await frontdesk.has_taken_in(3)
+    pages = await every_page(await frontdesk.agent(), 3)
+    assert senders(pages) == {"carla@agency.example", "dov@firm.example", "eva@verein.example"}
+
+
 async def test_empty_message_ids_join_nobody(frontdesk: Frontdesk):
     for name in ("03-a-machine-empty-ids.eml", "03-b-stranger-empty-ids.eml", "03-c-stranger-empty-reply.eml"):
         body = await deliver(frontdesk, name)

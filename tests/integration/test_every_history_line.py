@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -16,6 +17,7 @@ from router.flow.work.transfer import Destination
 from router.policy.parse import parse_policy
 from router.postgres.database import Database
 from router.postgres.work.customers import PostgresCustomers
+from tests.making import messages
 from tests.making.messages import a_message, a_phone, a_user, an_email
 from tests.making.moments import HOUR, MINUTE
 from tests.making.product import Product
@@ -39,6 +41,7 @@ triage: {bias: -1, languages: [en]}
 threading: {join_channels_within: 4h}
 """)
 ADA, BOB = an_email("ada@example.com", verified=True), an_email("bob@example.com", verified=True)
+NOTHING_SAID: Mapping[str, str] = {}
 TO_ANN, TO_EXPERT = Destination(agent="Ann"), Destination(queue="expert", note="One for you.")
 OFFERED = "select id, lease_epoch from ticket where state = 'offered' order by id"
 FIRST_OFFER_ENDS = """
@@ -122,14 +125,16 @@ async def customers_write(shift: Shift) -> None:
     await shift.hear(a_message(BOB))
     await _ada_writes(shift)
     await _ada_writes(shift, BOB)
+    await _ada_writes(shift, attributes={"author_from": "Reply-To", "list_evidence": "Precedence bulk or list +1"})
 
 
-async def _ada_writes(shift: Shift, *also: Handle) -> None:
+async def _ada_writes(shift: Shift, *also: Handle, attributes: Mapping[str, str] = NOTHING_SAID) -> None:
     """In all ways; `also` are handles of other customers that she controls."""
-    first = a_message(ADA, also=also)
+    a_message = partial(messages.a_message, also=also, attributes=attributes)
+    first = a_message(ADA)
 
     def answer(automatic: Automatic | None = None) -> InboundMessage:
-        return a_message(ADA, references=[first.external_id], automatic=automatic, also=also)
+        return a_message(ADA, references=[first.external_id], automatic=automatic)
 
     def elsewhere() -> InboundMessage:
         return a_message(a_phone(), channel=Channel.SMS, account=f"number {next(_accounts)}", also=(ADA, *also))

@@ -191,3 +191,5 @@ def _wanted(arrivals: Sequence[Arrival]) -> Wanted:
 def _handle_keys(message: InboundMessage) -> Iterator[str]:
     yield message.sender.key
     yield from (handle.key for handle in message.also)
+    if message.reply_to:  # who may turn out to be the author
+        yield message.reply_to.key

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
-from channels.message import Automatic, Channel, HandleKind, InboundMessage
+from channels.message import Automatic, Channel, InboundMessage
+from router.decide.author import EVIDENCE, as_written, is_ours
 from router.decide.classify import classify
 from router.decide.identify import Identity, identify
 from router.decide.route import route
@@ -29,16 +30,17 @@ _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) -> Outcome:
     """Decide what becomes of one message, and change the world accordingly."""
-    message = arrival.message
     world.advance()
-    earlier = world.received(message.key)
+    earlier = world.received(arrival.message.key)
     if earlier:
         return _again(arrival, delivery, earlier, world)
 
+    arrival = arrival._replace(message=as_written(arrival.message, policy))
+    message = arrival.message
     identity = identify(message, world.handles)
     candidates = world.candidates(message, arrival.tokened, identity.customer_id)
     thread = find_thread(message, identity.customer_id, candidates, policy.threading, world.now)
-    if message.automatic or _is_ours(message, policy):
+    if message.automatic or is_ours(message, policy):
         about = thread.conversation
         effect = _set_aside(message, about, policy, world)
         return _record(arrival, delivery, effect, world, conversation=about, customer_id=about and about.customer_id)
@@ -49,7 +51,7 @@ def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) 
     sender = world.welcome(message, identity)
     conversation = thread.conversation or world.begin_conversation(message, sender.id)
     effect = _effect_on_ticket(arrival, sender, conversation, policy, world)
-    understood = _how_it_was_understood(identity, thread)
+    understood = _how_it_was_understood(message, identity, thread)
     return _record(
         arrival, delivery, effect, world, conversation=conversation, customer_id=sender.id, understood=understood
     )
@@ -93,17 +95,12 @@ def _record(
     return effect.outcome
 
 
-def _is_ours(message: InboundMessage, policy: Policy) -> bool:
-    """Return whether one of our own addresses wrote it: one that the policy names, or the account itself."""
-    sender = message.sender
-    # A user's id is not an address: it may equal the name of an account by chance.
-    is_account = sender.value == message.account and sender.kind is not HandleKind.USER
-    return is_account or policy.is_own(sender.value)
-
-
-def _how_it_was_understood(identity: Identity, thread: Thread) -> Mapping[str, object]:
+def _how_it_was_understood(message: InboundMessage, identity: Identity, thread: Thread) -> Mapping[str, object]:
     because: dict[str, object] = {"identify": identity.because, "thread": thread.evidence.value}
-    return {**because, "maybe_same_as": list(identity.same_as)} if identity.same_as else because
+    if identity.same_as:
+        because["maybe_same_as"] = list(identity.same_as)
+    because.update((key, message.attributes[key]) for key in EVIDENCE if key in message.attributes)
+    return because
 
 
 def _again(arrival: Arrival, delivery: Delivery, earlier: Received, world: World) -> Outcome:
