@@ -294,6 +294,6 @@ class PolicySection(Section):
     senders: SendersSection = Field(SendersSection(), description="Senders with special treatment.")
     own_addresses: Globs = Field(
         (),
-        description="Patterns of our own mailboxes. Mail from them is our own notification and opens no ticket, unless a "
-        "form sent it for a customer, named in Reply-To.",
+        description="Patterns of our own mailboxes. Mail from them is our own notification and opens no ticket, unless "
+        "a form sent it for a customer, named in Reply-To.",
     )
