@@ -259,6 +259,7 @@ async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops:
     receiver = make_receiver(shared, policy, reader, isolate=Child().settle)
     switch = Switch(partial(shared.operations.is_on, INTAKE_SWITCH))
     loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open), consumer.watch))
+    checks.problems["reader"] = reader.problems
     checks.problems["consumer"] = lambda: consumer.problems() if switch.is_on else []
     checks.warnings["switch"] = lambda: [] if switch.is_on else ["intake is switched off"]
 

@@ -7,6 +7,7 @@ import os
 import resource
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
@@ -14,6 +15,7 @@ import structlog
 from router.domain.errors import StoreUnavailable
 from router.flow.run.bus import Delivery
 from router.local.bounds import lower
+from router.local.pipes import ChildLost, end, lost
 
 log = structlog.get_logger(__name__)
 
@@ -39,20 +41,28 @@ class Child:
 
         Raises `StoreUnavailable` if trying again later is right.
         """
-        process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
+        try:
+            status = await self._status(delivery)
+        except ChildLost as exc:
+            raise StoreUnavailable(f"cannot try a suspect now: its process {exc}") from exc
+        log.info("child ended", format=delivery.format, status=status)
+        if status == os.EX_TEMPFAIL:
+            raise StoreUnavailable("cannot try a suspect now: its process found no database, or wrong settings")
+        return status == 0
+
+    async def _status(self, delivery: Delivery) -> int | None:
+        with lost("cannot be started"):
+            process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
         try:
             async with asyncio.timeout(self._deadline_s):
-                await process.communicate(write(delivery))
+                with suppress(ChildLost), lost("hangs"):  # one that does not read may still end well: its status counts
+                    await process.communicate(write(delivery))
+                await process.wait()
         except TimeoutError:
             log.warning("child hangs", format=delivery.format)
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        log.info("child ended", format=delivery.format, status=process.returncode)
-        if process.returncode == os.EX_TEMPFAIL:
-            raise StoreUnavailable("cannot try a suspect now: its process found no database, or wrong settings")
-        return process.returncode == 0
+            await end(process)
+        return process.returncode
 
 
 def limit() -> None:

@@ -5,12 +5,12 @@ It imports little: it starts quickly, and each process on the machine pays for w
 
 import gc
 import os
-import pickle
 import resource
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
-from typing import Any, BinaryIO, TypeAlias
+from typing import BinaryIO, NoReturn, TypeAlias
 
 from channels.formats import parse
 from router.decide.language import load_languages
@@ -18,8 +18,8 @@ from router.flow.intake.opening import Arrival, Opener, Parse
 from router.flow.intake.unprocessable import Flaw
 from router.flow.run.bus import Delivery
 from router.local.bounds import end_with, lower
+from router.local.frames import Failed, framed, next_in
 
-LENGTH = 8
 MEMORY_BYTES = 2 * 1024**3
 
 Payload: TypeAlias = tuple[bytes, str, str | None]
@@ -31,24 +31,34 @@ Contents: TypeAlias = tuple[tuple[Arrival, ...], Flaw | None]
 
 
 def serve(parse: Parse = parse) -> None:
-    """Answer requests until the parent goes away."""
+    """Answer requests until the parent goes away, which is no error: there is nobody left to tell."""
     end_with(os.getppid(), signal.SIGKILL)
     lower(resource.RLIMIT_AS, MEMORY_BYTES)
     requests = sys.stdin.buffer
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)  # a buffer would be flushed again at the exit
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
-    secret = _next(requests)
+    try:
+        _serve(requests, answers, parse)
+    except (EOFError, BrokenPipeError):
+        return
+    except Exception as exc:  # noqa: BLE001 - the parent says it in the log's form
+        _answer(answers, Failed(_where(exc)))
+        sys.exit(1)
+
+
+def _where(exc: Exception) -> str:
+    """The error and the line that raised it, without its text, which may hold a customer's words."""
+    line = traceback.extract_tb(exc.__traceback__)[-1]
+    return f"{type(exc).__name__} at {line.filename}:{line.lineno}"
+
+
+def _serve(requests: BinaryIO, answers: BinaryIO, parse: Parse) -> NoReturn:
+    secret = next_in(requests)
     load_languages()
     gc.freeze()
     _answer(answers, "ready")
-    while request := _next(requests):
-        _answer(answers, _open_all(request, parse, secret))
-
-
-def framed(content: object) -> bytes:
-    """The content as it goes through the pipe, either way: its length, then its pickle."""
-    written = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
-    return len(written).to_bytes(LENGTH) + written
+    while True:
+        _answer(answers, _open_all(next_in(requests), parse, secret))
 
 
 def _open_all(request: Request, parse: Parse, secret: bytes) -> list[Contents]:
@@ -58,14 +68,10 @@ def _open_all(request: Request, parse: Parse, secret: bytes) -> list[Contents]:
     return [(arrivals, flaw) for _, arrivals, flaw in opened]
 
 
-def _next(requests: BinaryIO) -> Any:
-    length = int.from_bytes(requests.read(LENGTH))
-    return pickle.loads(requests.read(length)) if length else None  # noqa: S301 - our own parent wrote it
-
-
 def _answer(answers: BinaryIO, content: object) -> None:
-    answers.write(framed(content))
-    answers.flush()
+    left = memoryview(framed(content))
+    while left:
+        left = left[answers.write(left) :]
 
 
 if __name__ == "__main__":

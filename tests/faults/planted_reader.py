@@ -15,6 +15,8 @@ KILLS = b"kills its reader"
 HANGS = b"hangs its reader"
 FLOODS = b"floods its reader's memory"
 PRINTS = b"makes its reader print"
+CLOSES_INPUT = b"makes its reader read no more"
+CLOSES_OUTPUT = b"makes its reader say no more"
 KILLS_ONCE = b"ends its reader once, as this file says: "
 
 
@@ -25,6 +27,10 @@ def parse(format_: str, raw: bytes, account: str | None) -> Parsed:
         time.sleep(600)
     if FLOODS in raw:
         os._exit(len(bytearray(4 * 1024**3)) and 1)
+    if CLOSES_INPUT in raw:
+        os.close(sys.stdin.fileno())
+    if CLOSES_OUTPUT in raw:
+        os.closerange(3, 64)
     if PRINTS in raw:
         sys.stdout.write("a library says something\n" * 100)
         sys.stdout.flush()
