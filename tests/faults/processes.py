@@ -42,10 +42,23 @@ class Process:
             if self.has_ended:
                 self.deaths += 1
                 self._start()
-            return b"answers on" in self._log.read_bytes()[self._began_at :]
+            return self._is_ready()
 
         assert wait_until(is_ready, within_s=READY_WITHIN_S), self.log
         return self
+
+    def is_ready(self) -> None:
+        """Return once it says where it answers; fail with its log if it ends."""
+        assert wait_until(lambda: self.has_ended or self._is_ready(), within_s=READY_WITHIN_S), self.log
+        assert not self.has_ended, self.log
+
+    def _is_ready(self) -> bool:
+        said = self._log.read_bytes()[self._began_at :]
+        return b"answers on" in said or b'"running"' in said
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def log(self) -> str:
