@@ -1,8 +1,7 @@
-"""Commands for operators: tokens, unprocessable payloads, customers, the intake switch, the bus, the policy file."""
+"""Commands for operators: tokens, unprocessable payloads, customers, the intake switch, the bus."""
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,8 +15,6 @@ from router.domain.customer import CustomerId
 from router.domain.errors import Invalid
 from router.flow.intake.unprocessable import replay as replay_one
 from router.flow.intake.unprocessable import require
-from router.local.policy_file import read_policy
-from router.policy.parse import PolicyError, parse_policy
 
 commands = typer.Typer()
 token = typer.Typer(help="Tokens: who may use the API.", no_args_is_help=True)
@@ -25,13 +22,11 @@ unprocessable = typer.Typer(help="Payloads that could not become messages.", no_
 customer = typer.Typer(help="Block a customer, set their tier, or erase them.", no_args_is_help=True)
 intake_switch = typer.Typer(help="Stop and start intake. While off, messages wait.", no_args_is_help=True)
 bus = typer.Typer(help="What carries messages: RabbitMQ or a PostgreSQL table.", no_args_is_help=True)
-policy = typer.Typer(help="The policy file.", no_args_is_help=True)
 commands.add_typer(token, name="token")
 commands.add_typer(unprocessable, name="unprocessable")
 commands.add_typer(customer, name="customer")
 commands.add_typer(intake_switch, name="switch")
 commands.add_typer(bus, name="bus")
-commands.add_typer(policy, name="policy")
 
 _LARGEST = 2**63 - 1
 _ENTRY = "{:>6}  {:11}  {:7}  {:15}  {}"
@@ -194,20 +189,6 @@ def table() -> None:
     """Stop using RabbitMQ. First end every process that uses it: if one starts again, it undoes this."""
     with_deployment(lambda shared: shared.operations.turn(RABBITMQ_SWITCH, on=False))
     typer.echo("the bus is now the table in PostgreSQL; messages still in RabbitMQ stay there")
-
-
-@policy.command()
-def check(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-) -> None:
-    """Check a policy file and print a line for each fault. Needs no server."""
-    try:
-        parsed = parse_policy(read_policy(file))
-    except PolicyError as exc:
-        for problem in exc.problems:
-            typer.echo(problem)
-        raise typer.Exit(1) from exc
-    typer.echo(f"version {parsed.version}: {len(parsed.queues)} queues, {len(parsed.routes)} routes")
 
 
 def _check_known(argument: str, names: Iterable[str], known: Collection[str], *, kind: str) -> None:

@@ -1,6 +1,6 @@
 """Route: decides in which queue a ticket waits, with which skills and target. The first route that holds decides."""
 
-from router.domain.triage import Facts, Routing
+from router.domain.triage import Considered, Facts, Routing
 from router.domain.wait import requirement
 from router.policy.model import Policy
 
@@ -14,3 +14,10 @@ def route(facts: Facts, policy: Policy) -> Routing:
         target=matched.target,
         policy_version=policy.version,
     )
+
+
+def considered(facts: Facts, policy: Policy) -> tuple[Considered, ...]:
+    """Return the routes in the order asked, up to the one that decides."""
+    asked = [Considered(candidate.name, candidate.when.why_not(facts)) for candidate in policy.routes]
+    decided = next(place for place, candidate in enumerate(asked, start=1) if candidate.why_not is None)
+    return tuple(asked[:decided])

@@ -91,3 +91,10 @@ class Facts(NamedTuple):
     words: Words = Words(" ")
     attributes: Mapping[str, str] = MappingProxyType({})
     has_attachments: bool = False
+
+
+class Considered(NamedTuple):
+    """A route that was asked: `why_not` is the first condition that failed, or None for the route that decided."""
+
+    route: str
+    why_not: str | None

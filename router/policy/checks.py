@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from router.domain.triage import Complexity
 from router.policy.conditions import When
+from router.policy.fields import duration
 from router.policy.model import Policy, Route, Team, Trait
 
 
@@ -17,6 +18,29 @@ def problems_of(policy: Policy) -> Iterator[str]:
     yield from _unreachable_routes(policy)
     yield from _no_answer(policy)
     yield from _mixed_teams(policy)
+
+
+def warnings_of(policy: Policy) -> Iterator[str]:
+    """Yield what is allowed and yet hardly meant: a route that takes messages from a later one with a tighter target.
+
+    An earlier route that is the narrower of the two is an exception on purpose.
+    """
+    routes = list(carried_by_routes(policy))
+    for later, (later_place, hidden, left) in enumerate(routes):
+        for earlier, (earlier_place, route, carried) in enumerate(routes[:later]):
+            if carried & left and _hides(route, hidden, before=[asked for _, asked, _ in routes[:earlier]]):
+                yield (
+                    f"{earlier_place}: hides the tighter target of {later_place}: what both match is due in"
+                    f" {duration(route.target)}, not {duration(hidden.target)}; add a route for both before it"
+                )
+
+
+def _hides(route: Route, hidden: Route, *, before: Collection[Route]) -> bool:
+    """Whether a message that both match reaches the earlier one, although the later one has the tighter target."""
+    both = route.when.both(hidden.when)
+    if both is None or route.target <= hidden.target or hidden.when.covers(route.when):
+        return False
+    return not all(any(asked.when.covers(part) for asked in before) for part in both.of_one_value_each())
 
 
 def place(index: int, route: Route) -> str:

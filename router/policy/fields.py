@@ -21,6 +21,13 @@ _DURATION = re.compile(r"(\d{1,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
+def duration(span: timedelta) -> str:
+    """Return whole seconds as the file would say them, in the largest unit that fits: `90m`, `4h`, `45s`."""
+    seconds = int(span.total_seconds())
+    sizes = ((timedelta(**{name: 1}) // timedelta(seconds=1), unit) for unit, name in reversed(_UNITS.items()))
+    return next(f"{seconds // size}{unit}" for size, unit in sizes if seconds % size == 0) if seconds else "0"
+
+
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise ValueError(f"'{text}' is not a name: use 1 to 24 of a-z, 0-9 and -")

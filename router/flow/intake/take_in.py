@@ -193,8 +193,8 @@ def _join_or_begin(arrival: Arrival, owner: Customer, tier: str | None, policy: 
     """Classify and route; then join the same team's open ticket from another channel, or queue a new one."""
     message = arrival.message
     open_tickets = world.open_tickets_of(owner.id)
-    triage = classify(_query(arrival, owner, tier, len(open_tickets), world.now), policy.triage)
-    routing = route(_facts(arrival, owner, tier, triage), policy)
+    triage = classify(query_of(arrival, owner, tier, len(open_tickets), world.now), policy.triage)
+    routing = route(facts_of(arrival, owner, tier, triage), policy)
     joined = joins(message, routing, open_tickets, policy.threading.join_channels_within, world.now)
     if joined:
         effect = _continue(joined, owner, policy, world)
@@ -214,7 +214,8 @@ def _join_or_begin(arrival: Arrival, owner: Customer, tier: str | None, policy: 
     return _Effect(Outcome.QUEUED, ticket, HistoryKind.QUEUE, because)
 
 
-def _query(arrival: Arrival, owner: Customer, tier: str | None, open_tickets: int, now: datetime) -> Query:
+def query_of(arrival: Arrival, owner: Customer, tier: str | None, open_tickets: int, now: datetime) -> Query:
+    """Return what classify looks at."""
     message = arrival.message
     return Query(
         channel=message.channel,
@@ -229,7 +230,8 @@ def _query(arrival: Arrival, owner: Customer, tier: str | None, open_tickets: in
     )
 
 
-def _facts(arrival: Arrival, owner: Customer, tier: str | None, triage: Triage) -> Facts:
+def facts_of(arrival: Arrival, owner: Customer, tier: str | None, triage: Triage) -> Facts:
+    """Return what the routes' conditions read."""
     message = arrival.message
     return Facts(
         complexity=triage.complexity,

@@ -134,3 +134,51 @@ def test_the_embedded_database_needs_no_migrate():
 )
 def test_a_command_alone_shows_what_there_is(command: tuple[str, ...]):
     assert "Commands:" in frontdesk(*command).output
+
+
+def test_a_message_can_be_tried_on_a_policy():
+    text = "Mein Anwalt wird gegen Sie Klage einreichen, wenn ich nichts höre."
+    ended = frontdesk("policy", "try", "--text", text, "--channel", "chat")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert "queue expert of team specialists, to be answered within 5m\nfor an agent with german" in ended.stdout
+    assert "mentions 'anwalt'" in ended.stdout
+    assert "channel is chat, not social" in ended.stdout
+    assert max(map(len, ended.stdout.splitlines())) <= 80
+
+
+def test_a_payload_can_be_tried_in_its_own_format():
+    mail = TESTS / "cases" / "01-e-variant-precedence-only.eml"
+    ended = frontdesk("policy", "try", mail, "--format", "email.rfc822", "--policy", TESTS / "policies" / "good.yaml")
+    assert ended.exit_code == 0
+    assert "email from dov@firm.example" in ended.stdout
+
+
+def test_what_would_begin_no_ticket_is_said():
+    ended = frontdesk("policy", "try", "--text", "Hello", "--from", "a@spam.example")
+    assert "begins no ticket: the sender is blocked" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((), "FILE: name either a payload or --text"),
+        (("--text", "x", "--channel", "sms", "--from", "foo"), "from.value: is not a phone number"),
+        (("--text", ""), "text: a message needs at least one of text, html, subject and attachments"),
+    ],
+)
+def test_what_cannot_be_tried_is_told_in_one_line(arguments: tuple[str, ...], problem: str):
+    ended = frontdesk("policy", "try", *arguments)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"frontdesk: {problem}")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_message_that_goes_elsewhere_fails_the_tests_of_the_policy(tmp_path: Path):
+    expected = "tests: [{name: chats are live, message: {channel: chat, text: Hello}, expect: {queue: expert}}]"
+    (tmp_path / "mine.yaml").write_text(expected)
+    ended = frontdesk("policy", "test", tmp_path / "mine.yaml")
+    assert ended.exit_code == 1
+    assert ended.stdout == (
+        "FAILED chats are live: queue is live, not expert (route 'chat' decided)\n1 test, 1 failed\n"
+    )
+    assert frontdesk("policy", "test").stdout.endswith("tests, 0 failed\n")

@@ -1,4 +1,4 @@
-"""The conditions of routes: when they hold, and which cover which."""
+"""The conditions of routes: when they hold, what they say when they do not, and which cover which."""
 
 import pytest
 
@@ -32,41 +32,45 @@ FACTS = Facts(
 
 
 @pytest.mark.parametrize(
-    ("when", "holds"),
+    ("when", "why_not"),
     [
-        ("{}", True),
-        ("{complexity: simple}", True),
-        ("{complexity: complex}", False),
-        ("{channel: [chat, email]}", True),
-        ("{channel: [sms, chat]}", False),
-        ("{provider: smtp}", True),
-        ("{provider: [twilio, whats*]}", False),
-        ('{account: "*@OUR.example"}', True),
-        ('{account: "sales@*"}', False),
-        ("{language: en}", True),
-        ("{language: de}", False),
-        ("{tier: [gold, vip]}", True),
-        ("{tier: gold}", False),
-        ("{returning: true}", True),
-        ("{returning: false}", False),
-        ("{has_attachments: true}", False),
-        ('{attributes: {plan: "enterprise*"}}', True),
-        ("{attributes: {plan: basic}}", False),
-        ('{attributes: {plan: "*", region: "*"}}', False),
-        ("{words: [refund]}", True),
-        ("{words: [data protection]}", True),
-        ("{words: [fund, order now]}", False),
-        ('{words: ["*erstattung*"]}', True),
-        ("{words: [erstattung*]}", False),
-        ("{channel: email, language: de, words: [nothing]}", False),
+        ("{}", None),
+        ("{complexity: simple}", None),
+        ("{complexity: complex}", "complexity is simple, not complex"),
+        ("{channel: [chat, email]}", None),
+        ("{channel: [sms, chat]}", "channel is email, not chat or sms"),
+        ("{provider: smtp}", None),
+        ("{provider: [twilio, whats*]}", "provider is smtp, not twilio or whats*"),
+        ('{account: "*@OUR.example"}', None),
+        ('{account: "sales@*"}', "account is help@our.example, not sales@*"),
+        ("{language: en}", None),
+        ("{language: de}", "language is en, not de"),
+        ("{tier: [gold, vip]}", None),
+        ("{tier: gold}", "tier is vip, not gold"),
+        ("{returning: true}", None),
+        ("{returning: false}", "returning is true, not false"),
+        ("{has_attachments: true}", "has_attachments is false, not true"),
+        ('{attributes: {plan: "enterprise*"}}', None),
+        ("{attributes: {plan: basic}}", "attributes.plan is Enterprise-L, not basic"),
+        ('{attributes: {plan: "*", region: "*"}}', "attributes.region is missing, not *"),
+        ("{words: [refund]}", None),
+        ("{words: [data protection]}", None),
+        ("{words: [fund, order now]}", "words are others, not fund or order now"),
+        ('{words: ["*erstattung*"]}', None),
+        ("{words: [erstattung*]}", "words are others, not erstattung*"),
+        ("{channel: email, language: de, words: [nothing]}", "language is en, not de"),
     ],
 )
-def test_conditions_hold_or_not(when: str, holds: bool):
-    assert when_of(when).holds(FACTS) is holds
+def test_conditions_hold_or_say_which_failed_first(when: str, why_not: str | None):
+    compiled = when_of(when)
+    assert compiled.why_not(FACTS) == why_not
+    assert compiled.holds(FACTS) is (why_not is None)
 
 
 def test_an_unknown_language_matches_no_language_of_a_route():
-    assert not when_of("{language: de}").holds(FACTS._replace(language=None))
+    unknown = FACTS._replace(language=None)
+    assert not when_of("{language: de}").holds(unknown)
+    assert when_of("{language: de}").why_not(unknown) == "language is unknown, not de"
 
 
 @pytest.mark.parametrize(
