@@ -6,6 +6,9 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 Limit = Annotated[int, Field(ge=1, le=200)]
+Written = Annotated[str, Field(pattern=r"^[0-9]{1,16}\.[0-9]{1,18}$")]
+"""A `Place` in a list, as clients send it back."""
+
 T = TypeVar("T")
 
 

@@ -2,31 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Annotated
-
-from pydantic import Field
 
 from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.lead import QueuePath
-from router.api.paging import Limit, page_of
+from router.api.paging import Limit, Written, page_of
 from router.api.tickets import TicketPath, leased, own_ticket_answer
 from router.domain.actor import Viewer
 from router.domain.agent import PERSONS, Person, Principal
 from router.domain.ticket import TicketId
 from router.flow.assign.picking import After, Picking
 from router.flow.see.pages import TicketPages
+from router.flow.see.places import Place
 from router.flow.see.tickets import TicketLine
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class WaitingQuery(Model):
     """Which page; `after` is the `next` of the previous page."""
 
-    after: Annotated[str, Field(pattern=r"^[0-9]{1,16}\.[0-9]{1,18}$")] | None = None
+    after: Written | None = None
     limit: Limit = 50
 
 
@@ -66,20 +60,15 @@ class PickingEndpoints:
         ]
 
     async def waiting(self, who: Principal, path: QueuePath, query: WaitingQuery) -> Answer:
-        after = _read(query.after) if query.after else None
+        after = _after(Place.decode(query.after)) if query.after else None
         found = await self._picking.waiting(Viewer.of(who), path.queue, after=after, limit=query.limit + 1)
         shown, last = page_of(found, query.limit)
-        return Answer(content=WaitingList(tickets=shown, next=_write(last) if last else None))
+        return Answer(content=WaitingList(tickets=shown, next=Place(last.due_at, last.id).encode() if last else None))
 
     async def take(self, who: Person, path: TicketPath) -> Answer:
         lease = await self._picking.take(who.agent, TicketId(path.id))
         return await own_ticket_answer(self._reading, who, lease.ticket_id)
 
 
-def _read(after: str) -> After:
-    micros, _, ticket_id = after.partition(".")
-    return After(due_at=_EPOCH + int(micros) * _MICROSECOND, ticket_id=TicketId(int(ticket_id)))
-
-
-def _write(last: TicketLine) -> str:
-    return f"{(last.due_at - _EPOCH) // _MICROSECOND}.{last.id}"
+def _after(place: Place) -> After:
+    return After(due_at=place.at, ticket_id=TicketId(place.id))

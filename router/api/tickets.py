@@ -8,13 +8,14 @@ from pydantic import BeforeValidator, Field
 
 from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
-from router.api.paging import Limit, page_of
+from router.api.paging import Limit, Written, page_of
 from router.domain.actor import Viewer
 from router.domain.agent import Lease, Person, Principal
-from router.domain.errors import Conflict
+from router.domain.errors import Conflict, Invalid
 from router.domain.ticket import TicketState
 from router.flow.assign.hold import Hold
-from router.flow.see.pages import Happening, TicketPage, TicketPages
+from router.flow.see.pages import TRANSCRIPT_SHOWN, Happening, Part, TicketPage, TicketPages, Transcript
+from router.flow.see.places import Place
 from router.flow.see.queues import unknown_queue
 from router.flow.see.reading import Reading
 from router.flow.see.tickets import Filter, TicketLine, no_ticket
@@ -57,6 +58,14 @@ class TicketList:
     next: int | None = None
 
 
+class TranscriptQuery(Model):
+    """Which page of the transcript: the entries just `before` or just `after` a place; else the last ones."""
+
+    before: Written | None = None
+    after: Written | None = None
+    limit: Limit = TRANSCRIPT_SHOWN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """Everything that happened to a ticket, oldest first, with reasons."""
@@ -89,6 +98,14 @@ class TicketEndpoints:
                 handle=self.ticket,
                 roles=READERS,
                 answers={200: leased("The ticket; its holder gets the lease in `ETag`.")},
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/tickets/{id}/transcript",
+                summary="Page through everything that was said on a ticket, in the order in which it arrived.",
+                handle=self.transcript,
+                roles=READERS,
+                answers={200: PossibleAnswer("A page of the transcript, oldest first.", Transcript)},
             ),
             Endpoint(
                 method="GET",
@@ -129,6 +146,17 @@ class TicketEndpoints:
         if page.lease and isinstance(who, Person):
             await self._desk.see(Hold(agent=who.agent, lease=Lease.parse(page.lease)))
         return ticket_answer(page)
+
+    async def transcript(self, who: Principal, path: TicketPath, query: TranscriptQuery) -> Answer:
+        if query.before and query.after:
+            raise Invalid("after", "must not be there together with before: ask for one page at a time")
+        before = Place.decode(query.before) if query.before else None
+        after = Place.decode(query.after) if query.after else None
+        part = Part(before=before, after=after, limit=query.limit)
+        found = await self._reading.transcript(Viewer.of(who), path.id, part)
+        if found is None:
+            raise no_ticket(path.id)
+        return Answer(content=found)
 
     async def history(self, who: Principal, path: TicketPath) -> Answer:
         events = await self._reading.history(Viewer.of(who), path.id)

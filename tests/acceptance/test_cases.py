@@ -82,6 +82,35 @@ async def test_an_answer_to_a_merged_ticket_reaches_the_ticket_it_was_merged_int
     assert (await grace.post("/v1/me/next")).status == 204
 
 
+async def test_neither_a_second_message_nor_a_wrong_clock_moves_anything(frontdesk: Frontdesk):
+    for name in ("a-first", "b-other-customer", "c-second-of-first"):
+        await deliver(frontdesk, f"14-{name}.eml")
+    await frontdesk.has_taken_in(3)
+    grace = await frontdesk.agent()
+    first = (await every_page(grace, 1))[0]
+    path = f"/v1/tickets/{first['ticket']['id']}"
+    assert [text[:6] for text in said(first)] == ["FIRST:", "SECOND"]
+    await grace.post(f"{path}/reply", lease=first["lease"], json={"text": "Change the bulb."})
+    _, reply = await frontdesk.next_reply()
+    await grace.post(f"{path}/resolve", lease=first["lease"])
+
+    await deliver(frontdesk, "14-d-clock-years-behind.eml", token=reply["token_id"])
+    await frontdesk.has_taken_in(4)
+    other, again = await every_page(grace, 2)
+    assert other["ticket"]["id"] != first["ticket"]["id"] == again["ticket"]["id"]
+    assert again["ticket"]["enqueued_at"] > first["ticket"]["enqueued_at"]
+    assert [text[:6] for text in said(again)] == ["FIRST:", "SECOND", "Change", "THIRD:"]
+    assert again["transcript"][-1]["sent_at"] == "2018-01-01T00:04:44Z"
+    unread = {"text": "Send it in.", "read_up_to": first["read_up_to"]}
+    answer = await grace.post(f"{path}/reply", lease=again["lease"], json=unread)
+    assert answer.json["customer_wrote_since_read"]
+
+    await deliver(frontdesk, "14-e-clock-ahead.eml", token=reply["token_id"])
+    await frontdesk.has_taken_in(5)
+    await grace.post(f"{path}/reply", lease=again["lease"], json={"text": "Thank you."})
+    assert [text[:6] for text in said(await page_of(grace, first))][3:] == ["THIRD:", "Send i", "FOURTH", "Thank "]
+
+
 async def test_a_nul_costs_a_mail_and_a_text_message_nothing_else(frontdesk: Frontdesk):
     for name in ("06-e-nul-in-body.eml", "06-f-nul.form"):
         await deliver(frontdesk, name)

@@ -44,14 +44,16 @@ async def test_an_agent_who_is_busy_is_told_what_to_do(api: Api):
     assert answer.json["detail"] == "Your status is busy: set it to available to get tickets."
 
 
-async def test_next_shows_the_transcript_in_the_order_in_which_it_was_written(api: Api):
+async def test_next_shows_the_transcript_in_the_order_in_which_it_arrived(api: Api):
     grace = await api.agent(await an_agent(api.database))
     lease = await a_ticket(api.database)
     conversation = await a_conversation(api.database, lease)
-    late = await a_message(api.database, conversation, "second", sent_at=NOON + timedelta(minutes=1))
-    early = await a_message(api.database, conversation, "first", sent_at=NOON)
+    first = await a_message(api.database, conversation, "first", sent_at=NOON)
+    dated_2018 = await a_message(api.database, conversation, "second", sent_at=NOON.replace(year=2018))
     page = (await grace.post("/v1/me/next")).json
-    assert [(entry["id"], entry["text"]) for entry in page["transcript"]] == [(early, "first"), (late, "second")]
+    shown = [(entry["id"], entry["text"], entry["sent_at"]) for entry in page["transcript"]]
+    assert shown == [(first, "first", "2026-03-02T12:00:00Z"), (dated_2018, "second", "2018-03-02T12:00:00Z")]
+    assert page["transcript"][0]["received_at"] <= page["transcript"][1]["received_at"]
     assert page["conversations"][0]["reply_to"]["value"] == ADA.value
 
 
@@ -62,6 +64,7 @@ async def test_next_shows_the_last_fifty_messages(api: Api):
         await a_message(api.database, conversation, str(minute), sent_at=NOON + timedelta(minutes=minute))
     page = (await grace.post("/v1/me/next")).json
     assert [entry["text"] for entry in page["transcript"]] == [str(minute) for minute in range(5, 55)]
+    assert page["transcript_before"].endswith(f".{page['transcript'][0]['id']}")
 
 
 async def test_times_are_utc_wherever_the_server_is(api: Api, database_url: str):

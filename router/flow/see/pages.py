@@ -10,6 +10,7 @@ from router.domain.actor import Viewer
 from router.domain.ticket import TicketState
 from router.domain.triage import Complexity, Reason
 from router.flow.see.customers import CustomerCard
+from router.flow.see.places import Place
 from router.flow.see.tickets import TicketLine
 
 TRANSCRIPT_SHOWN = 50
@@ -44,7 +45,11 @@ class ConversationCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of the transcript: `in` from the customer, `out` from an agent, or a `note` among agents."""
+    """One line of the transcript: `in` from the customer, `out` from an agent, or a `note` among agents.
+
+    `received_at` is when it arrived, and `sent_at` the date that the sender gave it. `attributes` is what the channel
+    or the integration says about it.
+    """
 
     id: int
     conversation_id: int | None
@@ -56,16 +61,62 @@ class Entry:
     text: str
     html: str | None
     attachments: Sequence[Mapping[str, Any]]
+    attributes: Mapping[str, str]
     automatic: str | None
     sent_at: datetime
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """Entries in the order in which they arrived, oldest first.
+
+    `older` is the `before` of the page before this one, and `newer` the `after` of the one that follows; null if there
+    is none.
+    """
+
+    entries: Sequence[Entry]
+    older: str | None
+    newer: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Which entries of a transcript: the last ones `before` a place, the first ones `after` one, or the last of all."""
+
+    before: Place | None = None
+    after: Place | None = None
+    limit: int = TRANSCRIPT_SHOWN
+
+    def page_of(self, found: Sequence[Entry]) -> Transcript:
+        """Return a page of what was found, oldest first, when one entry more than `limit` was asked for."""
+        has_more = len(found) > self.limit
+        if self.after is not None:
+            entries = found[: self.limit]
+            return Transcript(
+                entries=entries,
+                older=_place(entries[0]) if entries else None,
+                newer=_place(entries[-1]) if has_more else None,
+            )
+        entries = found[-self.limit :]
+        return Transcript(
+            entries=entries,
+            older=_place(entries[0]) if has_more else None,
+            newer=_place(entries[-1]) if entries and self.before is not None else None,
+        )
+
+
+def _place(entry: Entry) -> str:
+    return Place(entry.received_at, entry.id).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketPage:
-    """A ticket with all that is known about it, and the transcript's last fifty entries in the order sent.
+    """A ticket with all that is known about it, and the transcript's last fifty entries in order of arrival.
 
-    Only the holder gets a `lease`. `read_up_to` is the time of the customer's last message, in microseconds since 1970:
-    sent back with a reply, it shows whether the customer has written since.
+    `transcript_before` leads to the entries before them, if there are any. Only the holder gets a `lease`. `read_up_to`
+    is the time of the customer's last message, in microseconds since 1970: sent back with a reply, it shows whether the
+    customer has written since.
     """
 
     ticket: TicketLine
@@ -73,6 +124,7 @@ class TicketPage:
     customer: CustomerCard
     conversations: Sequence[ConversationCard]
     transcript: Sequence[Entry]
+    transcript_before: str | None
     read_up_to: int
     lease: str | None
 
@@ -101,6 +153,8 @@ class TicketPages(Protocol):
     """Finds what belongs to a ticket. Another team's ticket is not found, just like one that does not exist."""
 
     async def ticket(self, viewer: Viewer, ticket_id: int) -> TicketPage | None: ...
+
+    async def transcript(self, viewer: Viewer, ticket_id: int, part: Part) -> Transcript | None: ...
 
     async def history(self, viewer: Viewer, ticket_id: int) -> Sequence[Happening]:
         """Return the ticket's history, oldest first; empty if the viewer has no such ticket."""

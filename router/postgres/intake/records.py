@@ -142,8 +142,7 @@ def _message(stored: StoredMessage, now: datetime) -> Row:
         or None,
         "attributes": message.attributes or None,
         "automatic": message.automatic,
-        # A message from a clock that is ahead must not stay below everything that is said after it.
-        "sent_at": min(message.sent_at or now, now),
+        "sent_at": message.sent_at or now,
     }
 
 

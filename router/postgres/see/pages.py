@@ -1,6 +1,6 @@
 """Builds the page of a ticket and the card of a customer from the JSON documents that PostgreSQL returns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from router.domain.customer import Contact, ContactOutcome
 from router.domain.ticket import OPEN_STATES, TicketId, TicketState
 from router.domain.triage import Complexity
 from router.flow.see.customers import CustomerCard, PastContact
-from router.flow.see.pages import ConversationCard, Decision, Entry, TicketPage
+from router.flow.see.pages import ConversationCard, Decision, Entry, Part, TicketPage
 from router.flow.see.tickets import TicketLine, lease_for
 
 
@@ -47,22 +47,30 @@ class PageDocument:
 
 _CUSTOMER = TypeAdapter(CustomerDocument)
 _PAGE = TypeAdapter(PageDocument)
+_ENTRY = TypeAdapter(Entry)
 
 
 def page(document: str, viewer: Viewer) -> TicketPage:
     """Build the page from a document of the statement `pages`."""
     found = _PAGE.validate_json(document)
     ticket = found.ticket
+    transcript = Part().page_of(found.transcript)
     lease = lease_for(viewer, ticket_id=TicketId(ticket.id), assigned_to=ticket.assigned_to, epoch=found.lease_epoch)
     return TicketPage(
         ticket=replace(ticket, lease=lease),
         decision=found.decision,
         customer=_card(found.customer),
         conversations=found.conversations,
-        transcript=found.transcript,
+        transcript=transcript.entries,
+        transcript_before=transcript.older,
         read_up_to=found.read_up_to,
         lease=lease,
     )
+
+
+def entries(documents: Iterable[str]) -> list[Entry]:
+    """Build entries of a transcript from the documents of the statements `older` and `newer`."""
+    return [_ENTRY.validate_json(document) for document in documents]
 
 
 def card(document: str) -> CustomerCard:

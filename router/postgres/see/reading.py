@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import asyncpg
 
@@ -11,17 +12,19 @@ from router.domain.actor import Viewer
 from router.domain.ticket import TicketState
 from router.flow.see.customers import CustomerCard
 from router.flow.see.messages import MessageStatus, Unprocessed
-from router.flow.see.pages import TRANSCRIPT_SHOWN, Happening, Original, TicketPage
+from router.flow.see.pages import TRANSCRIPT_SHOWN, Happening, Original, Part, TicketPage, Transcript
+from router.flow.see.places import Place
 from router.flow.see.queues import QueueLoad
 from router.flow.see.tickets import Filter, TicketLine
 from router.postgres.database import Connection, Database
 from router.postgres.eyes import eyes, listed
-from router.postgres.see.pages import card, page, ticket_line
+from router.postgres.see.pages import card, entries, page, ticket_line
 from router.postgres.statements import load
 from router.postgres.together import Together
 
 SQL = load("see/reading")
 MAX_ID = 2**63 - 1
+_END = Place(datetime.max.replace(tzinfo=UTC), MAX_ID)
 READ_TOGETHER = 50
 """Pages per statement: more would not make a page cheaper, and would make people wait longer."""
 
@@ -36,6 +39,13 @@ class PostgresReading:
     async def ticket(self, viewer: Viewer, ticket_id: int) -> TicketPage | None:
         document = await self._pages.ask((viewer, ticket_id))
         return None if document is None else page(document, viewer)
+
+    async def transcript(self, viewer: Viewer, ticket_id: int, part: Part) -> Transcript | None:
+        statement, place = ("older", part.before or _END) if part.after is None else ("newer", part.after)
+        async with eyes(self._database, viewer) as connection:
+            rows = await connection.fetch(SQL[statement], ticket_id, listed(viewer.teams), *place, part.limit + 1)
+        found = entries(row["entry"] for row in rows if row["entry"] is not None)
+        return part.page_of(found if statement == "newer" else found[::-1]) if rows else None
 
     async def history(self, viewer: Viewer, ticket_id: int) -> Sequence[Happening]:
         async with eyes(self._database, viewer) as connection:
@@ -91,7 +101,7 @@ class PostgresReading:
         return _status(key, received, refused)
 
     async def _read_pages(self, asked: Sequence[tuple[Viewer, int]]) -> Sequence[str | None]:
-        rows = await self._database.fetch("reading", SQL["pages"], _asked(asked), TRANSCRIPT_SHOWN)
+        rows = await self._database.fetch("reading", SQL["pages"], _asked(asked), TRANSCRIPT_SHOWN + 1)
         return [row["page"] for row in rows]
 
 

@@ -8,6 +8,58 @@ select
 from rows from (json_to_recordset($1) as (agent_id bigint, ticket_id bigint, teams text[])) with ordinality as asked
 order by ordinality
 
+-- name: older
+-- The last entries of a ticket's transcript before a place, latest first.
+-- One row without an entry means that there is none, no row that there is no such ticket.
+select (
+  select row_to_json(shown)
+  from (
+    select
+      entry.id, entry.conversation_id, entry.direction, entry.channel, entry.author, entry.agent_id, entry.subject,
+      entry.text, entry.html, coalesce(entry.attachments, '[]') as attachments,
+      coalesce(entry.attributes, '{}') as attributes, entry.automatic, entry.sent_at, entry.received_at
+  ) as shown
+  where entry.id is not null
+) as entry
+from ticket
+left join lateral (
+  select *
+  from message
+  where ticket_id = ticket.id
+    and (received_at, id) < ($3, $4)
+  order by received_at desc, id desc
+  limit $5
+) as entry on true
+where ticket.id = $1
+  and ($2::text[] is null or ticket.team = any ($2))
+order by entry.received_at desc, entry.id desc
+
+-- name: newer
+-- The first entries of a ticket's transcript after a place, oldest first.
+-- One row without an entry means that there is none, no row that there is no such ticket.
+select (
+  select row_to_json(shown)
+  from (
+    select
+      entry.id, entry.conversation_id, entry.direction, entry.channel, entry.author, entry.agent_id, entry.subject,
+      entry.text, entry.html, coalesce(entry.attachments, '[]') as attachments,
+      coalesce(entry.attributes, '{}') as attributes, entry.automatic, entry.sent_at, entry.received_at
+  ) as shown
+  where entry.id is not null
+) as entry
+from ticket
+left join lateral (
+  select *
+  from message
+  where ticket_id = ticket.id
+    and (received_at, id) > ($3, $4)
+  order by received_at, id
+  limit $5
+) as entry on true
+where ticket.id = $1
+  and ($2::text[] is null or ticket.team = any ($2))
+order by entry.received_at, entry.id
+
 -- name: history
 -- What happened to a ticket, oldest first.
 select ticket_event.at, ticket_event.kind, ticket_event.state, ticket_event.actor, ticket_event.data

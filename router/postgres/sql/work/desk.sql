@@ -26,7 +26,7 @@ where ticket_id = $1
   and conversation_id = $2
   and external_id is not null
   and external_id not like 'sha256:%'
-order by sent_at desc, id desc
+order by received_at desc, id desc
 limit 20
 
 -- name: touch_conversation
