@@ -38,6 +38,7 @@ from router.flow.assign.claims import Claims
 from router.flow.assign.offers import Dispatcher, Offers
 from router.flow.assign.picking import Picking
 from router.flow.assign.presence import LOOK_EVERY_S, Presences
+from router.flow.assign.pulse import BEAT_EVERY_S, Attending, Pulse
 from router.flow.assign.timers import EVERY_S, TicketTimers
 from router.flow.intake.opening import Opener
 from router.flow.intake.reader import Reader, ReaderHere
@@ -67,6 +68,7 @@ from router.postgres.assign.claims import PostgresClaims
 from router.postgres.assign.offers import PostgresDispatch, PostgresOffers
 from router.postgres.assign.picking import PostgresPicking
 from router.postgres.assign.presence import PostgresPresence
+from router.postgres.assign.pulse import PostgresPulse
 from router.postgres.assign.timers import PostgresTimers
 from router.postgres.audit import PostgresAudit
 from router.postgres.database import Database, connected
@@ -277,6 +279,12 @@ def _keep_time(shared: Deployment, policy: LivePolicy, loops: Loops) -> None:
     timers = TicketTimers(store=PostgresTimers(database), policy=policy.current, metrics=metrics)
     for name, loop in timers.loops().items():
         loops.start(name, loop)
+    _start_pulse(Attending.TIMERS, shared, policy.current, loops)
+
+
+def _start_pulse(role: Attending, shared: Deployment, policy: Callable[[], Policy], loops: Loops) -> None:
+    pulse, name = Pulse(PostgresPulse(shared.database), role, policy), f"{role}_pulse"
+    loops.start(name, every(BEAT_EVERY_S, name, pulse.beat, shared.metrics))
 
 
 def build_api(
@@ -295,6 +303,7 @@ def build_api(
     shared.hints.tell(claims.wake, QUEUED)
     presences = Presences(PostgresPresence(database), policy, metrics)
     loops.start("presence", every(LOOK_EVERY_S, "presence", presences.renew_staying, metrics))
+    _start_pulse(Attending.API, shared, policy, loops)
     streams = Streams(
         store=PostgresStream(database),
         staying=presences.staying,

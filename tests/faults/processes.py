@@ -1,6 +1,8 @@
 """Frontdesk's own command line as processes that tests start, wait for and kill."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -70,6 +72,18 @@ class Process:
 
     def wait(self) -> int:
         return self._process.wait(ENDS_WITHIN_S)
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return re.findall(r"http://[\d.]+:\d+|\"port\":\d+", self.log)[-1].replace('"port":', "http://127.0.0.1:")
+
+    def pause(self) -> None:
+        """Freeze it, and not its children."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         self._process.kill()

@@ -24,7 +24,7 @@ EVERY = [path.stem for path in sorted(MIGRATIONS.glob("*.sql"))]
 # What people and reports ask for years later, and what an administrator makes: small rows without words.
 KEPT_FOR_GOOD = {
     "agent", "agent_group", "agent_team", "conversation", "customer", "duty", "handle", "mail_reference",
-    "policy_version", "presence", "schema_migrations", "secret", "skill_group", "switch", "ticket", "token",
+    "policy_version", "presence", "pulse", "schema_migrations", "secret", "skill_group", "switch", "ticket", "token",
 }  # fmt: skip
 DELETED_WHEN_DONE = {"outbox"}
 DELETED_WITH_ITS_PAYLOAD = {"unprocessable_message"}

@@ -133,7 +133,7 @@ from offered
 
 -- name: offered_ticket
 -- The ticket as the answer to its offer finds it.
-select state, assigned_to, lease_epoch, coalesce(state_until <= statement_timestamp(), false) as has_expired
+select state, assigned_to, lease_epoch, coalesce(state_until <= statement_timestamp() and is_attended(), false) as has_expired
 from ticket
 where id = $1
   and team = any ($2::text[])
@@ -148,7 +148,7 @@ with offer as materialized (
     and assigned_to = $3
     and team = any ($4::text[])
     and state = 'offered'
-    and state_until > statement_timestamp()
+    and (state_until > statement_timestamp() or not is_attended())
   for no key update
 ), accepted as (
   update ticket
@@ -189,7 +189,7 @@ with declined as (
     and assigned_to = $3
     and team = any ($4::text[])
     and state = 'offered'
-    and state_until > statement_timestamp()
+    and (state_until > statement_timestamp() or not is_attended())
   returning id, queue, channel, enqueued_at, lease_epoch
 ), refused as (
   insert into refusal (ticket_id, agent_id, enqueued_at, at, kind)

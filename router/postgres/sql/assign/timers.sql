@@ -7,6 +7,7 @@ with expired as materialized (
   join presence on presence.agent_id = agent.id
   where ticket.state = 'offered'
     and ticket.state_until <= statement_timestamp()
+    and is_attended()
   order by ticket.state_until
   limit $1
   for no key update of agent, ticket, presence skip locked
@@ -97,6 +98,7 @@ with lost as materialized (
   join agent on agent.id = presence.agent_id
   join ticket on ticket.assigned_to = agent.id
   where not is_live(presence.seen_at, $2::interval)
+    and is_attended()
   limit $1
   for no key update of agent, ticket, presence skip locked
 ), released as (
@@ -128,6 +130,7 @@ with over as materialized (
   from ticket
   where ticket.state = 'queued'
     and ticket.reserved_for is not null
+    and is_attended()
     and (
       ticket.reserved_until <= statement_timestamp()
       or not exists (
@@ -162,6 +165,7 @@ with over as materialized (
   join agent on agent.id = ticket.assigned_to
   where ticket.state = 'wrap_up'
     and ticket.state_until <= statement_timestamp()
+    and is_attended()
   order by ticket.state_until
   limit $1
   for no key update of agent, ticket skip locked
