@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import idna
-import phonenumbers
 
+from channels import numbers
 from channels.errors import Malformed
 from channels.message import Handle, HandleKind
 from channels.text import CONTROL, one_line
@@ -14,19 +14,12 @@ from channels.text import CONTROL, one_line
 MAX_HANDLE = 320
 """Characters in a handle: 64 of local part, `@`, 255 of domain (RFC 5321, 4.5.3.1)."""
 
-CACHED = 8192
-"""Spellings remembered; the same few thousand people write again and again."""
-
 _NO_HANDLE = "is not a handle: write name@domain, +49 30 12345678 (the + as %2B), or user:PLATFORM:ID"
 _EMAIL = re.compile(r"[^@\s<>,;\x00-\x1f\x7f-\x9f]+@[^@\s<>,;\x00-\x1f\x7f-\x9f]+")
 _KELVIN = "\N{KELVIN SIGN}"
 """The one non-ASCII letter whose lower case is in ASCII: a `k`, which would be another mailbox."""
 
 _TWILIO_PREFIX = re.compile(r"^(\s*whatsapp:)+")
-_MEXICAN_MOBILE = re.compile(r"^\+521(?=[0-9]{10}$)")
-"""WhatsApp still writes the 1 that Mexico removed from its mobile numbers in 2019."""
-
-_E164_SHAPED = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}", re.ASCII)
 
 
 def email(value: str, field: str, *, name: str | None = None, verified: bool = False) -> Handle:
@@ -54,8 +47,8 @@ def plus_details(addresses: Iterable[str]) -> tuple[str, ...]:
 
 
 def phone(value: str, field: str, *, account: str = "", name: str | None = None, verified: bool = False) -> Handle:
-    """Return the handle of a phone number in E.164; without `+` it is read as dialled from the account's country."""
-    number = e164(value.strip()[:64], _region(account))
+    """Return the handle of a phone number; without `+` or `00` it is read as dialled from the account's country."""
+    number = numbers.e164(value.strip()[:64], numbers.region_of(account))
     if number is None:
         raise Malformed(field, "is not a phone number: write it as E.164, with + and country code")
     return Handle(kind=HandleKind.PHONE, value=number, name=_name(name), verified=verified)
@@ -77,9 +70,10 @@ def typed(text: str) -> Handle:
     if kind == HandleKind.USER and scope and name:
         return Handle(kind=HandleKind.USER, value=name, scope=scope)
     address = value if kind in {HandleKind.EMAIL, HandleKind.PHONE} else text
-    read = email if "@" in address else phone
     try:
-        return read(address, "handle")
+        if "@" in address:
+            return email(address, "handle")
+        return phone(numbers.dialled(address.strip()[:64]) or "", "handle")
     except Malformed as exc:
         raise Malformed("handle", _NO_HANDLE) from exc
 
@@ -88,29 +82,7 @@ def _name(given: str | None) -> str | None:
     return one_line(given) or None if given else None
 
 
-def e164(value: str, region: str | None = None) -> str | None:
-    """Return a number as `+` and digits (ITU-T E.164), or None if it cannot be a number."""
-    return _e164(value, region) if _E164_SHAPED.fullmatch(value) else None
-
-
-@lru_cache(maxsize=CACHED)
-def _e164(value: str, region: str | None) -> str | None:
-    try:
-        number = phonenumbers.parse(_MEXICAN_MOBILE.sub("+52", value), region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-@lru_cache(maxsize=1024)
-def _region(account: str) -> str | None:
-    number = e164(account)
-    return phonenumbers.region_code_for_number(phonenumbers.parse(number)) if number else None
-
-
-@lru_cache(maxsize=CACHED)
+@lru_cache(maxsize=numbers.CACHED)
 def _email(value: str) -> str | None:
     address = email_address(value)
     return address if _EMAIL.fullmatch(address) else None

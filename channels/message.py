@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from channels import numbers
+
 
 class Channel(StrEnum):
     """How a customer reaches us."""
@@ -49,6 +51,7 @@ class Automatic(StrEnum):
 class Handle:
     """One address of a person: an email address, an E.164 number or a platform's user id.
 
+    `value` is where answers go, so a number keeps the national rewriting in which it came; `key` compares.
     `scope` is the platform that a `user` id belongs to (two platforms may use the same id); empty for the others.
     `verified` means that the provider guarantees that the sender controls the handle.
     """
@@ -62,7 +65,12 @@ class Handle:
     @property
     def key(self) -> str:
         """The handle as one string, unique over all kinds: `email:a@b.example`, `phone:+4930…`, `user:whatsapp:77`."""
-        return f"{self.kind}:{self.scope}:{self.value}" if self.scope else f"{self.kind}:{self.value}"
+        return f"{self.kind}:{self.scope}:{self.value}" if self.scope else f"{self.kind}:{self.compared}"
+
+    @property
+    def compared(self) -> str:
+        """The value in the one spelling of everything that means the same address."""
+        return numbers.canonical(self.value) if self.kind is HandleKind.PHONE else self.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

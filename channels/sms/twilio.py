@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from channels import handles
+from channels import handles, numbers
 from channels.errors import Malformed
 from channels.message import Attachment, Channel, Handle, InboundMessage, Parsed, ThreadHints
 from channels.text import MAX_TEXT, one_line, storable
@@ -72,13 +72,13 @@ def _sender(number: str, form: Mapping[str, str], account: str) -> Handle:
         raise Malformed("From", "names a channel that is not taken in: only whatsapp: may precede a sender")
     name = form.get("ProfileName", "")[:255] or None
     # Short codes and alphanumeric sender ids are not numbers, and nobody can call them.
-    if not handles.e164(number):
+    if not numbers.e164(number):
         return handles.user(number, "From", scope=PROVIDER, name=name, verified=False)
     return handles.phone(number, "From", account=account, name=name, verified=True)
 
 
 def _recipients(form: Mapping[str, str]) -> tuple[Handle, ...]:
-    number = handles.e164(_without_prefix(form.get("To", "")))
+    number = numbers.e164(_without_prefix(form.get("To", "")))
     return (handles.phone(number, "To"),) if number else ()
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
-from channels import handles, strict_json
+from channels import handles, numbers, strict_json
 from channels.errors import Malformed
 from channels.message import (
     Attachment,
@@ -16,7 +16,6 @@ from channels.message import (
     Channel,
     DeliveryStatus,
     Handle,
-    HandleKind,
     InboundMessage,
     MalformedPart,
     MessageKey,
@@ -124,14 +123,14 @@ def _key(part: _Part, account: str | None) -> MessageKey | None:
 def _message(part: _Part, account: str | None) -> InboundMessage:
     content = _content(part, "message")
     kind = _text(content, "type") or "unsupported"
-    sender = _sender(part.value, content)
+    sender, *also = _person(part.value, content)
     return InboundMessage(
         external_id=_identifier(content),
         channel=Channel.SOCIAL,
         provider=PROVIDER,
         account=_account(part.value, account),
         sender=sender,
-        also=_also(content, sender),
+        also=tuple(also),
         recipients=_recipients(part.value),
         sent_at=_instant(content),
         text=_words(kind, content)[:MAX_TEXT],
@@ -176,36 +175,50 @@ def _account(value: Json, account: str | None) -> str:
 
 def _recipients(value: Json) -> tuple[Handle, ...]:
     number = _text(_inner(value, "metadata"), "display_phone_number")
-    e164 = handles.e164(f"+{number.lstrip('+')}") if number else None
+    e164 = numbers.e164(f"+{number.lstrip('+')}") if number else None
     return (handles.phone(e164, "metadata.display_phone_number"),) if e164 else ()
 
 
-def _sender(value: Json, content: Json) -> Handle:
-    """Return who wrote: a number, or since 2026 a business-scoped user id if the person hides the number."""
-    wa_id, user_id = _text(content, "from"), _text(content, "from_user_id")
-    if not (wa_id or user_id):
+def _person(value: Json, content: Json) -> tuple[Handle, ...]:
+    """Return the handles of who wrote, the one to answer to first: a number, or a user id if the person hides it.
+
+    Since 2026 each webhook names the business-scoped user id too, in the message or in its contact.
+    """
+    written = (_text(content, "from"), _text(content, "from_user_id"), _text(content, "from_parent_user_id"))
+    if not (written[0] or written[1]):
         raise Malformed("from", "is missing")
-    name = _profile_name(value, {wa_id, user_id} - {None})
-    number = handles.e164(f"+{wa_id.lstrip('+')}") if wa_id else None
+    contact = _contact(value, set(written[:2]) - {None})
+    beside = (_text(contact, "wa_id"), _text(contact, "user_id"), _text(contact, "parent_user_id"))
+    name = _text(_inner(contact, "profile"), "name")
+    named = storable(name)[:255] if name else None
+    # What is wrong with a contact costs no message.
+    ids = [*filter(None, written), *(id_ for id_ in filter(None, beside) if _is_id(id_))]
+    by_key: dict[str, Handle] = {}
+    for handle in (_identified(id_, named) for id_ in ids):
+        by_key.setdefault(handle.key, handle)
+    return tuple(by_key.values())
+
+
+def _is_id(text: str) -> bool:
+    return (
+        bool(text.strip()) and len(text) <= handles.MAX_HANDLE and not CONTROL.search(text) and storable(text) == text
+    )
+
+
+def _identified(id_: str, name: str | None) -> Handle:
+    number = numbers.e164(f"+{id_.lstrip('+')}")
     if number:
         return handles.phone(number, "from", name=name, verified=True)
-    return handles.user(user_id or wa_id or "", "from", scope=PROVIDER, name=name, verified=True)
+    return handles.user(id_, "from", scope=PROVIDER, name=name, verified=True)
 
 
-def _also(content: Json, sender: Handle) -> tuple[Handle, ...]:
-    user_id = _text(content, "from_user_id")
-    if not user_id or sender.kind is HandleKind.USER:
-        return ()
-    return (handles.user(user_id, "from_user_id", scope=PROVIDER, verified=True),)
-
-
-def _profile_name(value: Json, ids: set[str | None]) -> str | None:
+def _contact(value: Json, ids: set[str | None]) -> Json:
+    """Return what the webhook says about the person with one of these ids."""
     contacts = value.get("contacts")
     for contact in contacts if isinstance(contacts, list) else ():
         if isinstance(contact, dict) and ({_text(contact, "wa_id"), _text(contact, "user_id")} & ids):
-            name = _text(_inner(contact, "profile"), "name")
-            return storable(name)[:255] if name else None
-    return None
+            return contact
+    return {}
 
 
 def _instant(content: Json) -> datetime | None:

@@ -9,6 +9,7 @@ from typing import Self
 
 import ahocorasick
 
+from channels import numbers
 from router.domain.triage import Words
 
 # A query says early what it is about; the rest of a very long mail is quoted logs and legal footers.
@@ -92,7 +93,10 @@ def _needle(phrase: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Globs:
-    """Address patterns: `*` stands for any characters and `?` for one; case does not matter."""
+    """Address patterns: `*` stands for any characters and `?` for one; case does not matter.
+
+    A number means the same however the pattern or the message spells it.
+    """
 
     patterns: tuple[str, ...]
     compiled: re.Pattern[str]
@@ -101,7 +105,8 @@ class Globs:
     def of(cls, patterns: Iterable[str]) -> Self:
         kept = tuple(patterns)
         # (?!) matches nothing: an empty list must not match an empty string.
-        return cls(kept, re.compile("|".join(map(translate, kept)) or "(?!)", re.IGNORECASE))
+        spelled = (numbers.canonical(number) for pattern in kept if (number := numbers.e164(pattern)))
+        return cls(kept, re.compile("|".join(map(translate, (*kept, *spelled))) or "(?!)", re.IGNORECASE))
 
     def match(self, value: str) -> bool:
-        return self.compiled.match(value) is not None
+        return any(map(self.compiled.match, {value, numbers.canonical(value)}))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from tests.acceptance.cases import deliver
 from tests.acceptance.deployed import Frontdesk
@@ -145,6 +146,31 @@ async def test_short_codes_and_named_senders_stay_as_they_were_sent(frontdesk: F
     await grace.post(f"/v1/tickets/{coded['ticket']['id']}/reply", lease=coded["lease"], json={"text": "Thanks."})
     _, reply = await frontdesk.next_reply()
     assert reply["to"]["value"] == "68849"
+
+
+async def test_two_spellings_of_a_number_are_one_customer_who_is_answered_as_written(frontdesk: Frontdesk):
+    grace = await frontdesk.agent()
+    spellings = {
+        "a": ("+551199990001", "+5511999990001", "+55 11 9999-0001", "005511999990001"),
+        "b": ("+5491155550001", "+541155550001", "+54 9 11 5555 0001", "0054 11 15 5555 0001"),
+        "c": ("+5215555550001", "+525555550001", "+52 1 55 5555 0001", "0052 55 5555 0001"),
+    }
+    taken_in = 0
+    for letter, written in spellings.items():
+        await deliver(frontdesk, f"11-{letter}-whatsapp.json")
+        page = (await grace.post("/v1/me/next?wait=20")).json
+        await grace.post(f"/v1/tickets/{page['ticket']['id']}/reply", lease=page["lease"], json={"text": "Yes."})
+        _, reply = await frontdesk.next_reply()
+        assert reply["to"]["value"] == written[0]
+        others = [f"11-{letter}-sms.form", *(["11-d-variant-mexico-with-spaces.json"] if letter == "c" else [])]
+        for name in others:
+            await deliver(frontdesk, name)
+        taken_in += 1 + len(others)
+        await frontdesk.has_taken_in(taken_in)
+        found = [await grace.get(f"/v1/customers?handle={quote(each)}") for each in written]
+        assert {each.json["customers"][0]["id"] for each in found} == {page["customer"]["id"]}
+        assert len((await page_of(grace, page))["transcript"]) == 2 + len(others)  # joined from another channel
+        await grace.post(f"/v1/tickets/{page['ticket']['id']}/resolve", lease=page["lease"])
 
 
 async def every_page(agent: Caller, count: int) -> list[Page]:

@@ -108,3 +108,31 @@ async def test_every_table_that_grows_with_the_traffic_has_an_end(database_url: 
         found = {row["relname"] for row in await database.fetch("test", tables)}
     ending = DELETED_WHEN_DONE | DELETED_WITH_ITS_PAYLOAD | RETENTION.of_partitions.keys() | RETENTION.of_rows.keys()
     assert found == KEPT_FOR_GOOD | ending
+
+
+async def test_who_is_known_by_one_spelling_of_a_number_is_found_by_the_other(empty_database_url: str, tmp_path: Path):
+    earlier = [path for path in sorted(MIGRATIONS.glob("*.sql")) if path.stem < "0016"]
+    for path in earlier:
+        (tmp_path / path.name).write_text(path.read_text())
+    await migrate(empty_database_url, tmp_path)
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        await connection.execute("""
+            insert into customer (id, created_at) select n, now() from generate_series(1, 5) as n;
+            insert into handle (key, kind, value, scope, customer_id, verified, created_at)
+            select key, split_part(key, ':', 1), key, '', n, true, now()
+            from unnest(array[
+              'phone:+551199990001', 'phone:+5491155550001', 'user:whatsapp:22507000001', 'phone:+551133330001',
+              'phone:+551188880001']) with ordinality as known (key, n);
+            insert into handle (key, kind, value, customer_id, verified, created_at)
+            values ('phone:+5511988880001', 'phone', '+5511988880001', 4, true, now());
+        """)
+        await migrate(empty_database_url, MIGRATIONS)
+        owners = dict(await connection.fetch("select key, customer_id from handle"))
+    finally:
+        await connection.close()
+    assert len(owners) == 9
+    assert owners["phone:+5511999990001"] == owners["phone:+551199990001"] == 1
+    assert owners["phone:+541155550001"] == 2
+    assert owners["phone:+2250707000001"] == 3
+    assert owners["phone:+5511988880001"] == 4  # a person may merge them, a migration does not

@@ -233,11 +233,32 @@ def test_a_user_id_beside_the_number_is_a_further_handle():
     assert (user.key, user.verified) == ("user:whatsapp:DE.77aa", True)
 
 
-def test_a_mexican_mobile_number_has_one_spelling():
-    form = {"MessageSid": "SM1", "From": "whatsapp:+5215512345678", "To": "+493012345678", "Body": "x"}
-    assert one("sms.twilio", urlencode(form).encode()).sender.value == "+525512345678"
-    assert one("social.whatsapp", webhook(saying(**{"from": "5215512345678"}))).sender.value == "+525512345678"
-    assert one("social.whatsapp", webhook(saying(**{"from": "525512345678"}))).sender.value == "+525512345678"
+def test_the_ids_of_a_contact_are_further_handles_of_who_wrote():
+    change = saying(from_parent_user_id="DE.ENT.1")
+    change["value"] |= {
+        "contacts": [
+            {"wa_id": "493099", "user_id": "DE.2"},
+            {"wa_id": "4915112345678", "user_id": "DE.77aa", "parent_user_id": "DE.ENT.1"},
+        ]
+    }
+    message = one("social.whatsapp", webhook(change))
+    assert message.sender.key == "phone:+4915112345678"
+    assert [handle.key for handle in message.also] == ["user:whatsapp:DE.ENT.1", "user:whatsapp:DE.77aa"]
+
+
+def test_who_hides_the_number_is_answered_by_user_id_and_known_by_every_id():
+    message = {"from_user_id": "BR.77aa", "id": "wamid.1", "type": "text", "text": {"body": "Hello"}}
+    value = {"metadata": {"phone_number_id": "2001"}, "contacts": [{"wa_id": "551199990001", "user_id": "BR.77aa"}]}
+    read = one("social.whatsapp", webhook({"value": value | {"messages": [message]}}))
+    assert read.sender.key == "user:whatsapp:BR.77aa"
+    assert [(handle.key, handle.value) for handle in read.also] == [("phone:+5511999990001", "+551199990001")]
+
+
+@pytest.mark.parametrize("id_", ["x" * 400, "a\x00", "\ud83d", " ", 7])
+def test_a_broken_id_of_a_contact_costs_no_message(id_: object):
+    change = saying()
+    change["value"] |= {"contacts": [{"wa_id": "4915112345678", "user_id": id_}]}
+    assert one("social.whatsapp", webhook(change)).also == ()
 
 
 @pytest.mark.parametrize("contacts", [[{"wa_id": {}}], [7], "x", [{"wa_id": "4915112345678", "profile": 3}]])

@@ -100,6 +100,12 @@ def test_blocked_senders_and_own_addresses_are_patterns_without_case():
     assert not policy.is_own("help2@our.example")
 
 
+@pytest.mark.parametrize("pattern", ["+55 11 99999-0001", "+551199990001", "+5511*"])
+@pytest.mark.parametrize("sender", ["+551199990001", "+5511999990001"])
+def test_a_blocked_number_is_blocked_in_every_spelling(pattern: str, sender: str):
+    assert parse_policy(f'{GOOD}senders: {{blocked: ["{pattern}"]}}\n').blocks(sender)
+
+
 def test_nobody_is_blocked_when_no_pattern_is_given():
     assert not parse_policy(GOOD).blocks("")
     assert not parse_policy(GOOD).blocks("a@b.example")
