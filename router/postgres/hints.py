@@ -2,13 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
 import asyncpg
 import structlog
 
+from router.domain.history import HistoryKind
+from router.flow.run.transitions import Before
 from router.metrics import Metrics
 from router.postgres.database import Connection
 from router.postgres.statements import load
@@ -20,6 +22,26 @@ QUEUED = "frontdesk_queued"
 AGENTS = "frontdesk_agents"
 """Agents have gained or lost tickets: their streams look at once."""
 
+TOPICS: Mapping[HistoryKind, Sequence[str]] = {
+    HistoryKind.RECEIVE: [],
+    HistoryKind.QUEUE: [QUEUED, AGENTS],
+    HistoryKind.REASSIGN: [QUEUED, AGENTS],
+    HistoryKind.RELAX: [QUEUED],
+    HistoryKind.OFFER: [AGENTS],
+    HistoryKind.ACCEPT: [],
+    HistoryKind.DECLINE: [QUEUED, AGENTS],
+    HistoryKind.EXPIRE: [QUEUED, AGENTS],
+    HistoryKind.RELEASE: [QUEUED, AGENTS],
+    HistoryKind.REPLY: [],
+    HistoryKind.NOTE: [],
+    HistoryKind.SNOOZE: [],
+    HistoryKind.WRAP_UP: [],
+    HistoryKind.RESOLVE: [AGENTS],
+    HistoryKind.MERGE: [],
+    HistoryKind.ABANDON: [],
+}
+"""Whom each transition wakes. `AGENTS` holds only if an agent had the ticket, or has it now."""
+
 CONNECT_S = 5.0
 PAUSE_S = 5.0
 CHECK_EVERY_S = 15.0
@@ -27,9 +49,24 @@ CHECK_EVERY_S = 15.0
 log = structlog.get_logger(__name__)
 
 
+def topics(kind: HistoryKind, *, with_agent: bool = False) -> list[str]:
+    """Return the topics that follow from a transition; `with_agent` if an agent had the ticket, or has it now."""
+    return [topic for topic in TOPICS[kind] if with_agent or topic != AGENTS]
+
+
 async def hint(connection: Connection, *topics: str) -> None:
     """Wake the loops of every process that wait for these topics, once this transaction commits."""
     await connection.execute(SQL["hint"], topics)
+
+
+async def after(connection: Connection, kind: HistoryKind, *tickets: Before) -> None:
+    """Give the hints that follow from the transition of these tickets.
+
+    An agent who ends their own ticket wakes nobody: the answer says what became of it.
+    """
+    with_agent = any(ticket.assigned_to is not None for ticket in tickets)
+    if tickets and (followed := topics(kind, with_agent=with_agent)):
+        await hint(connection, *followed)
 
 
 class Hints:

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.actor import Actor
-from router.domain.agent import Role
+from router.domain.agent import Lease, Role
 from router.flow.assign.hold import Hold
 from router.flow.assign.offers import Offers
 from router.flow.work.transfer import Destination
@@ -69,14 +69,33 @@ async def offer(api: Api, _hold: Hold) -> None:
 Step = Callable[[Api, Hold], Awaitable[None]]
 
 
-@pytest.mark.parametrize(("before", "move"), [(offer, decline), (nothing, transfer), (transfer, undo)])
-async def test_what_waits_anew_is_heard_of_at_once(database_url: str, before: Step, move: Step):
+BOTH = {"frontdesk_queued", "frontdesk_agents"}
+
+
+@pytest.mark.parametrize(
+    ("before", "move", "topics"),
+    [(offer, decline, BOTH), (nothing, transfer, BOTH), (transfer, undo, {"frontdesk_queued"})],
+)
+async def test_what_waits_anew_is_heard_of_at_once(database_url: str, before: Step, move: Step, topics: set[str]):
     async with running_api(database_url, policy_text=POLICY) as api:
         hold = await a_hold(api, await an_agent(api.database))
         await before(api, hold)
         async with hearing(database_url) as heard, asyncio.timeout(DEADLINE_S):
             await move(api, hold)
-            assert {await heard.get(), await heard.get()} == {"frontdesk_queued", "frontdesk_agents"}
+            assert {await heard.get() for _ in topics} == topics
+
+
+async def test_a_decline_that_comes_too_late_wakes_nobody(database_url: str):
+    async with running_api(database_url, policy_text=POLICY) as api:
+        hold = await a_hold(api, await an_agent(api.database))
+        late = Hold(agent=hold.agent, lease=Lease(hold.lease.ticket_id, hold.lease.epoch - 1))
+        async with hearing(database_url) as heard, asyncio.timeout(DEADLINE_S):
+            async with PostgresOffers(api.database).answering(late) as answering:
+                assert await answering.decline() is None
+            await offer(api, hold)
+            await decline(api, hold)
+            assert {await heard.get(), await heard.get()} == BOTH
+            assert heard.empty()
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from router.decide.dispatch import Candidate, Offer, Waiting
 from router.domain.agent import Lease
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
+from router.domain.history import HistoryKind
 from router.domain.ticket import TicketState
 from router.flow.assign.claims import Assignment
 from router.flow.assign.hold import Hold
@@ -71,9 +72,9 @@ class PostgresDispatchRound:
 
     async def offer(self, offers: Sequence[Offer], policy_version: str) -> list[Turned]:
         rows = await self._connection.fetch(SQL["offer"], *columns(map(_planned, offers), 5), policy_version)
-        if rows:
-            await hints.hint(self._connection, hints.AGENTS)
-        return [Turned(row["id"], TicketState.QUEUED, row["agent_id"], row["queue"], row["channel"]) for row in rows]
+        offered = [Turned(row["id"], TicketState.QUEUED, row["agent_id"], row["queue"], row["channel"]) for row in rows]
+        await hints.after(self._connection, HistoryKind.OFFER, *offered)
+        return offered
 
     async def _live_agents(self) -> list[AgentId]:
         return [row["agent_id"] for row in await self._connection.fetch(SQL["live_agents"], self._rules.grace)]
@@ -128,8 +129,11 @@ class PostgresAnswering:
 
     async def decline(self) -> Turned | None:
         row = await self._connection.fetchrow(SQL["decline"], *self._guard())
-        await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
-        return row and Turned(row["id"], TicketState.OFFERED, self._hold.agent.id, row["queue"], row["channel"])
+        if row is None:
+            return None
+        declined = Turned(row["id"], TicketState.OFFERED, self._hold.agent.id, row["queue"], row["channel"])
+        await hints.after(self._connection, HistoryKind.DECLINE, declined)
+        return declined
 
     def _guard(self) -> tuple[int, int, int, list[str]]:
         return self._hold.lease.ticket_id, self._hold.lease.epoch, self._hold.agent.id, self._teams

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from router.domain.actor import Actor
 from router.domain.agent import Agent, Role, Status
 from router.domain.customer import AgentId
+from router.domain.history import HistoryKind
 from router.domain.ticket import TicketState
 from router.flow.assign.presence import Declaration
 from router.flow.run.transitions import Turned
@@ -43,9 +44,9 @@ async def withdraw_offers(
 ) -> list[Turned]:
     """Let what is offered to the agent wait again at its place, of all teams or of one; the agent's row is locked."""
     rows = await connection.fetch(SQL["withdraw_offers"], agent_id, team, str(by))
-    if rows:
-        await hints.hint(connection, hints.QUEUED, hints.AGENTS)
-    return [Turned(row["id"], TicketState.OFFERED, agent_id, row["queue"], row["channel"]) for row in rows]
+    withdrawn = [Turned(row["id"], TicketState.OFFERED, agent_id, row["queue"], row["channel"]) for row in rows]
+    await hints.after(connection, HistoryKind.RELEASE, *withdrawn)
+    return withdrawn
 
 
 async def _declare(

@@ -35,30 +35,32 @@ class PostgresTimers:
 
     async def expire_offers(self, limit: int, policy: Policy) -> Expired:
         async with self._database.transaction("timers") as connection:
-            expired = await connection.fetch(SQL["expire_offers"], limit)
-            agents = {row["agent_id"] for row in expired}
-            withdrawn = await _set_away(connection, agents, policy) if agents else []
-            await _hint(connection, expired, hints.AGENTS)
-        return Expired(expired=_turned(expired), withdrawn=_turned(withdrawn))
+            expired = _turned(await connection.fetch(SQL["expire_offers"], limit))
+            agents = {ticket.assigned_to for ticket in expired if ticket.assigned_to is not None}
+            withdrawn = _turned(await _set_away(connection, agents, policy) if agents else [])
+            await hints.after(connection, HistoryKind.EXPIRE, *expired)
+            await hints.after(connection, HistoryKind.RELEASE, *withdrawn)
+        return Expired(expired=expired, withdrawn=withdrawn)
 
     async def release_lost(self, limit: int, policy: Policy) -> Sequence[Turned]:
         async with self._database.transaction("timers") as connection:
-            released = await connection.fetch(SQL["release_lost"], limit, policy.assignment.grace, policy.version)
-            await _hint(connection, released, hints.AGENTS)
-        return _turned(released)
+            rows = await connection.fetch(SQL["release_lost"], limit, policy.assignment.grace, policy.version)
+            released = _turned(rows)
+            await hints.after(connection, HistoryKind.RELEASE, *released)
+        return released
 
     async def end_reservations(self, limit: int, policy: Policy) -> Sequence[Turned]:
         async with self._database.transaction("timers") as connection:
-            ended = await connection.fetch(SQL["end_reservations"], limit, policy.assignment.grace, policy.version)
-            await _hint(connection, ended)
-        return _turned(ended)
+            rows = await connection.fetch(SQL["end_reservations"], limit, policy.assignment.grace, policy.version)
+            ended = _turned(rows)
+            await hints.after(connection, HistoryKind.RELAX, *ended)
+        return ended
 
     async def end_wrap_ups(self, limit: int) -> Sequence[Turned]:
         async with self._database.transaction("timers") as connection:
-            resolved = await connection.fetch(SQL["end_wrap_ups"], limit)
-            if resolved:
-                await hints.hint(connection, hints.AGENTS)
-        return _turned(resolved)
+            resolved = _turned(await connection.fetch(SQL["end_wrap_ups"], limit))
+            await hints.after(connection, HistoryKind.RESOLVE, *resolved)
+        return resolved
 
     @asynccontextmanager
     async def waking(self, limit: int) -> AsyncIterator["PostgresWaitChunk"]:
@@ -104,7 +106,7 @@ class PostgresWaitChunk:
             for ticket, wait in zip(self.tickets, waits, strict=True)
         ]
         await self._connection.execute(SQL["record_waits"], *columns(table, 12), self._kind)
-        await _hint(self._connection, table)
+        await hints.after(self._connection, self._kind, *self.tickets)
 
     def _row(self, ticket: TicketNow, wait: Wait, group_id: int, policy_version: str) -> Sequence[object]:
         data = self._data(ticket, wait)
@@ -144,11 +146,6 @@ async def _set_away(connection: Connection, agents: Collection[AgentId], policy:
         return []
     absent = [row["agent_id"] for row in await connection.fetch(SQL["set_away"], list(agents), missed)]
     return list(await connection.fetch(SQL["withdraw_offers"], absent, policy.version)) if absent else []
-
-
-async def _hint(connection: Connection, queued: Sequence[object], *also: str) -> None:
-    if queued:
-        await hints.hint(connection, hints.QUEUED, *also)
 
 
 def _turned(rows: Iterable[asyncpg.Record]) -> list[Turned]:

@@ -12,10 +12,11 @@ from channels.formats import CANONICAL
 from channels.message import Handle
 from router.domain.conversation import Conversation
 from router.domain.customer import Contact, Customer
-from router.domain.history import HistoryKind, HistoryLine
+from router.domain.history import HistoryLine
 from router.domain.ticket import Ticket
 from router.domain.wait import Requirement
 from router.flow.intake.changes import Changes, NewHandle, Received, StoredMessage
+from router.postgres.hints import topics
 
 Row = dict[str, Any]
 
@@ -34,7 +35,7 @@ def arguments(changes: Changes, group_ids: Mapping[Requirement, int]) -> Iterato
     yield _json(_reference(*reference) for reference in changes.references)
     yield _json(map(_history_line, changes.history))
     yield _json(map(_received, changes.received))
-    yield any(line.kind is HistoryKind.QUEUE for line in changes.history)
+    yield sorted({topic for line in changes.history for topic in topics(line.kind)})
 
 
 def _json(rows: Iterable[Row]) -> str:

@@ -10,6 +10,7 @@ import asyncpg
 from router.domain.actor import Actor, Teams, Viewer
 from router.domain.customer import AgentId, Customer, CustomerId
 from router.domain.eligibility import Standing
+from router.domain.history import HistoryKind
 from router.domain.ticket import TicketId, TicketNow, TicketState
 from router.flow.run.transitions import Turned
 from router.flow.see.why import Stuck
@@ -76,10 +77,10 @@ class PostgresLeadWork(PostgresMoves):
         return await withdraw_offers(self._connection, agent_id, by=by) if is_draining else []
 
     async def requeue(self, agent_id: AgentId, by: Actor) -> list[Turned]:
-        released = await self._connection.fetch(SQL["requeue"], agent_id, listed(by.teams), str(by))
-        if released:
-            await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
-        return [Turned(row["id"], TicketState(row["was"]), agent_id, row["queue"], row["channel"]) for row in released]
+        rows = await self._connection.fetch(SQL["requeue"], agent_id, listed(by.teams), str(by))
+        released = [Turned(row["id"], TicketState(row["was"]), agent_id, row["queue"], row["channel"]) for row in rows]
+        await hints.after(self._connection, HistoryKind.RELEASE, *released)
+        return released
 
     async def misroute(self, ticket: TicketNow) -> Misroute | None:
         row = await self._connection.fetchrow(SQL["misroute"], ticket.id)

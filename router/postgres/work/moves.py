@@ -54,7 +54,7 @@ class PostgresMoves(TicketRows):
         moved = {"from": ticket.queue, "queue": to.queue, "team": to.team, "lease_epoch": ticket.epoch}
         reserved = {"agent": wait.reserved_for} if wait.reserved_for else {}
         await self.event(ticket, kind, TicketState.QUEUED, by, **moved, **reserved, **why)
-        await hints.hint(self._connection, hints.QUEUED, hints.AGENTS)
+        await hints.after(self._connection, kind, ticket)
 
     async def end(
         self,

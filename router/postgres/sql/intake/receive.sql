@@ -250,9 +250,9 @@ keys as (
   from json_to_recordset($11::json) as new (
     channel text, account text, external_id text, fingerprint text, outcome text, ticket_id bigint, message_id bigint)
 )
--- a hint to waiting agents, once a batch
-select pg_notify('frontdesk_queued', '')
-where $12::boolean
+-- hints, once a batch
+select pg_notify(topic, '')
+from unnest($12::text[]) as topic
 
 -- name: put_unprocessable
 -- Keeps a payload that became no message, whole. If it comes again after its first commit, it is there already.
