@@ -169,9 +169,9 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
     try:
         return Parsed(messages=(_message(_VALIDATOR.validate_python(payload)),))
     except ValidationError as exc:
-        raise malformed(exc, "message.v1", key=_key(payload)) from exc
+        raise malformed(exc, "message.v1", MessageV1, key=_key(payload)) from exc
     except Malformed as exc:
-        raise Malformed(exc.field, exc.problem, key=_key(payload)) from exc
+        raise Malformed(exc.field, exc.problem, key=_key(payload), further=exc.faults[1:]) from exc
 
 
 def _key(payload: dict[str, Any]) -> MessageKey | None:

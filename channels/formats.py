@@ -74,5 +74,5 @@ def validate(format: str, raw: bytes, account: str | None = None) -> list[str]: 
     try:
         parsed = parse(format, raw, account)
     except Malformed as exc:
-        return [str(exc)]
+        return [f"{field}: {problem}" for field, problem in exc.faults]
     return [f"{part.field}: {part.problem}" for part in parsed.malformed]

@@ -1,8 +1,11 @@
 """Turns pydantic's errors into a `Malformed` in words for the sender."""
 
-from typing import Any
+from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import cache
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from channels.errors import Malformed
 from channels.message import MessageKey
@@ -11,6 +14,9 @@ from channels.text import NOT_BLANK
 MEDIA_TYPE = r"^[\w.+-]+/[\w.+-]+$"
 PROVIDER = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 WEB_ADDRESS = r"^https?://\S+$"
+MAX_FAULTS = 10
+"""So many faults of one payload are told; of any more, only their number."""
+MAX_NAME = 64
 LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 
@@ -24,11 +30,45 @@ def whole_number(value: object) -> object:
     return value
 
 
-def malformed(error: ValidationError, format_name: str, *, key: MessageKey | None = None) -> Malformed:
-    """Return pydantic's first error in words for the sender."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    field = ".".join(str(step) for step in first["loc"] if step != "[key]")
-    return Malformed(field or "body", _problem(first["type"], first["msg"], first.get("ctx", {}), format_name), key=key)
+def malformed(
+    error: ValidationError, format_name: str, model: type[BaseModel], *, key: MessageKey | None = None
+) -> Malformed:
+    """Return pydantic's errors in words for the sender, one for each field; `model` is what refused the payload."""
+    faults: dict[str, str] = {}
+    for found in error.errors(include_url=False, include_input=False):
+        path = [_shown(step) for step in found["loc"] if step != "[key]"]
+        faults.setdefault(".".join(path) or "body", _problem(found, path, format_name, model))
+    (field, problem), *further = faults.items()
+    if unnamed := len(further[MAX_FAULTS - 1 :]):
+        further = [*further[: MAX_FAULTS - 1], ("body", f"has {unnamed:,} more faults")]
+    return Malformed(field, problem, key=key, further=further)
+
+
+def _shown(step: object) -> str:
+    """A step of the path to a field; strangers choose the names, so a long one is cut."""
+    name = str(step)
+    return name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
+
+
+def _problem(found: ErrorDetails, path: Sequence[str], format_name: str, model: type[BaseModel]) -> str:
+    kind, limits = found["type"], found.get("ctx", {})
+    if kind.startswith("datetime_"):
+        return "must be a date and time with a zone, such as 2026-03-01T09:30:00Z"
+    if kind == "string_pattern_mismatch":
+        return _SHAPES.get(limits["pattern"], "does not match its description")
+    if kind == "extra_forbidden" and (meant := get_close_matches(path[-1], _field_names(model), n=1, cutoff=0.75)):
+        return f"is not a field of {format_name}: write '{meant[0]}', or remove it"
+    if kind in _SENTENCES:
+        return _SENTENCES[kind].format(format_name=format_name, **limits)
+    return found["msg"].removeprefix("Input ").replace("should", "must")
+
+
+@cache
+def _field_names(model: type[BaseModel]) -> Sequence[str]:
+    """The names of all fields in the model and in what it holds, as payloads spell them."""
+    schema = model.model_json_schema(by_alias=True)
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return [name for part in parts for name in part.get("properties", {})]
 
 
 _SENTENCES = {
@@ -70,13 +110,3 @@ _SHAPES = {
     LANGUAGE: "must be a language tag such as en or pt-BR",
 }
 """What a value must look like, by its pattern."""
-
-
-def _problem(kind: str, words: str, limits: dict[str, Any], format_name: str) -> str:
-    if kind.startswith("datetime_"):
-        return "must be a date and time with a zone, such as 2026-03-01T09:30:00Z"
-    if kind == "string_pattern_mismatch":
-        return _SHAPES.get(limits["pattern"], "does not match its description")
-    if kind in _SENTENCES:
-        return _SENTENCES[kind].format(format_name=format_name, **limits)
-    return words.removeprefix("Input ").replace("should", "must")

@@ -47,7 +47,7 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
     try:
         given = WebchatMessage.model_validate(payload)
     except ValidationError as exc:
-        raise malformed(exc, "chat.webchat") from exc
+        raise malformed(exc, "chat.webchat", WebchatMessage) from exc
     return Parsed(messages=(_message(given, handles.account(account or given.account or "")),))
 
 

@@ -227,7 +227,7 @@ def _validated(model: type[BaseModel], raw: bytes) -> BaseModel:
     try:
         return model.model_validate(strict_json.load(raw))
     except ValidationError as exc:
-        raise malformed(exc, "this request") from exc
+        raise malformed(exc, "this request", model) from exc
 
 
 def _checked(model: type[BaseModel], given: Mapping[str, str], place: str) -> BaseModel:
@@ -237,7 +237,7 @@ def _checked(model: type[BaseModel], given: Mapping[str, str], place: str) -> Ba
     try:
         return model.model_validate(given)
     except ValidationError as exc:
-        raise malformed(exc, place) from exc
+        raise malformed(exc, place, model) from exc
 
 
 def _shown(name: str) -> str:

@@ -82,7 +82,8 @@ def problem_of(error: Exception) -> Problem | None:
             return error
         case Malformed():
             status, title = (400, "Malformed") if error.field == "body" else (422, "Invalid")
-            return Problem(status, title, _sentence(f"{error.field} {error.problem}"), field=error.field)
+            words = "; ".join(f"{field} {problem}" for field, problem in error.faults)
+            return Problem(status, title, _sentence(words), field=error.field)
         case errors.Invalid():
             return Problem(422, "Invalid", _sentence(f"{error.field} {error.problem}"), field=error.field)
         case web.HTTPException():

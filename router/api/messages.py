@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import quote
 from uuid import uuid4
 
 from pydantic import Field
@@ -18,7 +17,7 @@ from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.errors import TRY_AGAIN, Problem
 from router.domain.errors import NotFound
 from router.flow.run.bus import Exchange, Publication, Publisher
-from router.flow.see.messages import MessageStatus, MessageStatuses
+from router.flow.see.messages import MessageStatus, MessageStatuses, status_path
 
 # an AMQP short string has at most 255 bytes; intake reads a longer account from the message itself
 _LONGEST_PROPERTY = 255
@@ -120,7 +119,4 @@ def _publication(message: InboundMessage, raw: bytes) -> Publication:
 
 def _accepted(message: InboundMessage) -> MessageAccepted:
     key = message.key
-    path = "/".join(quote(part, safe="") for part in (key.channel, key.account, key.external_id))
-    return MessageAccepted(
-        channel=key.channel, account=key.account, id=key.external_id, status_url=f"/v1/messages/{path}"
-    )
+    return MessageAccepted(channel=key.channel, account=key.account, id=key.external_id, status_url=status_path(key))

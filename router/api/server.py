@@ -1,6 +1,7 @@
 """The HTTP applications: the whole API for the `api` role, health and metrics alone for the others."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 from http import HTTPMethod
@@ -22,6 +23,8 @@ from router.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 _METHODS = frozenset(HTTPMethod)
+_PART = re.compile(r"\{(\w+)\}")
+"""A part of a path; aiohttp by itself finds no route for one that holds a brace, which ids may."""
 
 
 class Group(Protocol):
@@ -74,11 +77,12 @@ def _application(endpoints: Sequence[Endpoint], principals: Principals, metrics:
     app = web.Application(client_max_size=MAX_BODY, middlewares=middlewares)
     for endpoint in endpoints:
         serve = endpoint.serve(principals)
-        route = app.router.add_route(endpoint.method, endpoint.path, serve)
+        path = _PART.sub(r"{\1:[^/]+}", endpoint.path)
+        route = app.router.add_route(endpoint.method, path, serve)
         if endpoint.ends_with_client:
             ending_with_client.add(route)
         elif endpoint.method == hdrs.METH_GET:
-            app.router.add_route(hdrs.METH_HEAD, endpoint.path, serve)
+            app.router.add_route(hdrs.METH_HEAD, path, serve)
     return app
 
 

@@ -1,15 +1,19 @@
 """Commands for people who write channel integrations: send a payload, or see what is wrong with it."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from channels.errors import Malformed
 from channels.formats import CANONICAL, FORMATS, parse, routing_key, validate
+from channels.message import InboundMessage
 from router.app import deployment, publishing
 from router.command.running import QUIET, give_up, run, settings
+from router.command.terminal import printable
 from router.domain.errors import Invalid
 from router.flow.run.bus import Exchange, Publication
+from router.flow.see.messages import status_path
 
 commands = typer.Typer()
 
@@ -32,6 +36,8 @@ def send(file: File, format: Format = None, account: Account = None) -> None:  #
         give_up(Invalid("--format", f"is missing, and the payload is not valid {chosen}: {problems[0]}"))
     run(_publish(body, chosen, account))
     typer.echo("confirmed")
+    for message in _messages(chosen, body, account):
+        typer.echo(f"{printable(message.external_id)}: ask GET {status_path(message.key)} what became of it")
 
 
 @commands.command("validate")
@@ -59,6 +65,14 @@ def _known(format_: str | None) -> str:
     if format_ not in FORMATS:
         give_up(Invalid("--format", f"'{format_}' is unknown: choose one of {', '.join(FORMATS)}"))
     return format_
+
+
+def _messages(format_: str, body: bytes, account: str | None) -> Sequence[InboundMessage]:
+    """Return the messages in the payload; none if it cannot be read, which is for intake to say."""
+    try:
+        return parse(format_, body, account).messages
+    except Malformed:
+        return ()
 
 
 async def _publish(body: bytes, format_: str, account: str | None) -> None:

@@ -96,7 +96,9 @@ async def test_a_payload_is_sent_as_an_integration_would_and_an_agent_gets_it(fr
     grace = frontdesk.holding(made.strip())
     mail = str(PAYLOADS / "email.rfc822" / "plain.eml")
     sent = await operator.does("send", mail, "--format", "email.rfc822", "--account", "desk@acme.example")
-    assert sent == "confirmed\n"
+    confirmed, told = sent.splitlines()
+    assert confirmed == "confirmed"
+    assert re.search(r"ask GET (/v1/messages/email/desk%40acme\.example/\S+) what became of it", told)
     page = (await grace.post("/v1/me/next?wait=20")).json
     assert [(thread["channel"], thread["account"]) for thread in page["conversations"]] == [
         ("email", "desk@acme.example")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from urllib.parse import quote
 
 from channels.message import MessageKey
 
@@ -28,6 +29,11 @@ class Unprocessed:
     stage: str
     reason: str
     detail: str
+
+
+def status_path(key: MessageKey) -> str:
+    """Return the path of the API where the message's status can be asked for."""
+    return "/v1/messages/" + "/".join(quote(part, safe="") for part in key)
 
 
 class MessageStatuses(Protocol):
