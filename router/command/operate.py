@@ -15,6 +15,7 @@ from router.domain.customer import CustomerId
 from router.domain.errors import Invalid
 from router.flow.intake.unprocessable import replay as replay_one
 from router.flow.intake.unprocessable import require
+from router.flow.work.erasure import Erased, Erasure
 
 commands = typer.Typer()
 token = typer.Typer(help="Tokens: who may use the API.", no_args_is_help=True)
@@ -159,7 +160,11 @@ def erase(
     if not yes:
         with_deployment(lambda shared: shared.customers.require(CustomerId(customer_id)))
         typer.confirm(f"Erase customer {customer_id}? This cannot be undone", abort=True)
-    erased = with_deployment(lambda shared: shared.customers.erase(OPERATOR, CustomerId(customer_id)))
+
+    async def work(shared: Deployment) -> Erased:
+        return await Erasure(store=shared.customers, metrics=shared.metrics).erase(OPERATOR, CustomerId(customer_id))
+
+    erased = with_deployment(work)
     typer.echo(f"erased {counted(erased.handles, 'handle')} and the words of {counted(erased.messages, 'message')}")
 
 

@@ -3,10 +3,14 @@
 import json
 
 import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from router.domain.actor import OPERATOR
 from router.domain.customer import Contact, ContactOutcome, CustomerId
 from router.domain.errors import NotFound
+from router.flow.work.erasure import Erasure
+from router.metrics import Metrics
 from router.postgres.database import Database
 from router.postgres.work.customers import PostgresCustomers
 from tests.making.agents import an_agent
@@ -27,6 +31,29 @@ async def test_an_open_ticket_of_somebody_erased_ends(database: Database, ada: C
     [event] = await database.fetch("test", "select * from ticket_event")
     assert (event["ticket_id"], event["kind"], event["state"]) == (ticket.ticket_id, "resolve", "resolved")
     assert (event["actor"], json.loads(event["data"])) == ("cli", {"reason": "erased", "queue": "general"})
+
+
+async def test_a_ticket_that_an_erasure_ends_is_counted_and_logged_like_all_others(database: Database, ada: CustomerId):
+    registry = CollectorRegistry()
+    ticket = await a_ticket(database, customer_id=ada, held_by=await an_agent(database, "Grace"), state="offered")
+    await a_ticket(database, customer_id=ada, state="resolved", subject="Ended before")
+    with capture_logs() as logs:
+        await Erasure(store=PostgresCustomers(database), metrics=Metrics(registry)).erase(OPERATOR, ada)
+    assert logs == [
+        {
+            "event": "ticket resolved",
+            "log_level": "info",
+            "ticket_id": ticket.ticket_id,
+            "queue": "general",
+            "kind": "resolve",
+            "reason": "erased",
+            "agent_id": 1,
+            "by": "cli",
+        }
+    ]
+    place = {"queue": "general", "channel": "email"}
+    assert registry.get_sample_value("router_tickets_resolved_total", place) == 1
+    assert registry.get_sample_value("router_offers_total", {"queue": "general", "outcome": "withdrawn"}) == 1
 
 
 async def test_a_ticket_that_had_ended_stays_as_it_is_but_for_the_customers_words(database: Database, ada: CustomerId):

@@ -1,12 +1,16 @@
 """What an operator does to a customer: block, unblock, set the tier, erase."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from router.domain.actor import Actor
 from router.domain.customer import ContactOutcome, CustomerId
 from router.domain.errors import NotFound
-from router.postgres import audit
+from router.domain.history import HistoryKind
+from router.domain.ticket import TicketState
+from router.flow.run.transitions import Turned
+from router.flow.work.erasure import Erased
+from router.postgres import audit, hints
 from router.postgres.database import Connection, Database
 from router.postgres.statements import load
 from router.postgres.work.moves import PostgresMoves
@@ -16,14 +20,6 @@ SQL = load("work/customers")
 
 ERASURE_S = 1800.0
 """How long one statement of an erasure may take; some read whole tables."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
-    """How much an erasure removed."""
-
-    handles: int
-    messages: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +72,7 @@ class PostgresCustomers:
         async with self._database.transaction("erasure") as connection:
             await connection.execute(SQL["allow_long"])
             after, erased = await _erase_by_index(connection, by, customer_id)
-            subject, counts = f"customer:{customer_id}", asdict(erased)
+            subject, counts = f"customer:{customer_id}", {"handles": erased.handles, "messages": erased.messages}
             await audit.note(connection, by=by, action="customer.erase", subject=subject, data=counts)
         if meanwhile := after.messages - before.messages:
             await self._erase_slowly(customer_id, after, meanwhile)
@@ -113,22 +109,26 @@ async def _erase_by_index(connection: Connection, by: Actor, customer_id: Custom
     """Erase what the index finds; shared rows go in the order of locks: customer, conversations, tickets."""
     found = await _footprint(connection, customer_id)
     await connection.execute(SQL["erase_conversations"], customer_id, timeout=ERASURE_S)
-    await _end_tickets(connection, by, customer_id)
+    ended = await _end_tickets(connection, by, customer_id)
     for statement in ("erase_references", "erase_outbox"):
         await connection.execute(SQL[statement], customer_id, timeout=ERASURE_S)
     await connection.execute(SQL["forget_message_ids"], list(found.messages), timeout=ERASURE_S)
     messages = await connection.fetch(SQL["erase_messages"], list(found.messages), timeout=ERASURE_S)
     for statement in ("erase_handles", "erase_customer"):
         await connection.execute(SQL[statement], customer_id, timeout=ERASURE_S)
-    return found, Erased(handles=len(found.keys), messages=len(messages))
+    return found, Erased(handles=len(found.keys), messages=len(messages), ended=ended)
 
 
-async def _end_tickets(connection: Connection, by: Actor, customer_id: CustomerId) -> None:
+async def _end_tickets(connection: Connection, by: Actor, customer_id: CustomerId) -> list[Turned]:
     moves = PostgresMoves(connection)
     customer = await moves.lock_customer(customer_id)
-    for row in await connection.fetch(SQL["erase_tickets"], customer_id, str(by), timeout=ERASURE_S):
-        customer = customer.with_outcome(row["id"], ContactOutcome.RESOLVED)
+    rows = await connection.fetch(SQL["erase_tickets"], customer_id, str(by), timeout=ERASURE_S)
+    ended = [Turned(row["id"], TicketState(row["was"]), row["agent_id"], row["queue"], row["channel"]) for row in rows]
+    for ticket in ended:
+        customer = customer.with_outcome(ticket.id, ContactOutcome.RESOLVED)
     await moves.remember(customer)
+    await hints.after(connection, HistoryKind.RESOLVE, *ended)
+    return ended
 
 
 def _not_found(customer_id: CustomerId) -> NotFound:

@@ -113,7 +113,7 @@ where conversation.id = locked.id
 -- Tickets keep what reports need. Removes the reasons, which quote the customer, and ends open tickets: nobody is left
 -- to answer.
 with locked as (
-  select id, is_open from ticket where customer_id = $1 order by id for no key update
+  select id, is_open, state, assigned_to from ticket where customer_id = $1 order by id for no key update
 ), erased as (
   update ticket
   set
@@ -124,7 +124,9 @@ with locked as (
     reserved_for = null, reserved_until = null
   from locked
   where ticket.id = locked.id
-  returning ticket.id, ticket.queue, locked.is_open as was_open
+  returning
+    ticket.id, ticket.queue, ticket.channel, locked.is_open as was_open, locked.state as was,
+    locked.assigned_to as agent_id
 ), noted as (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
@@ -132,7 +134,7 @@ with locked as (
   from erased
   where was_open
 )
-select id
+select id, was, agent_id, queue, channel
 from erased
 where was_open
 
