@@ -21,7 +21,8 @@ PREFIX = "FRONTDESK_"
 Days = Annotated[int, Field(ge=1, le=36_500)]
 _ROOT = Path(__file__).parents[1]
 # Kubernetes sets these in every pod if a service's name starts with "frontdesk"; the tests read FRONTDESK_TEST_…
-_NOT_OURS = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_\w+)|{PREFIX}PORT|{PREFIX}TEST_\w+")
+_NOT_OURS = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_\w+)|{PREFIX}TEST_\w+")
+_OF_KUBERNETES = re.compile(r"(tcp|udp|sctp)://[^/]+:\d+")  # such as FRONTDESK_PORT=tcp://10.0.0.1:80
 
 
 def default_data_dir() -> Path:
@@ -127,13 +128,18 @@ def load_settings() -> Settings:
 
 def _unknown_variables() -> list[str]:
     known = [PREFIX + name.upper() for name in Settings.model_fields]
-    ours = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
+    ours = {
+        name.upper()
+        for name, value in os.environ.items()
+        if name.upper().startswith(PREFIX) and not _OF_KUBERNETES.fullmatch(value)
+    }
     unknown = sorted(name for name in ours.difference(known) if not _NOT_OURS.fullmatch(name))
     return [f"{name} is not a setting; {_suggestion(name.removeprefix(PREFIX))}" for name in unknown]
 
 
 def _suggestion(name: str) -> str:
-    close = difflib.get_close_matches(name, [known.upper() for known in Settings.model_fields], n=1)
+    known = [field.upper() for field in Settings.model_fields]
+    close = difflib.get_close_matches(name, known, n=1) or [each for each in known if each.endswith(f"_{name}")]
     return f"did you mean {PREFIX}{close[0]}?" if close else "docs/settings.md lists them all"
 
 

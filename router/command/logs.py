@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import orjson
+import stamina
 import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor
@@ -47,5 +48,6 @@ def _configure_libraries(processors: list[Processor], renderer: Processor) -> No
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.captureWarnings(True)
+    stamina.instrumentation.set_on_retry_hooks([])
     for noisy in ("aiormq", "asyncpg"):  # our own lines report the same problems, with their consequences
         logging.getLogger(noisy).setLevel(logging.CRITICAL)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from router.app import EVERYTHING, ProcessRole, running, settle_alone
 from router.command.running import run, settings
 from router.demo.run import demo as show
+from router.flow.run.patience import patiently
 from router.local import child
 from router.postgres.migrate import migrate as apply_migrations
 
@@ -85,7 +87,8 @@ def _serve(roles: frozenset[ProcessRole]) -> None:
 
 async def _until_told(roles: frozenset[ProcessRole]) -> None:
     loaded = settings()
-    async with running(loaded, roles) as process:
+    async with AsyncExitStack() as stack:
+        process = await patiently(lambda: stack.enter_async_context(running(loaded, roles)))
         if loaded.log_format != "json":  # collectors get the same news from the log
             typer.echo(f"Frontdesk answers on {process.address} (Ctrl-C stops it)", err=True)
         await asyncio.get_running_loop().create_future()

@@ -12,7 +12,7 @@ import structlog
 from router.domain.history import HistoryKind
 from router.flow.run.transitions import Before
 from router.metrics import Metrics
-from router.postgres.database import Connection
+from router.postgres.database import Connection, in_words
 from router.postgres.statements import load
 
 SQL = load("hints")
@@ -101,7 +101,7 @@ class Hints:
             try:
                 await self._listen()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-                log.warning("no notifications from the database: only polling", reason=str(exc) or type(exc).__name__)
+                log.warning("no notifications from the database: only polling", reason=in_words(exc))
             await asyncio.sleep(PAUSE_S * random.uniform(0.5, 1))  # noqa: S311 - jitter
 
     async def _listen(self) -> NoReturn:

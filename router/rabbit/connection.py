@@ -6,6 +6,7 @@ again from nothing.
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -15,7 +16,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import structlog
 from aiormq import Channel, Connection
 from aiormq.abc import AbstractConnection
-from aiormq.exceptions import InvalidFrameError
+from aiormq.exceptions import (
+    AuthenticationError,
+    IncompatibleProtocolError,
+    InvalidFrameError,
+    ProbableAuthenticationError,
+)
 
 from router.domain.errors import BusUnavailable, Misconfigured, Unavailable
 from router.rabbit import tolerance
@@ -30,18 +36,25 @@ LONGEST_PAUSE_S = 5.0
 log = structlog.get_logger(__name__)
 tolerance.apply()
 
+
+class BrokerRefuses(BusUnavailable):
+    """The broker is there, and refuses us: the URL is wrong."""
+
+
 Use = Callable[[AbstractConnection], Awaitable[None]]
 
 
 @asynccontextmanager
-async def within(seconds: float, doing: str, *, mistakes: tuple[type[Exception], ...] = ()) -> AsyncIterator[None]:
+async def within(
+    seconds: float, doing: str, *, mistakes: tuple[type[Exception], ...] = ()
+) -> AsyncIterator[asyncio.Timeout]:
     """Set a deadline for the block, and turn every failure of broker or network into `BusUnavailable`.
 
-    `mistakes` are our own, and are raised as they are.
+    Yields the deadline, which may be moved. `mistakes` are our own, and are raised as they are.
     """
     try:
-        async with asyncio.timeout(seconds):
-            yield
+        async with asyncio.timeout(seconds) as deadline:
+            yield deadline
     except asyncio.CancelledError as exc:
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -60,22 +73,28 @@ async def within(seconds: float, doing: str, *, mistakes: tuple[type[Exception],
 async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
     """Yield a connection that the broker lists under `name`, and always close it."""
     connection = Connection(_with_options(url, heartbeat=HEARTBEAT_S, name=f"frontdesk {name}"))
-    async with within(CONNECT_S, f"connecting to {address(url)}"):
-        await _connect(connection)
+    async with within(CONNECT_S, f"connecting to {address(url)}", mistakes=(BrokerRefuses,)):
+        await _connect(connection, url)
     try:
         yield connection
     finally:
         await _close(connection)
 
 
-async def _connect(connection: Connection) -> None:
+async def _connect(connection: Connection, url: str) -> None:
     try:
         await connection.connect()
     except InvalidFrameError as exc:
         if "OpenOk" not in str(exc):
             raise
         # the broker closed instead of opening the virtual host, and aiormq hides its reason
-        raise BusUnavailable(f"virtual host '{connection.vhost}' does not exist, or the user may not use it") from exc
+        raise BrokerRefuses(f"virtual host '{connection.vhost}' does not exist, or the user may not use it") from exc
+    except (AuthenticationError, ProbableAuthenticationError, IncompatibleProtocolError) as exc:
+        raise BrokerRefuses(f"{address(url)} refuses the user or the password") from exc
+    except OSError as exc:
+        if socket.EAI_NONAME not in exc.args and getattr(exc.__cause__, "errno", None) != socket.EAI_NONAME:
+            raise
+        raise BrokerRefuses(f"connecting to {address(url)}: nobody knows this name") from exc
 
 
 async def open_channel(connection: AbstractConnection) -> Channel:
@@ -99,12 +118,17 @@ def _words(reason: object) -> str:
 
 
 async def check(url: str, *, setting: str = "FRONTDESK_AMQP_URL") -> None:
-    """Connect once; raise `Misconfigured`, naming the setting and the broker, if that fails."""
+    """Connect once, or raise an error that names the setting and the broker.
+
+    `BusUnavailable` if the broker may only be starting, `Misconfigured` if waiting does not help.
+    """
     try:
         async with connected(url, "check"):
             pass
-    except (BusUnavailable, ValueError, KeyError) as exc:
+    except (BrokerRefuses, ValueError, KeyError) as exc:
         raise Misconfigured(f"{setting}: {exc}") from exc
+    except BusUnavailable as exc:
+        raise BusUnavailable(f"{setting}: {exc}") from exc
 
 
 def address(url: str) -> str:

@@ -1,9 +1,10 @@
 """Publishes to RabbitMQ with confirms, many at a time. The caller repeats what failed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 from weakref import WeakValueDictionary
 
 from aiormq import Channel
@@ -18,6 +19,10 @@ from router.rabbit.topology import declare
 
 READY_S = 2.0
 CONFIRM_S = 5.0
+BLOCKED_S = 1.5
+"""How long a publication waits for its confirm while the broker is blocked: the sender hears of it within 2 seconds."""
+LOOK_EVERY_S = 0.25
+_BLOCKED = "broker: it accepts no messages now (a memory or disk alarm)"
 # aiormq raises these for a publication that AMQP cannot express, such as one with too long a routing key
 _UNPUBLISHABLE = (ValueError, TypeError)
 
@@ -39,10 +44,31 @@ class _Session:
     connection: AbstractConnection
     amqp_channel: Channel
     doubted: "asyncio.Future[object]"
+    waiting: dict[asyncio.Timeout, float]
+    """The deadline of each publication that waits for its confirm, and since when it waits."""
 
     def doubt(self, reason: BusUnavailable) -> None:
         if not self.doubted.done():
             self.doubted.set_result(reason)
+
+    @contextmanager
+    def waits(self, deadline: asyncio.Timeout) -> Iterator[None]:
+        self.waiting[deadline] = asyncio.get_running_loop().time()
+        try:
+            yield
+        finally:
+            del self.waiting[deadline]
+
+    async def look(self) -> NoReturn:
+        """End the wait of publications once the broker is blocked, as it is by the first one under an alarm."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if not self.waiting or not is_blocked(self.connection):
+                continue
+            for deadline, since in self.waiting.items():
+                if clock() - since >= BLOCKED_S - LOOK_EVERY_S and not deadline.expired():
+                    deadline.reschedule(clock())
 
 
 class RabbitPublisher:
@@ -71,27 +97,31 @@ class RabbitPublisher:
         try:
             with self._metrics.broker.labels("publish").time():
                 doing = f"publishing to {publication.exchange}"
-                async with within(CONFIRM_S, doing, mistakes=_UNPUBLISHABLE):
-                    await self._send(session.amqp_channel, publication)
+                async with within(CONFIRM_S, doing, mistakes=_UNPUBLISHABLE) as deadline:
+                    with session.waits(deadline):
+                        await self._send(session.amqp_channel, publication)
         except BusUnavailable as exc:
-            if not is_blocked(session.connection):  # a new connection would have to fail before it knew the reason
-                session.doubt(exc)
+            if is_blocked(session.connection):
+                raise BusUnavailable(_BLOCKED) from exc
+            session.doubt(exc)  # not if it is blocked: a new connection would have to fail before it knew the reason
             raise
 
     async def problems(self) -> Sequence[str]:
         if self._session is not None and is_blocked(self._session.connection):
-            return ["broker: it accepts no messages now (a memory or disk alarm)"]
+            return [_BLOCKED]
         return self._link.problems()
 
     async def _use(self, connection: AbstractConnection) -> None:
         amqp_channel = await open_channel(connection)
         await declare(amqp_channel)
-        self._session = _Session(connection, amqp_channel, asyncio.get_running_loop().create_future())
+        self._session = session = _Session(connection, amqp_channel, asyncio.get_running_loop().create_future(), {})
         self._up.set()
         self._link.works()
+        looking = asyncio.create_task(session.look(), name="alarms")
         try:
-            await until_lost(connection.closing, amqp_channel.closing, self._session.doubted)
+            await until_lost(connection.closing, amqp_channel.closing, session.doubted)
         finally:
+            looking.cancel()
             self._up.clear()
             self._session = None
 

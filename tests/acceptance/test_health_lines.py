@@ -64,11 +64,11 @@ async def test_under_a_broker_alarm_messages_are_turned_away_in_time_and_taken_a
     frontdesk = on_that_broker
     shop = await frontdesk.integration()
     await asyncio.to_thread(broker.control, "set_vm_memory_high_watermark", "absolute", "1")
-    await shop.post("/v1/messages", json={**MESSAGE, "id": "1"})  # the broker blocks whoever publishes
-    begun = time.monotonic()
-    answer = await shop.post("/v1/messages", json={**MESSAGE, "id": "1"})
-    assert time.monotonic() - begun < 8
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    for _ in range(3):  # the broker blocks whoever publishes: the first one waits for a confirm
+        begun = time.monotonic()
+        answer = await shop.post("/v1/messages", json={**MESSAGE, "id": "1"})
+        assert time.monotonic() - begun < 2.3
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
     assert await frontdesk.health() == ["broker: it accepts no messages now (a memory or disk alarm)"]
 
     await asyncio.to_thread(broker.control, "set_vm_memory_high_watermark", "0.8")

@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,11 +12,11 @@ from tests.clients.command_line import FRONTDESK, environment, frontdesk
 from tests.servers.process import free_port
 
 
-@pytest.mark.parametrize("command", ["migrate", "api"])
-def test_a_database_that_is_not_there(command: str):
+@pytest.mark.parametrize("command", [("migrate",), ("token", "list")], ids=" ".join)
+def test_a_database_that_is_not_there(command: Sequence[str]):
     port = free_port()
     url = f"postgresql://ada:sample-password@127.0.0.1:{port}/desk"
-    ended = frontdesk(command, FRONTDESK_DATABASE_URL=url)
+    ended = frontdesk(*command, FRONTDESK_DATABASE_URL=url)
     assert ended.status == 1
     assert ended.err.startswith(
         f"frontdesk: FRONTDESK_DATABASE_URL: cannot connect to postgresql://ada@127.0.0.1:{port}/"
@@ -59,11 +60,14 @@ def test_a_policy_that_is_not_there(database_url: str):
     assert ended.err == "frontdesk: FRONTDESK_POLICY_PATH: /nope: cannot be read: No such file or directory\n"
 
 
-def test_a_broker_that_is_not_there(database_url: str):
+def test_a_broker_that_is_not_there(database_url: str, tmp_path: Path):
+    body = tmp_path / "body.json"
+    body.write_text("{}")
     port = free_port()
-    ended = frontdesk("intake", FRONTDESK_DATABASE_URL=database_url, FRONTDESK_AMQP_URL=f"amqp://127.0.0.1:{port}/")
+    settings = {"FRONTDESK_DATABASE_URL": database_url, "FRONTDESK_AMQP_URL": f"amqp://127.0.0.1:{port}/"}
+    ended = frontdesk("send", str(body), "--format", "email.rfc822", "--account", "support@acme.example", **settings)
     assert (ended.status, ended.out) == (1, "")
-    assert ended.err.startswith(f"frontdesk: FRONTDESK_AMQP_URL: connecting to 127.0.0.1:{port}: ")
+    assert f"FRONTDESK_AMQP_URL: connecting to 127.0.0.1:{port}: " in ended.err
     assert is_one_line(ended.err)
 
 

@@ -66,6 +66,7 @@ def test_every_number_has_a_least_and_a_most() -> None:
         ("AMQP_URL", "amqp://a:sample[secret@mq/", "FRONTDESK_AMQP_URL: is not a URL: percent-encode the password"),
         ("AMQP_URL", "amqp://a:sample\u2105@mq/", "FRONTDESK_AMQP_URL: is not a URL: percent-encode the password"),
         ("NOSUCH", "1", "FRONTDESK_NOSUCH is not a setting; docs/settings.md lists them all"),
+        ("PORT", "9000", "FRONTDESK_PORT is not a setting; did you mean FRONTDESK_HTTP_PORT?"),
         ("HTPP_PORT", "80", "FRONTDESK_HTPP_PORT is not a setting; did you mean FRONTDESK_HTTP_PORT?"),
     ],
 )
@@ -93,7 +94,13 @@ def test_passwords_are_never_shown(environment: Environment) -> None:
 
 
 def test_variables_that_kubernetes_adds_for_a_service_are_no_typo(environment: Environment) -> None:
-    environment(SERVICE_HOST="10.0.0.1", PORT="tcp://10.0.0.1:80", PORT_80_TCP_ADDR="10.0.0.1", API_SERVICE_PORT="80")
+    environment(
+        SERVICE_HOST="10.0.0.1",
+        PORT="tcp://10.0.0.1:80",
+        API_PORT="tcp://[fd00::1]:80",
+        PORT_80_TCP_ADDR="10.0.0.1",
+        API_SERVICE_PORT="80",
+    )
     load_settings()
 
 

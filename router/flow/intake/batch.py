@@ -163,6 +163,8 @@ def _worth_repeating(retries: prometheus_client.Counter) -> Callable[[Exception]
             return True
         races += isinstance(exc, Raced)
         repeats = isinstance(exc, StoreUnavailable) or (isinstance(exc, Raced) and races <= _RACES_BEFORE_BLAME)
+        if isinstance(exc, StoreUnavailable):
+            log.warning("batch waits", flow="intake", reason=str(exc), then="its transaction is repeated")
         if repeats:
             retries.labels("race" if isinstance(exc, Raced) else "outage").inc()
         return repeats
