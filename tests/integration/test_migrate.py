@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
-from router.domain.errors import FrontdeskError, Misconfigured
+from router.domain.errors import FrontdeskError, Misconfigured, StoreUnavailable
 from router.metrics import Metrics
 from router.postgres.database import connected
 from router.postgres.migrate import migrate, require_current
@@ -95,7 +95,8 @@ async def test_a_program_refuses_a_database_that_lacks_a_migration(empty_databas
 
 async def test_a_database_that_is_not_there_is_named():
     port = free_port()
-    with pytest.raises(Misconfigured, match=rf"FRONTDESK_DATABASE_URL: cannot connect to \S+@127.0.0.1:{port}/desk: "):
+    named = rf"FRONTDESK_DATABASE_URL: cannot connect to \S+@127.0.0.1:{port}/desk: "
+    with pytest.raises(StoreUnavailable, match=named):
         await migrate(f"postgresql://ada:sample@127.0.0.1:{port}/desk", MIGRATIONS)
 
 
