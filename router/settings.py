@@ -100,20 +100,31 @@ class Settings(BaseSettings):
     @field_validator("amqp_url")
     @classmethod
     def _names_rabbit(cls, url: str | None) -> str | None:
-        return _with_scheme(url, "amqp", "amqps")
+        checked = _with_scheme(url, "amqp", "amqps")
+        return checked and _with_address(checked)
 
 
 def _with_scheme(url: str | None, *schemes: str) -> str | None:
-    if url is not None and _scheme(url) not in schemes:
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its message quotes the URL
+        raise ValueError("is not a URL: percent-encode the password") from None
+    if parts.scheme not in schemes:
         raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     return url
 
 
-def _scheme(url: str) -> str:
+def _with_address(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError("names no host; write amqp://user@host/vhost")
     try:
-        return urlsplit(url).scheme
-    except ValueError:  # its message quotes the URL
-        raise ValueError("is not a URL: percent-encode the password") from None
+        _ = parts.port
+    except ValueError:
+        raise ValueError("names no valid port; percent-encode the password") from None
+    return url
 
 
 def load_settings() -> Settings:

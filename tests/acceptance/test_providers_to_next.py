@@ -146,10 +146,11 @@ async def test_a_webhook_of_whatsapp_becomes_one_ticket_for_each_customer(frontd
 
 async def test_the_same_number_on_two_channels_is_one_customer_with_one_ticket(frontdesk: Frontdesk):
     await frontdesk.publish(urlencode(TWILIO).encode(), "sms.twilio", key="sms.twilio")
+    await frontdesk.has_taken_in(1)
     await frontdesk.publish(json.dumps(WHATSAPP).encode(), "social.whatsapp", key="social.whatsapp")
     await frontdesk.has_taken_in(4)
     page = await given(await frontdesk.agent())
-    assert said(page) == ["Where is my order?", "The box", "Where is my order? 😀"]  # in the order of sending
+    assert said(page) == ["Where is my order? 😀", "Where is my order?", "The box"]  # in the order of arrival
     assert sorted(thread["channel"] for thread in page["conversations"]) == ["sms", "social"]
     assert verified(page) == [f"phone {ADA}"]
     assert [contact["channel"] for contact in page["customer"]["contacts"]] == ["social", "sms"]

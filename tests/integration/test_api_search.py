@@ -15,13 +15,13 @@ HANDLES = [
     "ADA@example.com",
     "email:ada@example.com",
     "%2B49 30 12345678",
+    "+49 30 12345678",  # its + is a space in a query
     "phone:%2B493012345678",
     "user:whatsapp:77",
 ]
 NO_HANDLES = [
     "foo",
     "030 12345678",
-    "+49 30 12345678",  # its + is a space in a query
     "tel:%2B493012345678",
     "phone:ada@",
     "<ada@example.com>",
