@@ -34,6 +34,7 @@ from router.api.server import Group, build, build_monitoring
 from router.api.stream import StreamEndpoints
 from router.api.tickets import TicketEndpoints
 from router.domain.errors import Misconfigured, StoreUnavailable
+from router.files.checked import FileError
 from router.flow.assign.claims import Claims
 from router.flow.assign.offers import Dispatcher, Offers
 from router.flow.assign.picking import Picking
@@ -58,12 +59,11 @@ from router.flow.work.desk import Desk
 from router.flow.work.lead import Lead
 from router.local.child import DEADLINE_S, Child
 from router.local.memory import settle_memory
-from router.local.policy_file import read_policy
 from router.local.postgres import EmbeddedPostgres, served_elsewhere
 from router.local.reader import ReaderProcess
+from router.local.text_file import read_text
 from router.metrics import Metrics
 from router.policy.model import Policy
-from router.policy.parse import PolicyError
 from router.postgres.assign.claims import PostgresClaims
 from router.postgres.assign.offers import PostgresDispatch, PostgresOffers
 from router.postgres.assign.picking import PostgresPicking
@@ -391,8 +391,8 @@ def load_policy(shared: Deployment) -> LivePolicy:
     """Read the policy file; raises `Misconfigured`, naming the setting, if it cannot be used."""
     path = shared.settings.policy_path
     try:
-        return LivePolicy(partial(read_policy, path), shared.operations.remember_policy, shared.metrics)
-    except PolicyError as exc:
+        return LivePolicy(partial(read_text, path), shared.operations.remember_policy, shared.metrics)
+    except FileError as exc:
         raise Misconfigured(f"FRONTDESK_POLICY_PATH: {path}: {exc}") from exc
 
 

@@ -10,14 +10,15 @@ from channels.message import Channel
 from router.command.running import give_up, settings
 from router.command.terminal import counted, print_table, printable
 from router.domain.errors import FrontdeskError, Invalid
+from router.files.checked import FileError
 from router.flow.intake.opening import Arrival, Opener
 from router.flow.intake.trial import Supposed, Trial, differences, sample_delivery, supposed, try_out
 from router.flow.run.bus import Delivery
-from router.local.policy_file import read_policy
+from router.local.text_file import read_text
 from router.policy.checks import warnings_of
 from router.policy.fields import duration
 from router.policy.model import Policy
-from router.policy.parse import PolicyError, parse_policy
+from router.policy.parse import parse_policy
 from router.policy.samples import PolicyTest, SampleMessage, parse_tests
 
 commands = typer.Typer()
@@ -88,20 +89,20 @@ def run_tests(
 
 def _parsed(file: Path) -> Policy:
     try:
-        return parse_policy(read_policy(file))
-    except PolicyError as exc:
+        return parse_policy(read_text(file))
+    except FileError as exc:
         _tell(exc)
 
 
 def _tests(file: Path) -> tuple[PolicyTest, ...]:
     try:
-        return parse_tests(read_policy(file))
-    except PolicyError as exc:
+        return parse_tests(read_text(file))
+    except FileError as exc:
         typer.echo(f"{file}:", err=True)
         _tell(exc)
 
 
-def _tell(faults: PolicyError) -> NoReturn:
+def _tell(faults: FileError) -> NoReturn:
     for problem in faults.problems:
         typer.echo(problem)
     raise typer.Exit(1) from faults

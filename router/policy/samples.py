@@ -2,24 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from channels.message import Channel
 from router.domain.triage import Complexity
-from router.policy.document import Unreadable, read_document
+from router.files.checked import read
+from router.files.section import Section
 from router.policy.fields import Language, Name, NotEmpty, SkillList, Target
-from router.policy.parse import PolicyError
-from router.policy.schema import Section
-from router.policy.wording import sentence
 
 Count = Annotated[int, Field(ge=0, le=20)]
 
 
-class Part(Section):
-    """A mapping in a file of tests, which is no section of the policy."""
-
-
-class SampleMessage(Part):
+class SampleMessage(Section):
     """What somebody writes."""
 
     channel: Channel = Field(Channel.EMAIL, description="How the message comes in.")
@@ -33,7 +27,7 @@ class SampleMessage(Part):
     attachments: Count = Field(0, description="How many files come with it.")
 
 
-class SampleCustomer(Part):
+class SampleCustomer(Section):
     """Who writes; without it, a stranger."""
 
     tier: Name | None = Field(None, description="The tier in the customer's record.")
@@ -43,7 +37,7 @@ class SampleCustomer(Part):
     open_tickets: Count = Field(0, description="How many of their tickets are open.")
 
 
-class Expected(Part):
+class Expected(Section):
     """Where the message has to go; what is not named may be anything."""
 
     route: Name | None = Field(None, description="The route that decides.")
@@ -61,7 +55,7 @@ class Expected(Part):
         return self
 
 
-class PolicyTest(Part):
+class PolicyTest(Section):
     """A message, and what the policy has to decide."""
 
     name: Annotated[str, NotEmpty] = Field(description="A sentence that says what the test is about.")
@@ -70,18 +64,12 @@ class PolicyTest(Part):
     expect: Expected = Field(description="Where it has to go.")
 
 
-class TestFile(Part):
+class TestFile(Section):
     """The whole file."""
 
     tests: Annotated[tuple[PolicyTest, ...], NotEmpty] = Field(description="What to try.")
 
 
 def parse_tests(text: str) -> tuple[PolicyTest, ...]:
-    """Return the tests that the file holds. Raises `PolicyError` with every fault found."""
-    try:
-        document = read_document(text)
-        return TestFile.model_validate(document).tests
-    except Unreadable as error:
-        raise PolicyError([str(error)]) from error
-    except ValidationError as error:
-        raise PolicyError(sentence(problem, document) for problem in error.errors()) from error
+    """Return the tests that the file holds. Raises `FileError` with every fault found."""
+    return read(text, TestFile).tests

@@ -1,12 +1,13 @@
 """The shape of the policy file: every field with its description. `checks` covers what the fields mean together."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from channels.message import Channel
 from router.domain.agent import Status
+from router.files.section import Section
 from router.policy.fields import (
     AnyChannel,
     AnyComplexity,
@@ -30,26 +31,6 @@ from router.policy.fields import (
     Weight,
 )
 from router.policy.model import Measure, OfferTo, QueueMode
-
-
-class Section(BaseModel):
-    """A mapping in the file; an unknown key is refused with a list of the known ones."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _only_known_keys(cls, value: Any) -> Any:
-        known = cls.known_keys()
-        unknown = [key for key in value if key not in known] if isinstance(value, dict) else []
-        if unknown:
-            raise ValueError(f"unknown key '{unknown[0]}'; known keys are {', '.join(known)}")
-        return value
-
-    @classmethod
-    def known_keys(cls) -> tuple[str, ...]:
-        """Return the keys as they appear in the file."""
-        return tuple(field.alias or name for name, field in cls.model_fields.items())
 
 
 class TeamSection(Section):

@@ -7,9 +7,10 @@ from typing import NoReturn
 import structlog
 
 from router.domain.errors import StoreUnavailable
+from router.files.checked import FileError
 from router.metrics import Metrics
 from router.policy.model import Policy
-from router.policy.parse import PolicyError, parse_policy
+from router.policy.parse import parse_policy
 
 log = structlog.get_logger(__name__)
 
@@ -22,9 +23,9 @@ class LivePolicy:
     def __init__(
         self, read: Callable[[], str], remember: Callable[[str, str], Awaitable[None]], metrics: Metrics
     ) -> None:
-        """`read` returns the file's text or raises `PolicyError`; `remember` keeps a version's text for explanations.
+        """`read` returns the file's text or raises `FileError`; `remember` keeps a version's text for explanations.
 
-        Raises `PolicyError` if there is no good policy to start with.
+        Raises `FileError` if there is no good policy to start with.
         """
         self._read = read
         self._remember = remember
@@ -58,7 +59,7 @@ class LivePolicy:
             if text == self._text and self._problem is None:
                 return False
             policy = parse_policy(text)
-        except PolicyError as exc:
+        except FileError as exc:
             self._fail(str(exc))
             return False
         changed = policy.version != self._policy.version

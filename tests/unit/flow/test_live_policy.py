@@ -6,10 +6,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
+from router.files.checked import FileError
 from router.flow.run import live_policy as flow
 from router.flow.run.live_policy import LivePolicy
 from router.metrics import Metrics
-from router.policy.parse import PolicyError
 
 DEADLINE_S = 5
 
@@ -63,7 +63,7 @@ async def test_a_changed_file_is_used_from_then_on():
     assert policy.current().version != before.version
 
 
-@pytest.mark.parametrize("broken", ["routes: [", text("never"), PolicyError(["cannot be read: Permission denied"])])
+@pytest.mark.parametrize("broken", ["routes: [", text("never"), FileError(["cannot be read: Permission denied"])])
 async def test_a_broken_file_leaves_the_last_good_policy_in_use_until_it_is_mended(broken: str | Exception):
     file, registry = File(text("4h")), CollectorRegistry()
     policy = live(file, registry=registry)
@@ -85,7 +85,7 @@ async def test_a_broken_file_leaves_the_last_good_policy_in_use_until_it_is_mend
 
 
 def test_without_a_good_policy_to_begin_with_there_is_none():
-    with pytest.raises(PolicyError):
+    with pytest.raises(FileError):
         live(File("routes: ["))
 
 

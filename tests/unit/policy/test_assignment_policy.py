@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from router.domain.capacity import Capacity
+from router.files.checked import FileError
 from router.policy.model import OfferRule, OfferTo, Policy, Queue, QueueMode, RelaxStep
-from router.policy.parse import PolicyError, parse_policy
+from router.policy.parse import parse_policy
 
 GOOD = (Path(__file__).parents[3] / "tests/policies/good.yaml").read_text()
 GERMAN = ("german:3", "language:de")
@@ -131,6 +132,6 @@ def test_a_ticket_overflows_only_to_a_team_that_its_own_names_and_that_takes_it(
     if is_allowed:
         assert parse_policy(text).routes[0].relax[0].queue == "helpers"
     else:
-        with pytest.raises(PolicyError, match="'helpers'") as refused:
+        with pytest.raises(FileError, match="'helpers'") as refused:
             parse_policy(text)
         assert len(refused.value.problems) == 1

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from channels.message import Channel
 from router.domain.triage import Complexity
+from router.files.checked import FileError
 from router.policy.model import Reopen, ReopenRule
-from router.policy.parse import PolicyError, parse_policy
+from router.policy.parse import parse_policy
 
 ROOT = Path(__file__).parents[3]
 GOOD = (ROOT / "tests/policies/good.yaml").read_text()
@@ -22,7 +23,7 @@ BROKEN = sorted(path for path in (ROOT / "tests/policies").glob("*.yaml") if pat
 def test_each_fault_is_told_in_the_sentences_that_head_its_file(path: Path):
     text = path.read_text()
     expected = tuple(line.removeprefix("# ") for line in text.splitlines() if line.startswith("# "))
-    with pytest.raises(PolicyError) as refused:
+    with pytest.raises(FileError) as refused:
         parse_policy(text)
     assert refused.value.problems == expected
 
@@ -136,12 +137,12 @@ def test_norwegian_is_a_language_and_an_unquoted_number_is_an_address():
     ids=["too large", "too deep", "NUL"],
 )
 def test_a_hostile_file_is_refused_in_one_sentence(text: str, problem: str):
-    with pytest.raises(PolicyError, match=problem) as refused:
+    with pytest.raises(FileError, match=problem) as refused:
         parse_policy(text)
     assert len(refused.value.problems) == 1
 
 
 @given(cut=st.integers(0, len(GOOD)), junk=st.text(max_size=12))
 def test_a_garbled_file_compiles_or_is_refused_and_never_crashes(cut: int, junk: str):
-    with suppress(PolicyError):
+    with suppress(FileError):
         assert parse_policy(GOOD[:cut] + junk + GOOD[cut + len(junk) :]).routes

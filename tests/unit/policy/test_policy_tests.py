@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from channels.formats import parse
+from router.files.checked import FileError
 from router.flow.intake.opening import Opener
 from router.flow.intake.trial import differences, sample_delivery, supposed, try_out
 from router.policy.conditions import When
 from router.policy.model import Policy, Route
-from router.policy.parse import PolicyError, parse_policy
+from router.policy.parse import parse_policy
 from router.policy.samples import PolicyTest, parse_tests
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -63,29 +64,29 @@ def test_a_changed_route_fails_a_test(mutant: Policy):
     [
         ("tests: []", "tests: must name at least one"),
         ("{}", "tests: is missing"),
-        ("tests: [{name: a, message: {text: x}}]", "tests.0.expect: is missing"),
+        ("tests: [{name: a, message: {text: x}}]", "tests[0] 'a', expect: is missing"),
         (
             "tests: [{name: a, message: {text: x}, expect: {}}]",
-            "tests.0.expect: must name at least one of route, queue, team, complexity, language, skills, target",
+            "tests[0] 'a', expect: must name at least one of route, queue, team, complexity, language, skills, target",
         ),
         (
             "tests: [{name: a, message: {txt: x}, expect: {queue: q}}]",
             (
-                "tests.0.message: unknown key 'txt'; known keys are channel, from, account, provider, subject, text,"
-                " language, attributes, attachments"
+                "tests[0] 'a', message: unknown key 'txt'; known keys are channel, from, account, provider, subject,"
+                " text, language, attributes, attachments"
             ),
         ),
         (
             "tests: [{name: a, message: {channel: fax}, expect: {queue: q}}]",
-            "tests.0.message.channel: 'fax' is not one of email, chat, sms, social",
+            "tests[0] 'a', message.channel: 'fax' is not one of email, chat, sms, social",
         ),
         (
             "tests: [{name: a, message: {}, expect: {target: soon}}]",
-            "tests.0.expect.target: 'soon' is not a duration: write 45s, 10m, 4h or 2d",
+            "tests[0] 'a', expect.target: 'soon' is not a duration: write 45s, 10m, 4h or 2d",
         ),
     ],
 )
 def test_a_fault_in_the_tests_is_told_with_its_place(text: str, problem: str):
-    with pytest.raises(PolicyError) as refused:
+    with pytest.raises(FileError) as refused:
         parse_tests(text)
     assert refused.value.problems == (problem,)

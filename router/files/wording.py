@@ -37,9 +37,10 @@ def sentence(problem: ErrorDetails, document: object) -> str:
 def _place(path: tuple[str | int, ...], document: Any) -> str:
     """Return the path as an operator would say it: `routes[2] 'vip', when.tier`."""
     match path:
-        case ("routes", int(index), *rest):
-            name = document["routes"][index].get("name") if isinstance(document["routes"][index], dict) else None
-            head = f"routes[{index}] '{name}'" if isinstance(name, str) else f"routes[{index}]"
+        case (str(section), int(index), *rest):
+            item = document[section][index]
+            name = item.get("name") if isinstance(item, dict) else None
+            head = f"{section}[{index}] '{name}'" if isinstance(name, str) else f"{section}[{index}]"
             return ", ".join(filter(None, (head, _dotted(rest))))
         case _:
             return _dotted(path) or "the file"
