@@ -1,6 +1,8 @@
 """Text that people and PostgreSQL can hold: cleaned, cut to size, and taken out of HTML. `email` decodes charsets."""
 
 import re
+from collections.abc import Sequence
+from functools import cached_property
 
 import nh3
 
@@ -60,41 +62,81 @@ def one_line(text: str) -> str:
     return CONTROL.sub(" ", text).strip()
 
 
-def sanitised(html: str) -> str | None:
-    """Return HTML that runs and fetches nothing, or None if it is too large or complex to be worth its cost."""
-    html = _reduced(html)
-    if _is_too_much(html):
+def sanitised(*pages: str) -> str | None:
+    """Return HTML that runs and fetches nothing, or None if it is too large or complex to be worth its cost.
+
+    Each of several pages is made safe alone, so that what one leaves open hides nothing of the next.
+    """
+    readable = _reduced(pages)
+    if _is_too_much(readable):
         return None
-    safe = nh3.clean(
+    safe = "\n".join(map(_clean, readable))
+    return safe if len(safe) <= 2 * MAX_TEXT else None
+
+
+def from_html(html: str) -> str:
+    """Return everything that a reader sees of HTML, laid out in lines unless it is too long."""
+    return Pages((html,)).text(0)
+
+
+class Pages:
+    """HTML pages of one message. Their length together decides how each is read: many cost no more than a long one."""
+
+    def __init__(self, pages: Sequence[str] = ()) -> None:
+        self._pages = list(pages)
+        self._texts: dict[int, str] = {}
+
+    def add(self, html: str) -> int:
+        """Add a page before any is read, and return its place."""
+        self._pages.append(html)
+        return len(self._pages) - 1
+
+    def html(self, place: int) -> str:
+        """Return a page as it came."""
+        return self._pages[place]
+
+    def text(self, place: int) -> str:
+        """Return everything that a reader sees of a page, laid out in lines unless the pages are too long."""
+        if place not in self._texts:
+            html = self._readable[place]
+            text = "" if not html.strip() else _without_tags(html) if self._is_long else laid_out(html)
+            self._texts[place] = _BLANK_LINES.sub("\n\n", text).strip()
+        return self._texts[place]
+
+    @cached_property
+    def _readable(self) -> list[str]:
+        return _reduced(self._pages)
+
+    @cached_property
+    def _is_long(self) -> bool:
+        return sum(map(len, self._readable)) > MAX_TEXT
+
+
+def _reduced(pages: Sequence[str]) -> list[str]:
+    """Return large HTML without what nobody sees, which is most of it; other HTML stays as it is."""
+    if sum(map(len, pages)) <= MAX_TEXT:
+        return list(pages)
+    return [_FILE.sub("", UNSEEN.sub("", page)) for page in pages]
+
+
+def _clean(html: str) -> str:
+    return nh3.clean(
         _REPEATED.sub(r"<\1", html),
         tags=_TAGS,
         clean_content_tags=_DROPPED_WITH_CONTENT,
         url_schemes={"http", "https", "mailto", "tel"},
         link_rel="noopener noreferrer nofollow",
     )
-    return safe if len(safe) <= 2 * MAX_TEXT else None
-
-
-def from_html(html: str) -> str:
-    """Return everything that a reader sees of HTML, laid out in lines unless it is too long."""
-    html = _reduced(html)
-    if not html.strip():
-        return ""
-    text = laid_out(html) if len(html) <= MAX_TEXT else _without_tags(html)
-    return _BLANK_LINES.sub("\n\n", text).strip()
-
-
-def _reduced(html: str) -> str:
-    """Return large HTML without what nobody sees, which is most of it; other HTML stays as it is."""
-    return html if len(html) <= MAX_TEXT else _FILE.sub("", UNSEEN.sub("", html))
 
 
 def _without_tags(html: str) -> str:
     return unescaped(_ANY_TAG.sub(" ", html))
 
 
-def _is_too_much(html: str) -> bool:
-    return len(html) > MAX_TEXT or html.count("<") > MAX_TAGS or _is_too_deep(html)
+def _is_too_much(pages: Sequence[str]) -> bool:
+    if sum(map(len, pages)) > MAX_TEXT or sum(page.count("<") for page in pages) > MAX_TAGS:
+        return True
+    return any(map(_is_too_deep, pages))
 
 
 def _is_too_deep(html: str) -> bool:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from email.message import Message
 
 from channels.email.headers import Headers, enclosed_headers
+from channels.email.parts import Part, branches, is_branch
 from channels.message import Automatic, Handle
 
 OWN_HEADER = "X-Frontdesk-Message"
 
+_ENCLOSING = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers"})
 _DAEMON = re.compile(r"(mailer-daemon|postmaster|mail-daemon)(@|$)")
 _VACATION = re.compile(
     r"\s*(auto(matic|matische|mated)?[ -]?(reply|response|antwort)|out of (the )?office|"
@@ -17,7 +18,7 @@ _VACATION = re.compile(
 )
 
 
-def automatic(headers: Headers, message: Message, sender: Handle, *, is_list: bool) -> Automatic | None:
+def automatic(headers: Headers, message: Part, sender: Handle, *, is_list: bool) -> Automatic | None:
     """Return why no person wrote this mail, or None if it seems that one did (RFC 3834, RFC 3464)."""
     if headers.raw(OWN_HEADER) is not None:
         return Automatic.OWN_NOTIFICATION
@@ -30,32 +31,22 @@ def automatic(headers: Headers, message: Message, sender: Handle, *, is_list: bo
     return Automatic.MAILING_LIST if is_list else None
 
 
-def reported_ids(message: Message) -> Iterator[str]:
+def reported_ids(message: Part) -> Iterator[str]:
     """Yield the Message-IDs of the mails that a report (RFC 3462) is about, from the copies it encloses."""
-    if message.get_content_type() != "multipart/report" or not message.is_multipart():
+    if message.kind != "multipart/report" or not is_branch(message):
         return
-    for part in message.get_payload():
-        if isinstance(part, Message):
-            yield from _enclosed_ids(part)
+    for part in branches(message):
+        yield from _enclosed_ids(part)
 
 
-def _enclosed_ids(part: Message) -> list[str]:
-    payload = part.get_payload()
-    match part.get_content_type():
-        case "message/rfc822":
-            return enclosed_headers(part).message_ids("Message-ID")
-        case "text/rfc822-headers" if isinstance(payload, str):
-            return _id_in(payload)
-        case _:
-            return []
+def _enclosed_ids(part: Part) -> list[str]:
+    if part.kind in _ENCLOSING:
+        return enclosed_headers(part).message_ids("Message-ID")[:1]
+    return []
 
 
-def _id_in(headers: str) -> list[str]:
-    return re.findall(r"^message-id:\s*<([^<>\s]+)>", headers[: 64 * 1024], re.IGNORECASE | re.MULTILINE)[:1]
-
-
-def _is_bounce(headers: Headers, message: Message, sender: Handle) -> bool:
-    if message.get_content_type() == "multipart/report" or _DAEMON.match(sender.value):
+def _is_bounce(headers: Headers, message: Part, sender: Handle) -> bool:
+    if message.kind == "multipart/report" or _DAEMON.match(sender.value):
         return True
     return (headers.raw("Return-Path") or "").replace(" ", "") == "<>" and not _is_auto_reply(headers)
 

@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.header import decode_header
-from email.message import Message
+from email.parser import BytesHeaderParser
 from email.utils import getaddresses, parsedate_to_datetime
 
 from channels import handles
-from channels.email.charset import decode
-from channels.email.limits import MAX_HEADER
+from channels.email import transfer
+from channels.email.charset import NO_EVIDENCE, Decoded, decode
+from channels.email.evidence import evidence_of
+from channels.email.limits import MAX_HEADER, MAX_HEADER_BLOCK
+from channels.email.parts import AS_SENT, Part
 from channels.errors import Malformed
 from channels.message import Handle
 from channels.text import storable
@@ -24,6 +27,7 @@ _MESSAGE_ID = re.compile(r"<\s*([^<>\s]+)\s*>")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _FOLD = re.compile(r"(?:\n[ \t]+)+")
+_BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 # The look-behind matches only at the start of a word, so a long word without @ is not tried at each of its letters.
 _ADDRESS = re.compile(r"(?<![^\s<>()\[\],;:\"])[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"@]+")
 _ASIDE = re.compile(r'"[^"]*"|\([^()]*\)')
@@ -34,18 +38,25 @@ _UNQUOTED_NAME = re.compile(r'\A(?=[^<@]*@)([^<>"(),;:\\]*+)(<[^<>"]+>\s*)\Z')
 
 
 class Headers:
-    """The top header of one mail. Names match in any case; values are unfolded."""
+    """The top header of one mail. Names match in any case; values are unfolded.
 
-    def __init__(self, values: Mapping[str, Sequence[str]]) -> None:
+    `guessed` names the charset that a raw value was read in, if nothing in the mail tells it, with its confidence.
+    """
+
+    def __init__(self, values: Mapping[str, Sequence[str]], guessed: str = "") -> None:
         self._values = values
+        self.guessed = guessed
 
     @classmethod
-    def of(cls, message: Message) -> "Headers":
+    def of(cls, message: Part) -> "Headers":
         """Collect the header fields of a mail or of one of its parts."""
+        fields = [(name.lower(), _bytes(value)) for name, value in message.raw_items()]
+        evidence = NO_EVIDENCE if all(raw.isascii() for _, raw in fields) else evidence_of(message)
+        read = [(name, decode(raw, evidence=evidence)) for name, raw in fields]
         values: dict[str, list[str]] = {}
-        for name, value in message.raw_items():
-            values.setdefault(name.lower(), []).append(_unfolded(value[:MAX_HEADER]))
-        return cls(values)
+        for name, value in read:
+            values.setdefault(name, []).append(_unfolded(value))
+        return cls(values, next((value.guessed for _, value in read if value.guessed), ""))
 
     def raw(self, name: str) -> str | None:
         """Return the first field of that name, encoded words and all; None if there is none."""
@@ -108,11 +119,12 @@ class Headers:
         return handles.plus_details(address for value in values for address in _ADDRESS.findall(value))
 
 
-def enclosed_headers(part: Message) -> Headers:
+def enclosed_headers(part: Part) -> Headers:
     """Return the header of the mail that a message/rfc822 part encloses; empty if it encloses none."""
-    payload = part.get_payload()
-    first = payload[0] if isinstance(payload, list) and payload else None
-    return Headers.of(first) if isinstance(first, Message) else Headers({})
+    enclosed = transfer.content(part).lstrip(b"\r\n")
+    end = _BLANK_LINE.search(enclosed)
+    header = BytesHeaderParser(policy=AS_SENT).parsebytes(enclosed[: end.start() if end else MAX_HEADER_BLOCK])
+    return Headers.of(header) if isinstance(header, Part) else Headers({})
 
 
 def decoded(value: str) -> str:
@@ -130,12 +142,15 @@ def _piece(part: bytes | str, charset: str | None) -> str:
     if isinstance(part, str):
         return storable(part)
     # decode_header hands literal text back as Latin-1 or raw-unicode-escape bytes without a charset.
-    return decode(part, charset) if charset else storable(part.decode("raw_unicode_escape", "replace"))
+    return decode(part, charset).text if charset else storable(part.decode("raw_unicode_escape", "replace"))
 
 
-def _unfolded(value: object) -> str:
-    text = str(value).encode("utf-8", "surrogateescape")
-    return _FOLD.sub(" ", decode(text, None)).replace("\n", " ")
+def _bytes(value: object) -> bytes:
+    return str(value)[:MAX_HEADER].encode("utf-8", "surrogateescape")
+
+
+def _unfolded(value: Decoded) -> str:
+    return _FOLD.sub(" ", value.text).replace("\n", " ")
 
 
 def _addresses(value: str) -> list[Handle]:

@@ -1,8 +1,8 @@
 """Limits what a mail may cost. Counts on the bytes, before the standard library's quadratic parser sees them."""
 
 import re
-from email.message import Message
 
+from channels.email.parts import AS_SENT, Part
 from channels.errors import Malformed
 
 MAX_BYTES = 25 * 1024 * 1024
@@ -16,7 +16,12 @@ MAX_ADDRESSES = 500
 
 _BLANK_LINE = re.compile(rb"\n\n|\A\n")
 _FOLD = re.compile(rb"\n(?![ \t])")
-_KNOWN_FIELD = re.compile(rb"^(?:from|to|subject|date|message-id):", re.IGNORECASE | re.MULTILINE)
+_BLANK_LINE_AS_SENT = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_KNOWN_FIELD = re.compile(
+    rb"^(?:from|to|cc|subject|date|message-id|mime-version|content-[a-z-]+|reply-to|in-reply-to|references|return-path"
+    rb"|received|dkim-signature|list-[a-z]+|x-(?:mailer|priority|[a-z0-9]+-[a-z0-9-]+)):",
+    re.IGNORECASE | re.MULTILINE,
+)
 _STRAY_LINE = re.compile(rb"(?<=\n)(?![ \t]|[!-9;-~]+:)[^\n]*\n")
 _ADDRESS_HEADER = re.compile(rb"(?:to|cc|bcc|from|sender|reply-to)[ \t]*:", re.IGNORECASE)
 # Either a header of a part, wherever one may stand, or a line that may be a delimiter.
@@ -37,13 +42,20 @@ def check_limits(lines: bytes) -> None:
     _check_structure(lines)
 
 
-def mended(lines: bytes) -> bytes:
+def mended(raw: bytes) -> bytes:
     """Return the mail without stray lines between its header fields: the parser would end the header there."""
-    end = _header_end(lines)
-    block, rest = lines[:end], lines[end:]
+    raw = raw.lstrip(b"\r\n")
+    blank = _BLANK_LINE_AS_SENT.search(raw)
+    end = blank.start() if blank else len(raw)
+    block = with_line_feeds(raw[:end])
     fields = list(_KNOWN_FIELD.finditer(block))
     last = fields[-1].start() if fields else 0
-    return _STRAY_LINE.sub(b"", block[:last]) + block[last:] + rest
+    return _STRAY_LINE.sub(b"", block[:last]) + block[last:] + raw[end:]
+
+
+def with_line_feeds(raw: bytes) -> bytes:
+    """Return lines that end with LF, wherever the parser ends one: at CRLF, LF or CR."""
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def _check_headers(lines: bytes) -> None:
@@ -97,7 +109,7 @@ def _open(name: bytes, value: bytes, open_containers: list[bytes | None], bounda
 
 def _boundary(content_type: bytes) -> bytes | None:
     # The parser's own reader finds the boundary, so that no mail can lead the scan to another one.
-    header: Message = Message()
+    header = Part(policy=AS_SENT)
     header["Content-Type"] = content_type.decode("ascii", "surrogateescape").strip()
     boundary = header.get_boundary()
     return boundary.encode("ascii", "surrogateescape") if boundary else None

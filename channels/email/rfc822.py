@@ -6,15 +6,15 @@ Each question has its own module: limits, headers, content, what is new, and whe
 import hashlib
 import re
 from collections.abc import Sequence
-from email.message import Message
-from email.parser import BytesParser
 
 from channels import handles
 from channels.email.automatic import automatic, reported_ids
-from channels.email.content import Content, files_of, read_content
+from channels.email.content import Content, read_content
+from channels.email.content import file_bytes as bytes_of_file
 from channels.email.headers import ENVELOPE, Headers
-from channels.email.limits import check_limits, mended
+from channels.email.limits import check_limits, mended, with_line_feeds
 from channels.email.lists import original_author, weigh
+from channels.email.parts import Part, parsed
 from channels.email.reply import new_text
 from channels.errors import Malformed
 from channels.message import Channel, Handle, InboundMessage, Parsed, ThreadHints
@@ -38,18 +38,16 @@ def parse(raw: bytes, account: str | None = None) -> Parsed:
 
 def file_bytes(raw: bytes, place: int) -> bytes:
     """Return the whole file at `place` among the attachments that `parse` finds, however large."""
-    return files_of(_parsed(raw))[place]
+    return bytes_of_file(_parsed(raw), place)
 
 
-def _parsed(raw: bytes) -> Message:
-    # The standard library's parser ends a line at CRLF, LF or CR, and the limits must see the same lines.
-    lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
-    check_limits(lines)
-    message: Message = BytesParser().parsebytes(mended(lines))
-    return message
+def _parsed(raw: bytes) -> Part:
+    # The limits see the lines that the parser will see.
+    check_limits(with_line_feeds(raw).lstrip(b"\n"))
+    return parsed(mended(raw))
 
 
-def _message(message: Message, headers: Headers, raw: bytes, account: str | None) -> InboundMessage:
+def _message(message: Part, headers: Headers, raw: bytes, account: str | None) -> InboundMessage:
     sender = _sender(headers)
     list_evidence = weigh(headers, account)
     author, named_by = original_author(headers, sender, account) or (sender, "")
@@ -120,7 +118,7 @@ def _account(account: str | None, recipients: Sequence[Handle]) -> str:
     return f"{local.partition('+')[0] or local}@{domain}"
 
 
-def _thread(message: Message, headers: Headers) -> ThreadHints:
+def _thread(message: Part, headers: Headers) -> ThreadHints:
     own = headers.message_ids("Message-ID")
     answered = headers.message_ids("In-Reply-To")
     references = dict.fromkeys((*headers.message_ids("References"), *answered[1:], *reported_ids(message)))
@@ -135,4 +133,5 @@ def _thread(message: Message, headers: Headers) -> ThreadHints:
 
 def _attributes(headers: Headers, content: Content, **found: str) -> dict[str, str]:
     kept = {key: (headers.text(name) or "")[:1024] for name, key in _KEPT.items()}
-    return {key: value for key, value in (kept | found).items() if value} | content.notes
+    guessed = {"charset_guessed": headers.guessed}
+    return {key: value for key, value in (kept | found | guessed | content.notes).items() if value}

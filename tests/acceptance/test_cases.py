@@ -112,6 +112,37 @@ async def test_neither_a_second_message_nor_a_wrong_clock_moves_anything(frontde
     assert [text[:6] for text in said(await page_of(grace, first))][3:] == ["THIRD:", "Send i", "FOURTH", "Thank "]
 
 
+async def test_japanese_mail_is_read_whatever_charset_it_claims(frontdesk: Frontdesk):
+    readings = {
+        "a-jis-without-charset": "お世話になっております。注文番号七一のお届け日を教えてください。",
+        "b-jis-html-without-charset": "お世話になっております。注文番号七一のお届け日を教えてください。",
+        "c-jis-nec-characters": "㈱見本の森です。①見積 ②納期 をお願いします。",
+        "g-variant-jis-said": "お届け日を教えてください。",
+        "h-variant-sjis-meta-only": "お届け日を教えてください。",
+    }
+    for name in readings:
+        await deliver(frontdesk, f"06-{name}.eml")
+    await frontdesk.has_taken_in(len(readings))
+    grace = await frontdesk.agent()
+    pages = await every_page(grace, len(readings))
+    assert sorted(text for page in pages for text in said(page)) == sorted(readings.values())
+
+
+async def test_mail_with_a_wrong_charset_or_none_is_read_and_a_guess_is_named(frontdesk: Frontdesk):
+    readings = {
+        "d-utf8-said-cp1252-sent": "Die Lieferung für Müller fehlt \N{EN DASH} bitte prüfen. Preis: 20 €",
+        "i-variant-gb2312-said-gbk-sent": "请问朱镕先生的订单何时发货\N{FULLWIDTH QUESTION MARK}",
+        "j-variant-cyrillic-without-charset": "Когда придёт мой заказ? Спасибо.",
+    }
+    for name in readings:
+        await deliver(frontdesk, f"06-{name}.eml")
+    await frontdesk.has_taken_in(len(readings))
+    pages = await every_page(await frontdesk.agent(), len(readings))
+    assert sorted(text for page in pages for text in said(page)) == sorted(readings.values())
+    guessed = {page["transcript"][0]["attributes"].get("charset_guessed", "").split(" ")[0] for page in pages}
+    assert guessed == {"", "cp1252", "koi8-r"}
+
+
 async def test_a_nul_costs_a_mail_and_a_text_message_nothing_else(frontdesk: Frontdesk):
     for name in ("06-e-nul-in-body.eml", "06-f-nul.form"):
         await deliver(frontdesk, name)
