@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
+from functools import cache
 from http import HTTPMethod
 from importlib.metadata import version
 from typing import Protocol
@@ -56,8 +57,14 @@ def build_monitoring(monitoring: Group, metrics: Metrics) -> web.Application:
 
 
 def _described(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    """Add the endpoint of the document, which is written when somebody first asks: that takes half a second."""
+
     async def describe() -> Answer:
-        return Answer(content=text)
+        return Answer(content=await asyncio.to_thread(write))
+
+    @cache
+    def write() -> bytes:
+        return openapi.document(described, version=version("frontdesk"))
 
     itself = Endpoint(
         method="GET",
@@ -67,7 +74,6 @@ def _described(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         answers={200: PossibleAnswer("OpenAPI 3.1.", dict[str, object])},
     )
     described = [*endpoints, itself]
-    text = openapi.document(described, version=version("frontdesk"))
     return described
 
 
