@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from email.message import EmailMessage
 from typing import Any
@@ -13,6 +14,8 @@ from router.app import ProcessRole
 from router.domain.actor import OPERATOR
 from router.domain.customer import CustomerId
 from router.domain.errors import NotFound
+from router.postgres.database import Database
+from router.postgres.statements import SQL
 from router.settings import Settings
 from tests.acceptance.deployed import Frontdesk, deployed
 from tests.clients.api import Caller
@@ -21,6 +24,7 @@ CANARY = "quetzalcoatl"
 NUMBER = "+4915112349876"
 DESK = "desk@acme.example"
 GRACE = "grace@example.com"
+ERASING = (SQL / "work/customers.sql").read_text()
 # as plain text, as the hex of bytes, and as the base64 that attachments travel in
 SPELLINGS = [
     *(spelling for text in (CANARY, NUMBER[1:]) for spelling in (text, text.encode().hex())),
@@ -28,6 +32,23 @@ SPELLINGS = [
     base64.b64encode(CANARY.encode()).decode().lower(),
     base64.b64encode(CANARY.encode()).hex(),
 ]
+
+# Tables with columns of text, JSON or bytes: whether these may hold what a customer said, or an address.
+WITH_WORDS = {
+    "bus_delivery", "conversation", "customer", "handle", "mail_reference", "message", "outbox", "payload", "received",
+    "ticket", "unprocessable", "unprocessable_message",
+}  # fmt: skip
+DELETED_WITH_ITS_PAYLOAD = {"unprocessable_message"}
+WITHOUT_WORDS = {
+    "agent", "agent_team", "attempt", "audit", "duty", "policy_version", "presence", "refusal",
+    "schema_migrations", "secret", "skill_group", "switch", "ticket_event", "token",
+}  # fmt: skip
+TABLES_THAT_COULD_HOLD_WORDS = """
+    select distinct relname
+    from pg_class
+    join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+      and format_type(atttypid, null) ~ '^(text|character varying|jsonb?|bytea)'"""
 
 TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1"
 CUSTOMER_OF = "select customer_id from handle where key = $1"
@@ -102,6 +123,20 @@ async def frontdesk(database_url: str, amqp_url: str) -> AsyncIterator[Frontdesk
     async with deployed(settings, frozenset({ProcessRole.API, ProcessRole.INTAKE})) as frontdesk:
         await frontdesk.is_ready()
         yield frontdesk
+
+
+async def test_every_table_that_could_hold_a_customers_words_is_erased_or_holds_none(database: Database):
+    found = {row["relname"] for row in await database.fetch("test", TABLES_THAT_COULD_HOLD_WORDS)}
+    erased = set(re.findall(r"^(?:update|delete from) (\w+)|  update (\w+)$", ERASING, re.MULTILINE))
+    unknown = found - WITH_WORDS - WITHOUT_WORDS
+    assert not unknown, (
+        f"may {unknown} hold what a customer said, or an address? If so, erase it in "
+        "router/postgres/sql/work/customers.sql, let `correspond` below fill it, and add it to WITH_WORDS and to the "
+        "tables with a trace; if not, to WITHOUT_WORDS"
+    )
+    assert found == WITH_WORDS | WITHOUT_WORDS
+    kept = WITH_WORDS - {table for pair in erased for table in pair} - DELETED_WITH_ITS_PAYLOAD
+    assert not kept, f"no statement of router/postgres/sql/work/customers.sql erases {kept}"
 
 
 async def test_nothing_of_an_erased_customer_is_left_anywhere(frontdesk: Frontdesk):

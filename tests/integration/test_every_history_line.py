@@ -72,8 +72,8 @@ async def test_every_documented_line_is_written_and_no_other(database: Database)
             ann = await product.hire("Ann", teams=["frontline", "specialists"], skills=[], limit=9)
             await move(Shift(database=database, product=product, ann=ann))
             lines += (await product.see()).events
-    assert undocumented(lines) == []
-    assert unwritten(lines) == []
+    assert undocumented(lines) == [], "the product wrote lines that docs/api.md, under History, does not have"
+    assert unwritten(lines) == [], "no move of this test makes the product write what docs/api.md, under History, has"
 
 
 @dataclass(frozen=True, kw_only=True)

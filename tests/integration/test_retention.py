@@ -49,6 +49,13 @@ async def count(database: Database, table: str) -> int:
     return (await database.fetch("test", f"select count(*) from {table}"))[0]["count"]
 
 
+def test_every_table_with_an_age_has_its_statement():
+    statements = {name.removeprefix("prune_") for name in retention.SQL if name.startswith("prune_")}
+    assert statements == RETENTION.of_rows.keys(), (
+        "each table of Retention.of_rows needs a statement prune_<table> in router/postgres/sql/run/retention.sql"
+    )
+
+
 async def test_a_fresh_database_needs_nothing(database: Database):
     done = await maintain(database, RETENTION)
     assert (done.made, done.dropped, done.pruned) == ((), (), {})

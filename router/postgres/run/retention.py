@@ -85,9 +85,8 @@ async def _partitions(database: Database, statement: str, *arguments: object) ->
 
 async def _prune(database: Database, table: str, age: timedelta) -> int:
     (size,) = await database.fetch("retention", SQL["count_blocks"], table)
-    pruned = 0
+    statement, pruned = SQL[f"prune_{table}"], 0
     for first in range(0, size["blocks"], BLOCKS_AT_ONCE):
-        statement = SQL[f"prune_{table}"]
         (deleted,) = await database.fetch("retention", statement, age, first, first + BLOCKS_AT_ONCE)
         pruned += deleted["rows"]
     return pruned

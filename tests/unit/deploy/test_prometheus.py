@@ -1,5 +1,6 @@
 """Prometheus' configuration, the alerts and the dashboard: they speak of metrics, labels and services that exist."""
 
+import ast
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
+from router import app
 from router.app import ProcessRole
 from router.metrics import Metrics
 
@@ -30,6 +32,9 @@ DASHBOARD: dict[str, Any] = json.loads((GRAFANA / "dashboards" / "queues-and-wai
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 EXPRESSIONS = [target["expr"] for panel in PANELS for target in panel["targets"]] + [rule["expr"] for rule in ALERTS]
 PROMETHEUS_OWN = {"instance", "job"}
+MANUAL = (ROOT / "docs" / "operations.md").read_text()
+SELDOM_S = 60.0
+"""Half of what `LoopStuck` allows every loop."""
 
 
 def _metrics() -> Iterator[MetricWrapperBase]:
@@ -68,7 +73,17 @@ def test_expressions_name_series_and_labels_that_exist(expression):
 def test_the_dashboard_shows_every_metric():
     shown = " ".join(target["expr"] for panel in PANELS for target in panel["targets"])
 
-    assert [metric._name for metric in _metrics() if metric._name not in shown] == []
+    missing = [metric._name for metric in _metrics() if metric._name not in shown]
+    assert not missing, f"add a panel for {missing} to deploy/grafana/dashboard.py, and run that file"
+
+
+def test_the_manual_says_which_role_counts_every_metric():
+    named = re.findall(r"`(router_[\w…]+)`", MANUAL)
+    patterns = [re.compile(name.replace("…", r"\w*")) for name in named]
+    names = [metric._name + ("_total" if metric._type == "counter" else "") for metric in _metrics()]
+
+    missing = [name for name in names if not any(pattern.fullmatch(name) for pattern in patterns)]
+    assert not missing, f"say in docs/operations.md, under The processes, which role counts {missing}"
 
 
 @pytest.mark.parametrize("target", [target for panel in PANELS for target in panel["targets"]], ids=itemgetter("expr"))
@@ -87,7 +102,8 @@ def test_the_dashboard_is_what_its_source_writes(tmp_path):
 
     subprocess.run([sys.executable, copy], check=True, timeout=60)
 
-    assert json.loads((tmp_path / "dashboards" / "queues-and-waits.json").read_text()) == DASHBOARD
+    written = json.loads((tmp_path / "dashboards" / "queues-and-waits.json").read_text())
+    assert written == DASHBOARD, "run `python deploy/grafana/dashboard.py`, and commit the JSON that it writes"
 
 
 def test_panels_fill_the_page_without_overlap():
@@ -99,7 +115,10 @@ def test_panels_fill_the_page_without_overlap():
         for y in range(place["y"], place["y"] + place["h"])
     ]
 
-    assert len(cells) == len(set(cells)) == 24 * (1 + max(y for _, y in cells))
+    full = 24 * (1 + max(y for _, y in cells))
+    assert len(cells) == len(set(cells)) == full, (
+        "the widths of the panels of each Row in deploy/grafana/dashboard.py have to fill whole lines of 24"
+    )
 
 
 def test_every_scrape_target_is_a_service_or_prometheus_itself():
@@ -135,7 +154,31 @@ def test_every_role_is_scraped_and_missed_when_it_is_gone(role):
 
 @pytest.mark.parametrize("rule", ALERTS, ids=itemgetter("alert"))
 def test_the_manual_says_what_to_do_about_every_alert(rule):
-    assert f"`{rule['alert']}`" in (ROOT / "docs" / "operations.md").read_text()
+    headings = re.findall(r"^### `(\w+)`$", MANUAL, re.MULTILINE)
+    assert rule["alert"] in headings, f"write a section ### `{rule['alert']}` into docs/operations.md"
+
+
+def test_loops_that_run_seldom_have_a_limit_of_their_own():
+    [stuck] = (rule["expr"] for rule in ALERTS if rule["alert"] == "LoopStuck")
+    common, *own = stuck.splitlines()
+    seldom = [(seconds, name) for seconds, name in _loops() if seconds > SELDOM_S]
+
+    assert seldom
+    for seconds, name in seldom:
+        assert re.search(rf'loop!~"([^"]*\|)?{name}(\|[^"]*)?"', common), (
+            f"LoopStuck in deploy/prometheus/alerts.yml fires for `{name}`, which runs every {seconds:g} s: exclude it"
+        )
+        assert any(f'loop="{name}"' in line for line in own), (
+            f"give `{name}`, which runs every {seconds:g} s, a line with its own limit in LoopStuck, as maintenance has"
+        )
+
+
+def _loops() -> Iterator[tuple[float, str]]:
+    """How often each loop of `router/app.py` runs, in seconds, and its name."""
+    for call in ast.walk(ast.parse(Path(app.__file__).read_text())):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "every":
+            seconds, name = (ast.unparse(argument) for argument in call.args[:2])
+            yield eval(seconds, vars(app)), name.strip("'")
 
 
 def test_prometheus_accepts_the_configuration():

@@ -9,6 +9,7 @@ from router.postgres.hints import AGENTS, QUEUED, TOPICS, topics
 
 @pytest.mark.parametrize("kind", HistoryKind)
 def test_every_kind_of_the_history_says_whom_it_wakes(kind: HistoryKind):
+    assert kind in TOPICS, f"say in router/postgres/hints.py: TOPICS whom `{kind}` wakes"
     assert (QUEUED in TOPICS[kind]) == (LEADS_TO.get(kind) is TicketState.QUEUED)
 
 
