@@ -33,7 +33,7 @@ async def template(server_url: str) -> AsyncIterator[str]:
     await _administer(server_url, f"create database {name}")
     await migrate(_with_path(server_url, name), MIGRATIONS)
     yield name
-    await _administer(server_url, f"drop database {name} with (force)")
+    await _administer(server_url, f"drop database if exists {name} with (force)")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def empty_database_url(server_url: str) -> AsyncIterator[str]:
     name = f"frontdesk_test_{uuid4().hex[:12]}"
     await _administer(server_url, f"create database {name}")
     yield _with_path(server_url, name)
-    await _administer(server_url, f"drop database {name} with (force)")
+    await _administer(server_url, f"drop database if exists {name} with (force)")
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +116,7 @@ async def _copy(server_url: str, template: str) -> AsyncIterator[str]:
     name = f"frontdesk_test_{uuid4().hex[:12]}"
     await _administer(server_url, f"create database {name} template {template}")
     yield _with_path(server_url, name)
-    await _administer(server_url, f"drop database {name} with (force)")
+    await _administer(server_url, f"drop database if exists {name} with (force)")
 
 
 async def _administer(url: str, statement: str) -> None:

@@ -90,7 +90,8 @@ class _Show:
 
     async def _until_over(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), self._seconds)
+            async with asyncio.timeout(self._seconds):
+                await self._over.wait()
 
     async def _sum_up(self, deployment: Deployment, admin: Api, customers: Customers) -> None:
         figures = await _settled(admin, customers)

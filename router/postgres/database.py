@@ -21,6 +21,7 @@ ACQUIRE_S = 2.0
 STATEMENT_S = 15.0
 LEAVE_S = 2.0
 """How long a failed or cancelled transaction may take to end. asyncpg would use the statement's time once more."""
+CLOSE_S = 1.0
 HEALTH_S = 2.0
 STUCK_S = 8.0
 """After this time without an end, a transaction counts as a problem: no lock is waited for so long."""
@@ -171,7 +172,8 @@ async def connected(
     with connecting(dsn, setting=setting):
         pool = await asyncpg.create_pool(
             dsn,
-            min_size=1,
+            init_size=1,
+            min_size=0,  # asyncpg would reconnect in the background to keep more, and retry for ever where it cannot
             max_size=size,
             command_timeout=STATEMENT_S,
             timeout=CONNECT_S,
@@ -215,10 +217,20 @@ async def _as_it_is(_: object) -> None:
 
 
 async def _close(pool: "asyncpg.Pool[Any]") -> None:
+    """End within `CLOSE_S`, whatever the server, the pool and those who still hold connections do."""
+    closing = asyncio.ensure_future(pool.close())
     try:
-        await asyncio.wait_for(pool.close(), 10)
-    except TimeoutError:
+        await asyncio.wait({closing}, timeout=CLOSE_S)
+    finally:
+        closing.add_done_callback(_ignored)
+        closing.cancel()
         pool.terminate()
+
+
+def _ignored(closing: "asyncio.Future[None]") -> None:
+    """Nobody can do anything about a pool that failed to close: the process ends, and with it the connections."""
+    if not closing.cancelled():
+        closing.exception()
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """The pool finds the server that takes writes, on a real PostgreSQL."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -10,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
 from router.metrics import Metrics
+from router.postgres import database as module
 from router.postgres.database import Database, connected
 from tests.watching.waiting import waiting_for_locks
 
@@ -119,3 +122,53 @@ async def test_read_only_transaction_refuses_to_write(database: Database):
     async with database.transaction("test", read_only=True) as connection:
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await connection.execute(WRITE)
+
+
+async def test_closing_does_not_wait_for_whoever_keeps_a_connection(database_url: str):
+    async with connected(database_url, Metrics(CollectorRegistry()), size=1, name="test") as leaving:
+        kept = asyncio.create_task(keep(leaving))
+        await asyncio.sleep(0)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < module.CLOSE_S + 1
+    with pytest.raises(StoreUnavailable):
+        await kept
+
+
+async def test_closing_does_not_wait_for_a_pool_that_does_not_end(database_url: str, monkeypatch: pytest.MonkeyPatch):
+    """However often it is cancelled."""
+    goes_on = asyncio.Event()
+
+    async def never(_: object) -> None:
+        while not goes_on.is_set():
+            with suppress(asyncio.CancelledError):
+                await goes_on.wait()
+
+    monkeypatch.setattr(asyncpg.Pool, "close", never)
+    begun = time.monotonic()
+    async with connected(database_url, Metrics(CollectorRegistry()), size=1, name="test") as leaving:
+        await leaving.fetch("test", "select 1")
+    assert time.monotonic() - begun < module.CLOSE_S + 1
+    goes_on.set()
+
+
+async def test_a_database_that_is_gone_holds_nobody_up_and_writes_nothing(
+    server_url: str, empty_database_url: str, caplog: pytest.LogCaptureFixture
+):
+    async with (
+        connected(server_url, Metrics(CollectorRegistry()), size=1, name="admin") as server,
+        connected(empty_database_url, Metrics(CollectorRegistry()), size=3, name="test") as leaving,
+    ):
+        await leaving.fetch("test", "select 1")
+        await server.execute("test", f"drop database {urlsplit(empty_database_url).path[1:]} with (force)")
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await leaving.fetch("test", "select 1")
+        await asyncio.sleep(0.1)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < module.CLOSE_S + 1
+    assert caplog.records == []
+
+
+async def keep(database: Database) -> None:
+    async with database.transaction("test") as connection:
+        await connection.fetch("select pg_sleep(10)")

@@ -16,6 +16,7 @@ from router.domain.customer import AgentId
 from router.flow.assign.claims import Claims
 from router.flow.assign.hold import Hold
 from router.flow.assign.offers import Offers
+from router.flow.run.loops import looping
 from router.metrics import Metrics
 from router.policy.model import AssignmentRules
 from router.postgres.assign.claims import PostgresClaims
@@ -25,7 +26,7 @@ from tests.making.agents import agents_at_work
 from tests.making.dispatching import LIVE, POLICY, RESERVE, a_dispatcher, dispatch, offered
 from tests.making.tickets import queue_ticket, queue_tickets
 
-DEADLINE_S = 60
+DEADLINE_S = 120
 METRICS = Metrics(CollectorRegistry())
 
 
@@ -102,24 +103,24 @@ async def test_a_reserved_ticket_is_not_offered_to_an_agent_who_left_its_team_me
 
 
 async def test_dispatchers_and_claims_at_once_give_nothing_twice_and_fill_nobody_beyond_capacity(
-    database_url: str, database: Database
+    database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr("router.postgres.database.ACQUIRE_S", DEADLINE_S)  # all agents ask at once, on few connections
     offers = Offers(store=PostgresOffers(database), metrics=METRICS)
     for queue in ("live", "even", "asked"):
         await queue_tickets(database, replace(LIVE, queue=queue), count=400)
     agents = await agents_at_work(database, 60, limit=5)
     async with processes(database_url, 4) as side_by_side, asyncio.timeout(DEADLINE_S):
         lanes = [Claims(PostgresClaims(process), METRICS, policy=lambda: POLICY) for process in side_by_side[:2]]
-        serving = [asyncio.create_task(lane.run()) for lane in lanes]
-        for _ in range(2):
-            await asyncio.gather(
-                *map(dispatch, side_by_side),
-                *(ask(database, lanes[agent.id % 2], agent) for agent in agents),
-                *(answer(database, offers, agent) for agent in agents),
-            )
-        for lane in serving:
-            lane.cancel()
-        await asyncio.wait(serving)
+        async with looping() as loops:
+            for number, lane in enumerate(lanes):
+                loops.start(f"claims {number}", lane.run())
+            for _ in range(2):
+                await asyncio.gather(
+                    *map(dispatch, side_by_side),
+                    *(ask(database, lanes[agent.id % 2], agent) for agent in agents),
+                    *(answer(database, offers, agent) for agent in agents),
+                )
         await asyncio.gather(*map(dispatch, side_by_side))
     given = await database.fetch("test", "select assigned_to from ticket where assigned_to is not null")
     assert Counter(row["assigned_to"] for row in given) == {agent.id: 5 for agent in agents}

@@ -4,7 +4,7 @@ Each loop's work has a module of its own. The adapters give the hints.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NoReturn
 
@@ -18,6 +18,9 @@ log = structlog.get_logger(__name__)
 OUTAGE_S = 5.0
 PAUSE_S = 0.1
 """The shortest time between two looks, however many hints come."""
+END_AGAIN_S = 0.2
+"""When to cancel a loop again that goes on. Libraries wait with `asyncio.wait_for`, which may drop a cancellation that
+comes together with what it waits for (CPython 86296, up to Python 3.11)."""
 
 
 class Loops:
@@ -39,8 +42,14 @@ async def looping() -> AsyncIterator[Loops]:
         try:
             yield loops
         finally:
-            for loop in loops.started:
-                loop.cancel()
+            await _end(loops.started)
+
+
+async def _end(loops: Collection[asyncio.Task[None]]) -> None:
+    while going := [loop for loop in loops if not loop.done()]:
+        for loop in going:
+            loop.cancel()
+        await asyncio.wait(going, timeout=END_AGAIN_S)
 
 
 async def every(
@@ -70,4 +79,5 @@ async def hinted(hint: asyncio.Event, *, within_s: float) -> None:
     pause = min(within_s, PAUSE_S)
     await asyncio.sleep(pause)
     with suppress(TimeoutError):
-        await asyncio.wait_for(hint.wait(), within_s - pause)
+        async with asyncio.timeout(within_s - pause):
+            await hint.wait()

@@ -1,7 +1,9 @@
 """The loops of a process end together; they go on after an outage, and at a hint."""
 
+import ast
 import asyncio
 from collections.abc import Coroutine
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -12,6 +14,7 @@ from router.flow.run.loops import every, looping
 from router.metrics import Metrics
 
 DEADLINE_S = 5
+ROUTER = Path(flow.__file__).parents[2]
 SUCCESS = "router_loop_last_success_timestamp_seconds"
 
 
@@ -102,3 +105,43 @@ async def test_a_hint_ends_the_pause():
     running.cancel()
     await asyncio.wait([running])
     assert len(turns) == 2
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_loop_that_ends_while_a_hint_comes_does_end(steps: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(flow, "PAUSE_S", 0)
+    hint, worked = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        worked.set()
+
+    running = asyncio.create_task(every(3600, "test", work, Metrics(CollectorRegistry()), hint=hint))
+    await worked.wait()
+    for _ in range(5):  # until it waits for the hint
+        await asyncio.sleep(0)
+    hint.set()
+    for _ in range(steps):  # of the event loop: the end may meet the hint anywhere on its way
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running], timeout=DEADLINE_S)
+    assert running.cancelled()
+
+
+async def test_a_loop_that_misses_its_end_is_ended_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(flow, "END_AGAIN_S", 0.05)
+    ended = Ended()
+
+    async def miss_one() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:  # as `asyncio.wait_for` may, up to Python 3.11, and libraries use it
+            await ended.wait("missed")
+
+    await run(asyncio.sleep(0), missing=miss_one())
+    assert ended == ["missed"]
+
+
+@pytest.mark.parametrize("module", sorted(ROUTER.rglob("*.py")), ids=lambda path: str(path.relative_to(ROUTER)))
+def test_nothing_waits_in_a_way_that_may_miss_its_end(module: Path):
+    calls = [node.func for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)]
+    assert "asyncio.wait_for" not in map(ast.unparse, calls), "use asyncio.timeout"
