@@ -76,7 +76,7 @@ LOCK_TICKETS = """
     order by id
     for no key update"""
 GET_HANDLES = """
-    select handle.key, coalesce(customer.merged_into, customer.id) as customer_id, handle.verified
+    select handle.key, coalesce(customer.merged_into, customer.id) as customer_id, handle.verified, handle.name
     from handle join customer on customer.id = handle.customer_id
     where handle.key = any ($1::text[])"""
 GET_REFERENCES = """
@@ -94,7 +94,7 @@ PUT_CUSTOMER = """
     on conflict (id) do update set contacts = excluded.contacts, reopened_count = excluded.reopened_count"""
 PUT_HANDLE = """
     insert into handle (key, kind, value, scope, name, customer_id, verified, created_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (key) do nothing"""
+    values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (key) do update set name = excluded.name"""
 PUT_TICKET = """
     insert into ticket (
       id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,

@@ -6,6 +6,7 @@ pickle takes three times as long for a frozen dataclass with slots.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from channels import numbers
+
+_ADDRESS = re.compile(r"(mailto:)?[^@\s]+@[^@\s]+", re.IGNORECASE)
 
 
 class Channel(StrEnum):
@@ -61,6 +64,13 @@ class Handle:
     scope: str = ""
     name: str | None = None
     verified: bool = False
+
+    @property
+    def person(self) -> str | None:
+        """The name, if it names somebody: many clients put the address or the number itself there."""
+        name = (self.name or "").strip().strip("\"'<>()[]").strip()
+        is_address = _ADDRESS.fullmatch(name) is not None or name.lower() == self.value.lower()
+        return self.name if not is_address and any(map(str.isalpha, name)) else None
 
     @property
     def key(self) -> str:
@@ -136,6 +146,16 @@ class InboundMessage(NamedTuple):
     def key(self) -> "MessageKey":
         """What makes this message the same message when it arrives again."""
         return MessageKey(self.channel, self.account, self.external_id)
+
+    @property
+    def person(self) -> str | None:
+        """What the author is called here: the sender's name, or else one that the provider vouches for."""
+        return self.sender.person or next((h.person for h in self.also if h.verified and h.person), None)
+
+    @property
+    def unverified(self) -> tuple[Handle, ...]:
+        """Further handles that the author names and the provider does not vouch for."""
+        return tuple(handle for handle in self.also if not handle.verified)
 
     @property
     def mail_id(self) -> str:

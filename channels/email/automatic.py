@@ -1,16 +1,14 @@
 """Tells whether a person wrote a mail. Headers come first; a subject's words count only if the headers are silent."""
 
 import re
-from collections.abc import Iterator
 
-from channels.email.headers import Headers, enclosed_headers
-from channels.email.parts import Part, branches, is_branch
+from channels.email.bounces import is_daemon
+from channels.email.headers import Headers
+from channels.email.parts import Part
 from channels.message import Automatic, Handle
 
 OWN_HEADER = "X-Frontdesk-Message"
 
-_ENCLOSING = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers"})
-_DAEMON = re.compile(r"(mailer-daemon|postmaster|mail-daemon)(@|$)")
 _VACATION = re.compile(
     r"\s*(auto(matic|matische|mated)?[ -]?(reply|response|antwort)|out of (the )?office|"
     r"abwesen(d|heit|heitsnotiz|heitsnachricht)|réponse automatique|respuesta automática|risposta automatica)\s*(:|$)",
@@ -31,22 +29,8 @@ def automatic(headers: Headers, message: Part, sender: Handle, *, is_list: bool)
     return Automatic.MAILING_LIST if is_list else None
 
 
-def reported_ids(message: Part) -> Iterator[str]:
-    """Yield the Message-IDs of the mails that a report (RFC 3462) is about, from the copies it encloses."""
-    if message.kind != "multipart/report" or not is_branch(message):
-        return
-    for part in branches(message):
-        yield from _enclosed_ids(part)
-
-
-def _enclosed_ids(part: Part) -> list[str]:
-    if part.kind in _ENCLOSING:
-        return enclosed_headers(part).message_ids("Message-ID")[:1]
-    return []
-
-
 def _is_bounce(headers: Headers, message: Part, sender: Handle) -> bool:
-    if message.kind == "multipart/report" or _DAEMON.match(sender.value):
+    if message.kind == "multipart/report" or is_daemon(sender):
         return True
     return (headers.raw("Return-Path") or "").replace(" ", "") == "<>" and not _is_auto_reply(headers)
 

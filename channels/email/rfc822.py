@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 
 from channels import handles
-from channels.email.automatic import automatic, reported_ids
+from channels.email.automatic import automatic
+from channels.email.bounces import Report, nameless_daemon, report_of
 from channels.email.content import Content, read_content
 from channels.email.content import file_bytes as bytes_of_file
 from channels.email.headers import ENVELOPE, Headers
@@ -17,7 +18,7 @@ from channels.email.lists import original_author, weigh
 from channels.email.parts import Part, parsed
 from channels.email.reply import new_text
 from channels.errors import Malformed
-from channels.message import Channel, Handle, InboundMessage, Parsed, ThreadHints
+from channels.message import Automatic, Channel, Handle, InboundMessage, Parsed, ThreadHints
 from channels.text import MAX_SUBJECT
 
 PROVIDER = "email"
@@ -26,6 +27,7 @@ MAX_ID = 512
 
 _REPLIES = re.compile(r"\s*(re|aw)\s*:", re.IGNORECASE)
 _FORWARDS = re.compile(r"\s*(fwd?|wg)\s*:", re.IGNORECASE)
+_NO_REPORT = Report(ids=(), tokens=(), notes={})
 _KEPT = {"Reply-To": "reply_to", "Importance": "importance", "X-Priority": "priority", "X-Mailer": "mailer"}
 
 
@@ -48,12 +50,16 @@ def _parsed(raw: bytes) -> Part:
 
 
 def _message(message: Part, headers: Headers, raw: bytes, account: str | None) -> InboundMessage:
-    sender = _sender(headers)
+    recipients = _recipients(headers)
+    sender = _sender(headers) or nameless_daemon(headers, message, account, recipients)
+    if sender is None:
+        raise Malformed("from", "is missing or holds no address: a mail needs one sender")
+    ours = _account(account, recipients or headers.envelope_recipients())
     list_evidence = weigh(headers, account)
     author, named_by = original_author(headers, sender, account) or (sender, "")
-    recipients = _recipients(headers)
+    kind = automatic(headers, message, sender, is_list=list_evidence.is_list)
+    report = report_of(message, headers, sender) if kind is Automatic.BOUNCE else _NO_REPORT
     content = read_content(message)
-    ours = _account(account, recipients or headers.envelope_recipients())
     return InboundMessage(
         external_id=_external_id(headers, raw),
         channel=Channel.EMAIL,
@@ -66,11 +72,13 @@ def _message(message: Part, headers: Headers, raw: bytes, account: str | None) -
         subject=(headers.text("Subject") or "")[:MAX_SUBJECT] or None,
         text=new_text(content.text, answers=_answers(headers)),
         html=content.html,
-        thread=_thread(message, headers),
+        thread=_thread(headers, report),
         attachments=content.attachments,
         language=headers.language(),
-        automatic=automatic(headers, message, sender, is_list=list_evidence.is_list),
-        attributes=_attributes(headers, content, author_from=named_by, list_evidence=list_evidence.evidence),
+        automatic=kind,
+        attributes=_attributes(
+            headers, content, author_from=named_by, list_evidence=list_evidence.evidence, **report.notes
+        ),
     )
 
 
@@ -81,12 +89,12 @@ def _external_id(headers: Headers, raw: bytes) -> str:
     return f"sha256:{hashlib.sha256(ids[0].encode() if ids else raw).hexdigest()}"
 
 
-def _sender(headers: Headers) -> Handle:
+def _sender(headers: Headers) -> Handle | None:
     # Return-Path comes last: it names the machine that takes bounces, which is often not the person.
     for name in ("From", "Sender", "Return-Path"):
         if found := headers.author(name):
             return found
-    raise Malformed("from", "is missing or holds no address: a mail needs one sender")
+    return None
 
 
 def _answers(headers: Headers) -> bool:
@@ -118,16 +126,16 @@ def _account(account: str | None, recipients: Sequence[Handle]) -> str:
     return f"{local.partition('+')[0] or local}@{domain}"
 
 
-def _thread(message: Part, headers: Headers) -> ThreadHints:
+def _thread(headers: Headers, report: Report) -> ThreadHints:
     own = headers.message_ids("Message-ID")
     answered = headers.message_ids("In-Reply-To")
-    references = dict.fromkeys((*headers.message_ids("References"), *answered[1:], *reported_ids(message)))
+    references = dict.fromkeys((*headers.message_ids("References"), *answered[1:], *report.ids))
     usable = [reference for reference in references if len(reference) <= MAX_ID]
     return ThreadHints(
         message_id=own[0] if own and len(own[0]) <= MAX_ID else None,
         in_reply_to=answered[0] if answered and len(answered[0]) <= MAX_ID else None,
         references=tuple(usable[-MAX_REFERENCES:]),
-        tokens=headers.plus_details("To", "Cc", *ENVELOPE),
+        tokens=(*headers.plus_details("To", "Cc", *ENVELOPE), *report.tokens),
     )
 
 

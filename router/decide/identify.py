@@ -10,8 +10,9 @@ from router.domain.customer import CustomerId, KnownHandle
 class Identity(NamedTuple):
     """Who writes: a known customer, or a new one if `customer_id` is None.
 
-    `adopt` lists handles to record as theirs, or as verified, from now on. `same_as` lists other customers with a
-    handle that, as the provider guarantees, the sender controls: a person may merge them, the machine does not.
+    `adopt` lists handles to record as theirs, as verified, or under another name, from now on. `same_as` lists other
+    customers with a handle that, as the provider guarantees, the sender controls: a person may merge them, the machine
+    does not.
     """
 
     customer_id: CustomerId | None
@@ -42,7 +43,9 @@ def identify(message: InboundMessage, known: Mapping[str, KnownHandle]) -> Ident
 def _is_news(handle: Handle, as_known: KnownHandle | None, owner: KnownHandle) -> bool:
     if as_known is None:
         return True
-    return as_known.customer_id == owner.customer_id and handle.verified and not as_known.verified
+    is_renamed = handle.person is not None and handle.person != as_known.name
+    is_vouched_for = handle.verified and not as_known.verified
+    return as_known.customer_id == owner.customer_id and (is_vouched_for or is_renamed)
 
 
 def _others(found: Iterable[KnownHandle | None], owner: KnownHandle) -> tuple[CustomerId, ...]:

@@ -91,8 +91,9 @@ class Customer(NamedTuple):
 
 
 class KnownHandle(NamedTuple):
-    """A handle that belongs to a customer, and whether somebody has verified that it does."""
+    """A handle that belongs to a customer, whether somebody has verified that it does, and the latest name with it."""
 
     key: str
     customer_id: CustomerId
     verified: bool
+    name: str | None = None

@@ -101,6 +101,8 @@ class HistoryReason(StrEnum):
     """A lead closed what waited in the queue."""
     ERASED = "erased"
     """An admin erased the customer."""
+    ANSWER_BOUNCED = "answer_bounced"
+    """A mail server reported that it could not deliver an answer of ours."""
     LEFT = "left"
     """The channel said that the customer has gone."""
     BY_HAND = "by_hand"

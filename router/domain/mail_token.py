@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from typing import NamedTuple
 
 from router.domain.conversation import ConversationId
 
@@ -16,8 +17,15 @@ def make_token(secret: bytes, conversation_id: int, message_id: int) -> str:
     return f"{signed}.{_signature(secret, signed)}"
 
 
-def read_token(secret: bytes, token: str) -> ConversationId | None:
-    """Return the conversation that a token was made for, or None if it is not one of ours.
+class TokenOf(NamedTuple):
+    """The conversation that a token leads to, and our message that carried it."""
+
+    conversation_id: ConversationId
+    message_id: int
+
+
+def read_token(secret: bytes, token: str) -> TokenOf | None:
+    """Return what a token was made for, or None if it is not one of ours.
 
     `token` is the bare token, or a Message-ID without angle brackets that begins with it. Case is ignored, because
     mail servers change it.
@@ -27,7 +35,9 @@ def read_token(secret: bytes, token: str) -> ConversationId | None:
         return None
     conversation_id, message_id, signature = found.groups()
     expected = _signature(secret, f"fd.{conversation_id}.{message_id}")
-    return ConversationId(int(conversation_id)) if hmac.compare_digest(signature.lower(), expected) else None
+    if not hmac.compare_digest(signature.lower(), expected):
+        return None
+    return TokenOf(ConversationId(int(conversation_id)), int(message_id))
 
 
 def token_message_id(token: str, mail_domain: str) -> str:

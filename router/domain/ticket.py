@@ -73,6 +73,7 @@ class Ticket(NamedTuple):
     assigned_to: AgentId | None = None
     reopened_count: int = 0
     resolved_at: datetime | None = None
+    bounced_at: datetime | None = None
 
     @property
     def queue(self) -> str:

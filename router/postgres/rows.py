@@ -43,8 +43,8 @@ def customer(row: Row) -> Customer:
 
 
 def known_handle(row: Row) -> KnownHandle:
-    key, customer_id, verified = row
-    return KnownHandle(key=key, customer_id=customer_id, verified=verified)
+    key, customer_id, verified, name = row
+    return KnownHandle(key=key, customer_id=customer_id, verified=verified, name=name)
 
 
 def reference(row: Row) -> tuple[tuple[str, str], ConversationId]:

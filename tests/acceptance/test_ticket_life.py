@@ -10,6 +10,22 @@ from tests.watching.lives import illegal_changes
 DESK = "support@acme.example"
 
 
+async def test_the_agent_learns_that_an_answer_could_not_be_delivered(frontdesk: Frontdesk):
+    grace = await frontdesk.agent("Grace", teams=["frontline"])
+    await write(frontdesk, "Which size would fit me?", message_id="first@mail.example")
+    page = (await grace.post("/v1/me/next?wait=20")).json
+    path = f"/v1/tickets/{page['ticket']['id']}"
+    answer = await grace.post(f"{path}/reply", lease=page["lease"], json={"text": "Size 42."})
+    _, reply = await frontdesk.next_reply()
+    bounce = f"From: MAILER-DAEMON\nReturn-Path: <>\nTo: {DESK}\n\nNo such user.\n\nMessage-ID: <{reply['token_id']}>\n"
+    await frontdesk.publish(bounce.encode(), "email.rfc822", account=DESK)
+    await frontdesk.has_taken_in(2)
+    page = (await grace.get(path)).json
+    assert page["ticket"]["bounced_at"] is not None
+    last = (await grace.get(f"{path}/history")).json["events"][-1]
+    assert (last["data"]["reason"], last["data"]["answer"]) == ("answer_bounced", answer.json["message_id"])
+
+
 async def test_a_ticket_is_answered_continued_resolved_reopened_and_transferred(frontdesk: Frontdesk):
     grace = await frontdesk.agent("Grace", teams=["frontline"])
     linus = await frontdesk.agent("Linus", teams=["specialists"])

@@ -157,14 +157,17 @@ class FakeIntakeTransaction:
         store = self._store
         store.customers |= changes.customers
         for new in changes.handles:
-            handle = KnownHandle(key=new.handle.key, customer_id=new.customer_id, verified=new.handle.verified)
-            known = store.handles.setdefault(handle.key, handle)
-            if handle.verified and known.customer_id == handle.customer_id:
+            key, verified, name = new.handle.key, new.handle.verified, new.handle.name
+            handle = KnownHandle(key=key, customer_id=new.customer_id, verified=verified, name=name)
+            known = store.handles.setdefault(key, handle)
+            if known.customer_id == handle.customer_id:
                 store.handles[handle.key] = handle
         store.conversations |= {
             id_: c._replace(reply_to=replace(c.reply_to, verified=False)) for id_, c in changes.conversations.items()
         }
-        store.tickets |= {id_: t._replace(triage=t.triage._replace(reasons=())) for id_, t in changes.tickets.items()}
+        store.tickets |= {
+            id_: t._replace(triage=t.triage._replace(reasons=()), bounced_at=None) for id_, t in changes.tickets.items()
+        }
         store.messages += changes.messages
         for account, message_id, conversation_id in changes.references:
             store.references.setdefault((account, message_id), conversation_id)

@@ -75,7 +75,7 @@ async def test_mail_carries_our_token_and_its_ancestors(api: Api, grace: Agent):
     assert second.references == ("root@example.com", "second@example.com", first.token_id)
     assert first.token_id is not None
     assert first.token_id.endswith("@mail.acme.example")
-    assert read_token(SECRET, first.token_id) == conversation
+    assert read_token(SECRET, first.token_id) == (conversation, first.message_id)
 
 
 async def test_answer_to_our_mail_leads_to_its_conversation(api: Api, grace: Agent):

@@ -11,6 +11,7 @@ from channels.message import Automatic, Channel, Handle, InboundMessage
 from router.domain.actor import OPERATOR, Actor
 from router.domain.agent import Agent, Lease, Role, Status
 from router.domain.customer import CustomerId
+from router.domain.mail_token import make_token
 from router.domain.ticket import TicketId
 from router.flow.assign.hold import Hold
 from router.flow.work.transfer import Destination
@@ -18,6 +19,7 @@ from router.policy.parse import parse_policy
 from router.postgres.database import Database
 from router.postgres.work.customers import PostgresCustomers
 from tests.making import messages
+from tests.making.intake import SECRET
 from tests.making.messages import a_message, a_phone, a_user, an_email
 from tests.making.moments import HOUR, MINUTE
 from tests.making.product import Product
@@ -59,6 +61,7 @@ async def test_every_documented_line_is_written_and_no_other(database: Database)
         an_agent_answers_offers,
         offers_end,
         an_agent_writes,
+        answers_bounce,
         an_agent_lets_go,
         an_agent_merges,
         wrap_ups_end,
@@ -153,6 +156,16 @@ async def _ada_writes(shift: Shift, *also: Handle, attributes: Mapping[str, str]
 async def a_customer_leaves(shift: Shift) -> None:
     await shift.hear(a_chat())
     await shift.hear(a_chat(automatic=Automatic.LEFT))
+
+
+async def answers_bounce(shift: Shift) -> None:
+    mail = a_message(ADA)
+    ticket_id = await shift.hear(mail)
+    [conversation] = await shift.database.fetch("test", "select id from conversation where ticket_id = $1", ticket_id)
+    token = make_token(SECRET, conversation["id"], 7)
+    for said in ({"delivery": "failed"}, {"delivery": "failed", "bounce_status": "5.1.1"}):
+        daemon = an_email("mailer-daemon@mx.example")
+        await shift.hear(a_message(daemon, in_reply_to=token, automatic=Automatic.BOUNCE, attributes=said))
 
 
 async def agents_ask_and_choose(shift: Shift) -> None:

@@ -42,7 +42,7 @@ class Received(NamedTuple):
 
 
 class NewHandle(NamedTuple):
-    """A handle to record for a customer, or to record as verified from now on."""
+    """A handle as it is recorded for a customer from now on: new, verified at last, or under another name."""
 
     handle: Handle
     customer_id: CustomerId

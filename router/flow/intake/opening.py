@@ -11,8 +11,7 @@ from channels.errors import Malformed
 from channels.message import InboundMessage, MalformedPart, Parsed
 from router.decide.gist import gist_of
 from router.decide.language import language_of
-from router.domain.conversation import ConversationId
-from router.domain.mail_token import read_token
+from router.domain.mail_token import TokenOf, read_token
 from router.domain.triage import Gist
 from router.flow.intake.unprocessable import Flaw, FlawedMessage
 from router.flow.run.bus import Delivery
@@ -24,12 +23,12 @@ _PROBLEMS_NAMED = 3
 
 
 class Arrival(NamedTuple):
-    """One message, and what was read off it: fingerprint, gist, language, and the conversation that our token names."""
+    """One message, and what was read off it: fingerprint, gist, language, and what our token in it was made for."""
 
     message: InboundMessage
     fingerprint: bytes
     gist: Gist
-    tokened: ConversationId | None = None
+    tokened: TokenOf | None = None
     language: str | None = None
 
 
@@ -65,7 +64,7 @@ class Opener:
             message=message,
             fingerprint=message.fingerprint,
             gist=gist_of(message.subject or "", message.text),
-            tokened=_tokened_conversation(message, self._secret),
+            tokened=_tokened(message, self._secret),
             language=_hinted(message.language) or self._language_of(message),
         )
 
@@ -78,8 +77,8 @@ def unreadable(why: str) -> Flaw:
     return Flaw("receive", "cannot_be_read", f"body: cannot be read ({why})")
 
 
-def _tokened_conversation(message: InboundMessage, secret: bytes) -> ConversationId | None:
-    """Return the conversation that our token names, in a plus-address or in a Message-ID that the mail answers."""
+def _tokened(message: InboundMessage, secret: bytes) -> TokenOf | None:
+    """Return what our token was made for, in a plus-address or in a Message-ID that the mail answers."""
     tokens = (*message.thread.tokens, *message.answers)
     return next(filter(None, (read_token(secret, token) for token in tokens)), None)
 

@@ -181,7 +181,7 @@ def _wanted(arrivals: Sequence[Arrival]) -> Wanted:
         messages=len(messages),
         keys=frozenset(message.key for message in messages),
         handles=frozenset(key for message in messages for key in _handle_keys(message)),
-        tokened=frozenset(arrival.tokened for arrival in arrivals if arrival.tokened),
+        tokened=frozenset(arrival.tokened.conversation_id for arrival in arrivals if arrival.tokened),
         threads=frozenset((message.account, root) for message in messages if (root := message.thread_root)),
         references=frozenset((message.account, id_) for message in messages for id_ in message.answers),
         ticket_numbers=frozenset(number for message in messages if (number := ticket_number(message.subject))),

@@ -38,11 +38,12 @@ def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) 
     arrival = arrival._replace(message=as_written(arrival.message, policy))
     message = arrival.message
     identity = identify(message, world.handles)
-    candidates = world.candidates(message, arrival.tokened, identity.customer_id)
+    tokened = arrival.tokened and arrival.tokened.conversation_id
+    candidates = world.candidates(message, tokened, identity.customer_id)
     thread = find_thread(message, identity.customer_id, candidates, policy.threading, world.now)
     if message.automatic or is_ours(message, policy):
         about = thread.conversation
-        effect = _set_aside(message, about, policy, world)
+        effect = _set_aside(arrival._replace(message=message), about, policy, world)
         return _record(arrival, delivery, effect, world, conversation=about, customer_id=about and about.customer_id)
     known = world.customer(identity.customer_id) if identity.customer_id else None
     if policy.blocks(message.sender.value) or (known and known.is_blocked):
@@ -121,18 +122,36 @@ def _again(arrival: Arrival, delivery: Delivery, earlier: Received, world: World
     return Outcome.CONFLICT
 
 
-def _set_aside(message: InboundMessage, about: Conversation | None, policy: Policy, world: World) -> _Effect:
+def _set_aside(arrival: Arrival, about: Conversation | None, policy: Policy, world: World) -> _Effect:
     """Attach a message that no agent has to answer to the ticket it is about, if there is one."""
+    message = arrival.message
     ticket = world.ticket_of(about) if about else None
     if about is None or ticket is None:
         return _Effect(Outcome.SET_ASIDE)
     because = {"automatic": (message.automatic or Automatic.OWN_NOTIFICATION).value}
+    if bounced := _bounced(arrival, about):
+        marked = ticket._replace(bounced_at=world.now)
+        return _Effect(Outcome.ATTACHED, marked, HistoryKind.RECEIVE, {**because, **bounced})
     if not is_abandoned(message, ticket, policy):
         return _Effect(Outcome.ATTACHED, ticket, HistoryKind.RECEIVE, because)
     world.put_customer(world.customer(about.customer_id).with_outcome(ticket.id, ContactOutcome.ABANDONED))
     ended = ticket._replace(state=TicketState.ABANDONED, assigned_to=None)  # its offer ends with it
     why = {"reason": HistoryReason.LEFT, "queue": ticket.queue}
     return _Effect(Outcome.ATTACHED, ended, HistoryKind.ABANDON, {**why, **because})
+
+
+def _bounced(arrival: Arrival, about: Conversation) -> Mapping[str, object]:
+    """Return what the history says of an answer that a mail server could not deliver; nothing if it is no such report.
+
+    Only our own token proves that it is about an answer: whoever wants to can send a report.
+    """
+    message, answer = arrival.message, arrival.tokened
+    has_failed = message.automatic is Automatic.BOUNCE and message.attributes.get("delivery") == "failed"
+    if not has_failed or answer is None or answer.conversation_id != about.id:
+        return _NOTHING
+    status = message.attributes.get("bounce_status")
+    bounced = {"reason": HistoryReason.ANSWER_BOUNCED, "answer": answer.message_id}
+    return {**bounced, "status": status} if status else bounced
 
 
 def _effect_on_ticket(

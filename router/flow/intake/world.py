@@ -1,11 +1,11 @@
 """What intake knows while it decides a batch: each decision changes what the next one sees."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from channels.message import Channel, InboundMessage, MessageKey
+from channels.message import Channel, Handle, InboundMessage, MessageKey
 from router.decide.identify import Identity
 from router.decide.thread import Candidates, ticket_number
 from router.domain.conversation import PARTICIPANTS_KEPT, Conversation, ConversationId
@@ -125,15 +125,30 @@ class World:
     def welcome(self, message: InboundMessage, identity: Identity) -> Customer:
         """Return the customer that identify found, or a new one; record the handles that are theirs from now on."""
         if identity.customer_id is None:
-            customer = Customer(id=self.ids.customer(), created_at=self.now, name=message.sender.name)
+            customer = Customer(id=self.ids.customer(), created_at=self.now, name=message.person)
             self.put_customer(customer)
         else:
-            customer = self._customers[identity.customer_id]
+            customer = self._called(self._customers[identity.customer_id], message.person)
         for handle in identity.adopt:
-            key = handle.key
-            self.handles[key] = KnownHandle(key=key, customer_id=customer.id, verified=handle.verified)
-            self.changes.handles.append(NewHandle(handle=handle, customer_id=customer.id))
+            self._adopt(handle, customer.id)
         return customer
+
+    def _called(self, customer: Customer, name: str | None) -> Customer:
+        if name is None or name == customer.name:
+            return customer
+        renamed = customer._replace(name=name)
+        self.put_customer(renamed)
+        return renamed
+
+    def _adopt(self, handle: Handle, customer_id: CustomerId) -> None:
+        known = self.handles.get(handle.key)
+        verified = handle.verified or (known is not None and known.verified)
+        name = handle.person or (known and known.name)
+        self.handles[handle.key] = KnownHandle(
+            key=handle.key, customer_id=customer_id, verified=verified, name=name or None
+        )
+        as_recorded = replace(handle, verified=verified, name=name or None)
+        self.changes.handles.append(NewHandle(handle=as_recorded, customer_id=customer_id))
 
     def put_customer(self, customer: Customer) -> None:
         self._customers[customer.id] = customer

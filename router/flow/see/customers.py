@@ -28,6 +28,7 @@ class CustomerCard:
     """What is known about a person: contacts on every channel, newest first, at most twenty.
 
     `open_tickets` belong to the viewer's own teams; `open_elsewhere` is all that the viewer learns of other teams'.
+    `last_agent` is the name of who last had the customer, if that agent is in one of the viewer's teams.
     """
 
     id: int
@@ -35,6 +36,7 @@ class CustomerCard:
     tier: str | None
     is_blocked: bool
     merged_into: int | None
+    last_agent: str | None
     created_at: datetime
     handles: Sequence[Handle]
     contacts: Sequence[PastContact]

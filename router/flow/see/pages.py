@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from channels.message import Handle
+from channels.message import Handle, HandleKind
 from router.domain.actor import Viewer
 from router.domain.ticket import TicketState
 from router.domain.triage import Complexity, Reason
@@ -44,11 +44,23 @@ class ConversationCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnverifiedHandle:
+    """A handle that somebody in the ticket said is theirs, and nobody vouches for: it identifies no customer."""
+
+    kind: HandleKind
+    value: str
+    scope: str
+    name: str | None
+    said_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line of the transcript: `in` from the customer, `out` from an agent, or a `note` among agents.
 
     `received_at` is when it arrived, and `sent_at` the date that the sender gave it. `attributes` is what the channel
-    or the integration says about it.
+    or the integration says about it. `author_name` is the name that came with this message. `unverified` are
+    handles that its author named and nobody vouches for. `reply_to` is where the author wants answers, if elsewhere.
     """
 
     id: int
@@ -56,7 +68,11 @@ class Entry:
     direction: str
     channel: str
     author: str
+    author_name: str | None
+    unverified: Sequence[Handle]
+    reply_to: Handle | None
     agent_id: int | None
+    agent: str | None
     subject: str | None
     text: str
     html: str | None
@@ -114,14 +130,15 @@ def _place(entry: Entry) -> str:
 class TicketPage:
     """A ticket with all that is known about it, and the transcript's last fifty entries in order of arrival.
 
-    `transcript_before` leads to the entries before them, if there are any. Only the holder gets a `lease`. `read_up_to`
-    is the time of the customer's last message, in microseconds since 1970: sent back with a reply, it shows whether the
-    customer has written since.
+    `unverified` has the latest twenty. `transcript_before` leads to the entries before them, if there are any. Only the
+    holder gets a `lease`. `read_up_to` is the time of the customer's last message, in microseconds since 1970: sent
+    back with a reply, it shows whether the customer has written since.
     """
 
     ticket: TicketLine
     decision: Decision
     customer: CustomerCard
+    unverified: Sequence[UnverifiedHandle]
     conversations: Sequence[ConversationCard]
     transcript: Sequence[Entry]
     transcript_before: str | None

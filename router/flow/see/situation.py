@@ -39,7 +39,7 @@ class Load:
 class HeldTicket:
     """A ticket that is offered, assigned or in wrap-up, with its lease; `until` is when that ends unless somebody acts.
 
-    `last_customer_at` is when the customer last wrote.
+    `last_customer_at` is when the customer last wrote, and `bounced_at` when an answer last came back undelivered.
     """
 
     id: int
@@ -49,6 +49,7 @@ class HeldTicket:
     channel: str
     until: datetime | None
     last_customer_at: datetime
+    bounced_at: datetime | None = None
 
     @property
     def is_offer(self) -> bool:
@@ -82,6 +83,7 @@ class EventKind(StrEnum):
     OFFER_WITHDRAWN = "offer_withdrawn"
     ASSIGNED = "assigned"
     MESSAGE_ADDED = "message_added"
+    ANSWER_BOUNCED = "answer_bounced"
     RELEASED = "released"
     CAPACITY = "capacity"
     PRESENCE = "presence"
@@ -113,7 +115,15 @@ class LastWord:
     last_customer_at: datetime
 
 
-EventData = Snapshot | HeldTicket | LeftTicket | LastWord | Load | Declared
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BouncedAnswer:
+    """When an answer in a held ticket came back as undeliverable."""
+
+    id: int
+    bounced_at: datetime
+
+
+EventData = Snapshot | HeldTicket | LeftTicket | LastWord | BouncedAnswer | Load | Declared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +144,13 @@ def _of_tickets(before: Mapping[int, HeldTicket], after: Mapping[int, HeldTicket
 
 
 def _of_ticket(was: HeldTicket | None, now: HeldTicket) -> Iterator[Event]:
-    if was is None or replace(was, last_customer_at=now.last_customer_at) != now:
+    if was is None or replace(was, last_customer_at=now.last_customer_at, bounced_at=now.bounced_at) != now:
         yield Event(kind=EventKind.OFFER if now.is_offer else EventKind.ASSIGNED, data=now)
     if was is not None and was.last_customer_at < now.last_customer_at:
         word = LastWord(id=now.id, last_customer_at=now.last_customer_at)
         yield Event(kind=EventKind.MESSAGE_ADDED, data=word)
+    if was is not None and now.bounced_at not in (None, was.bounced_at):
+        yield Event(kind=EventKind.ANSWER_BOUNCED, data=BouncedAnswer(id=now.id, bounced_at=now.bounced_at))
 
 
 def _of_agent(before: Situation, after: Situation) -> Iterator[Event]:

@@ -14,7 +14,10 @@ from router.domain.triage import Complexity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketLine:
-    """A ticket in a list. Only its holder gets a `lease`; `merged_into` is the ticket that has taken it over."""
+    """A ticket in a list. Only its holder gets a `lease`; `merged_into` is the ticket that has taken it over.
+
+    `bounced_at` is when an answer in it last came back as undeliverable.
+    """
 
     id: int
     customer_id: int
@@ -29,7 +32,9 @@ class TicketLine:
     assigned_to: int | None
     created_at: datetime
     resolved_at: datetime | None
+    assigned_to_name: str | None = None
     merged_into: int | None = None
+    bounced_at: datetime | None = None
     lease: str | None = None
 
 

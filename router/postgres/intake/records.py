@@ -26,7 +26,7 @@ def arguments(changes: Changes, group_ids: Mapping[Requirement, int]) -> Iterato
     payloads = list(_payloads(changes.messages))
     yield changes.now
     yield _json(map(_customer, changes.customers.values()))
-    yield _json(map(_handle, changes.handles))
+    yield _json(map(_handle, {new.handle.key: new for new in changes.handles}.values()))  # the last one says it all
     yield _json(_ticket(ticket, group_ids[ticket.wait.requirement]) for ticket in changes.tickets.values())
     yield _json(map(_conversation, changes.conversations.values()))
     yield _json(_message(stored, changes.now) for stored in changes.messages)
@@ -96,6 +96,7 @@ def _ticket(ticket: Ticket, group_id: int) -> Row:
         "assigned_to": ticket.assigned_to,
         "relax_at": wait.relax_at,
         "relaxed": wait.relaxed,
+        "bounced_at": ticket.bounced_at,
     }
 
 
@@ -133,6 +134,9 @@ def _message(stored: StoredMessage, now: datetime) -> Row:
         "account": message.account,
         "external_id": message.external_id,
         "author": message.sender.key,
+        "author_name": message.sender.name,
+        "unverified": [handle_fields(handle) for handle in message.unverified] or None,
+        "reply_to": message.reply_to and handle_fields(message.reply_to),
         "subject": message.subject,
         "text": message.text,
         "html": message.html,

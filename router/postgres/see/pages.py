@@ -13,7 +13,7 @@ from router.domain.customer import Contact, ContactOutcome
 from router.domain.ticket import OPEN_STATES, TicketId, TicketState
 from router.domain.triage import Complexity
 from router.flow.see.customers import CustomerCard, PastContact
-from router.flow.see.pages import ConversationCard, Decision, Entry, Part, TicketPage
+from router.flow.see.pages import ConversationCard, Decision, Entry, Part, TicketPage, UnverifiedHandle
 from router.flow.see.tickets import TicketLine, lease_for
 
 
@@ -26,6 +26,7 @@ class CustomerDocument:
     tier: str | None
     is_blocked: bool
     merged_into: int | None
+    last_agent: str | None
     created_at: datetime
     contacts: list[str]
     handles: list[Handle]
@@ -40,6 +41,7 @@ class PageDocument:
     lease_epoch: int
     decision: Decision
     customer: CustomerDocument
+    unverified: list[UnverifiedHandle]
     conversations: list[ConversationCard]
     transcript: list[Entry]
     read_up_to: int
@@ -60,6 +62,7 @@ def page(document: str, viewer: Viewer) -> TicketPage:
         ticket=replace(ticket, lease=lease),
         decision=found.decision,
         customer=_card(found.customer),
+        unverified=found.unverified,
         conversations=found.conversations,
         transcript=transcript.entries,
         transcript_before=transcript.older,
@@ -87,6 +90,7 @@ def _card(customer: CustomerDocument) -> CustomerCard:
         tier=customer.tier,
         is_blocked=customer.is_blocked,
         merged_into=customer.merged_into,
+        last_agent=customer.last_agent,
         created_at=customer.created_at,
         handles=customer.handles,
         contacts=[_past(contact, lines.get(contact.ticket_id)) for contact in contacts],
@@ -110,9 +114,11 @@ def ticket_line(row: asyncpg.Record, viewer: Viewer) -> TicketLine:
         enqueued_at=row["enqueued_at"],
         due_at=row["due_at"],
         assigned_to=row["assigned_to"],
+        assigned_to_name=row.get("assigned_to_name"),
         created_at=row["created_at"],
         resolved_at=row["resolved_at"],
         merged_into=row.get("merged_into"),
+        bounced_at=row.get("bounced_at"),
         lease=lease_for(viewer, ticket_id=row["id"], assigned_to=row["assigned_to"], epoch=epoch) if epoch else None,
     )
 

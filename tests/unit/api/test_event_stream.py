@@ -104,6 +104,7 @@ async def test_events_come_with_version_kind_and_data():
                 "channel": "email",
                 "until": None,
                 "last_customer_at": "2026-03-02T12:00:00Z",
+                "bounced_at": None,
             },
         )
 

@@ -8,7 +8,7 @@ TOKEN = make_token(SECRET, 7, 19)
 
 @pytest.mark.parametrize("carried", [TOKEN, TOKEN.upper(), token_message_id(TOKEN, "mail.example")])
 def test_token_leads_back_to_its_conversation(carried):
-    assert read_token(SECRET, carried) == 7
+    assert read_token(SECRET, carried).conversation_id == 7
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_mail_keeps_its_subject_with_one_re(subject: str | None, answer: str):
 def test_mail_is_marked_with_its_conversation():
     token = compose(ADDRESSED, "Hello.", MAIL).token_id
     assert token is not None
-    assert read_token(MAIL.secret, token) == 7
+    assert read_token(MAIL.secret, token).conversation_id == 7
 
 
 @pytest.mark.parametrize(

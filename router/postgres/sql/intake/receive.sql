@@ -109,7 +109,8 @@ select
     select (
       handle.key,
       (select coalesce(owner.merged_into, owner.id) from customer as owner where owner.id = handle.customer_id),
-      handle.verified)
+      handle.verified,
+      handle.name)
     from handle
     where handle.key = any ($3::text[])
   ) as handles,
@@ -142,25 +143,25 @@ select
 -- What becomes jsonb is read as text and then cast. json_to_recordset itself would free the memory for that only after
 -- the last row, which takes 1 us more a message.
 with
--- new customers, and the digests of known ones
+-- new customers, and the names and digests of known ones
 customers as (
   insert into customer (id, name, tier, contacts, reopened_count, created_at)
   select id, name, tier, contacts, reopened_count, created_at
   from json_to_recordset($2::json) as new (
     id bigint, name text, tier text, contacts text[], reopened_count integer, created_at timestamptz)
   on conflict (id) do update
-  set contacts = excluded.contacts, reopened_count = excluded.reopened_count
+  set name = excluded.name, contacts = excluded.contacts, reopened_count = excluded.reopened_count
 ),
--- new handles, and known ones that are verified from now on
+-- new handles, and known ones that are verified, or have another name, from now on
 handles as (
   insert into handle (key, kind, value, scope, name, customer_id, verified, created_at)
-  select distinct on (key) key, kind, value, scope, name, customer_id, verified, $1::timestamptz
+  select key, kind, value, scope, name, customer_id, verified, $1::timestamptz
   from json_to_recordset($3::json) as new (
     key text, kind text, value text, scope text, name text, customer_id bigint, verified boolean)
-  order by key, verified desc
+  order by key
   on conflict (key) do update
-  set verified = true
-  where excluded.verified and handle.customer_id = excluded.customer_id
+  set verified = excluded.verified, name = excluded.name
+  where handle.customer_id = excluded.customer_id
 ),
 -- new tickets, and what a message changes about known ones: a new wait, the end of wrap-up, or only the time of the
 -- customer's last word.
@@ -170,23 +171,25 @@ tickets as (
   insert into ticket (
     id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
     reasons, language, skills, target_s, enqueued_at, due_at, reserved_for, reserved_until, last_customer_at,
-    reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed
+    reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed, bounced_at
   )
   select
     id, customer_id, channel, subject, state, queue, team, group_id, route, policy_version, complexity, probability,
     reasons::jsonb, language, skills, target_s, enqueued_at, due_at, reserved_for, reserved_until,
-    last_customer_at, reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed
+    last_customer_at, reopened_count, created_at, resolved_at, assigned_to, relax_at, relaxed, bounced_at
   from json_to_recordset($4::json) as new (
     id bigint, customer_id bigint, channel text, subject text, state text, queue text, team text, group_id bigint,
     route text, policy_version text, complexity text, probability real, reasons text, language text, skills text[],
     target_s integer, enqueued_at timestamptz, due_at timestamptz, reserved_for bigint,
     reserved_until timestamptz, last_customer_at timestamptz, reopened_count integer, created_at timestamptz,
-    resolved_at timestamptz, assigned_to bigint, relax_at timestamptz, relaxed smallint)
+    resolved_at timestamptz, assigned_to bigint, relax_at timestamptz, relaxed smallint,
+    bounced_at timestamptz)
   on conflict (id) do update
   set state = excluded.state, enqueued_at = excluded.enqueued_at, due_at = excluded.due_at,
     reserved_for = excluded.reserved_for, reserved_until = excluded.reserved_until,
     last_customer_at = excluded.last_customer_at, reopened_count = excluded.reopened_count,
     resolved_at = excluded.resolved_at, relax_at = excluded.relax_at, relaxed = excluded.relaxed,
+    bounced_at = coalesce(excluded.bounced_at, ticket.bounced_at),
     state_until = case when excluded.state = ticket.state then ticket.state_until end,
     assigned_to = case when excluded.state <> 'abandoned' then ticket.assigned_to end
 ),
@@ -211,16 +214,17 @@ conversations as (
 -- the messages themselves
 messages as (
   insert into message (
-    id, received_at, ticket_id, conversation_id, customer_id, direction, channel, account, external_id, author, subject,
-    text, html, attachments, attributes, automatic, sent_at
+    id, received_at, ticket_id, conversation_id, customer_id, direction, channel, account, external_id, author,
+    author_name, unverified, reply_to, subject, text, html, attachments, attributes, automatic, sent_at
   )
   select
-    id, $1::timestamptz, ticket_id, conversation_id, customer_id, 'in', channel, account, external_id, author, subject,
-    text, html, attachments::jsonb, attributes::jsonb, automatic, sent_at
+    id, $1::timestamptz, ticket_id, conversation_id, customer_id, 'in', channel, account, external_id, author,
+    author_name, unverified::jsonb, reply_to::jsonb, subject, text, html, attachments::jsonb, attributes::jsonb, automatic,
+    sent_at
   from json_to_recordset($6::json) as new (
     id bigint, ticket_id bigint, conversation_id bigint, customer_id bigint, channel text, account text,
-    external_id text, author text, subject text, text text, html text, attachments text, attributes text,
-    automatic text, sent_at timestamptz)
+    external_id text, author text, author_name text, unverified text, reply_to text, subject text, text text, html text,
+    attachments text, attributes text, automatic text, sent_at timestamptz)
 ),
 -- the raw bytes of deliveries, if the rows of their messages do not hold all of them
 payloads as (

@@ -11,54 +11,36 @@ order by ordinality
 -- name: older
 -- The last entries of a ticket's transcript before a place, latest first.
 -- One row without an entry means that there is none, no row that there is no such ticket.
-select (
-  select row_to_json(shown)
-  from (
-    select
-      entry.id, entry.conversation_id, entry.direction, entry.channel, entry.author, entry.agent_id, entry.subject,
-      entry.text, entry.html, coalesce(entry.attachments, '[]') as attachments,
-      coalesce(entry.attributes, '{}') as attributes, entry.automatic, entry.sent_at, entry.received_at
-  ) as shown
-  where entry.id is not null
-) as entry
+select case when found.id is not null then transcript_entry(found.entry) end as entry
 from ticket
 left join lateral (
-  select *
+  select message as entry, received_at, id
   from message
   where ticket_id = ticket.id
     and (received_at, id) < ($3, $4)
   order by received_at desc, id desc
   limit $5
-) as entry on true
+) as found on true
 where ticket.id = $1
   and ($2::text[] is null or ticket.team = any ($2))
-order by entry.received_at desc, entry.id desc
+order by found.received_at desc, found.id desc
 
 -- name: newer
 -- The first entries of a ticket's transcript after a place, oldest first.
 -- One row without an entry means that there is none, no row that there is no such ticket.
-select (
-  select row_to_json(shown)
-  from (
-    select
-      entry.id, entry.conversation_id, entry.direction, entry.channel, entry.author, entry.agent_id, entry.subject,
-      entry.text, entry.html, coalesce(entry.attachments, '[]') as attachments,
-      coalesce(entry.attributes, '{}') as attributes, entry.automatic, entry.sent_at, entry.received_at
-  ) as shown
-  where entry.id is not null
-) as entry
+select case when found.id is not null then transcript_entry(found.entry) end as entry
 from ticket
 left join lateral (
-  select *
+  select message as entry, received_at, id
   from message
   where ticket_id = ticket.id
     and (received_at, id) > ($3, $4)
   order by received_at, id
   limit $5
-) as entry on true
+) as found on true
 where ticket.id = $1
   and ($2::text[] is null or ticket.team = any ($2))
-order by entry.received_at, entry.id
+order by found.received_at, found.id
 
 -- name: history
 -- What happened to a ticket, oldest first.
@@ -109,8 +91,9 @@ with ended as (
   ) as latest
 )
 select
-  id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
-  resolved_at, merged_into
+  id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to,
+  (select name from agent where agent.id = assigned_to) as assigned_to_name, created_at, resolved_at, merged_into,
+  bounced_at
 from ticket
 where id = any (array(select id from found order by id desc limit $6))
 order by id desc
@@ -119,8 +102,9 @@ order by id desc
 -- A page of some customers' tickets, newest first.
 -- `id + 0` keeps indexes out of this order: a plan made while the table was empty would read one to its end.
 select
-  id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, created_at,
-  resolved_at, merged_into
+  id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to,
+  (select name from agent where agent.id = assigned_to) as assigned_to_name, created_at, resolved_at, merged_into,
+  bounced_at
 from ticket
 where ($1::text[] is null or team = any ($1))
   and ($2::text is null or state = $2)
@@ -133,8 +117,9 @@ limit $6
 -- name: tickets_held
 -- What an agent holds, oldest assignment first.
 select
-  id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to, lease_epoch,
-  created_at, resolved_at
+  id, customer_id, channel, subject, state, queue, team, complexity, enqueued_at, due_at, assigned_to,
+  (select name from agent where agent.id = assigned_to) as assigned_to_name, lease_epoch, created_at, resolved_at,
+  bounced_at
 from ticket
 where assigned_to = $2
   and ($1::text[] is null or team = any ($1))

@@ -13,7 +13,7 @@ select
       json_agg(
         json_build_object(
           'id', id, 'lease', id || '.' || lease_epoch, 'state', state, 'queue', queue, 'channel', channel,
-          'until', state_until, 'last_customer_at', last_customer_at)
+          'until', state_until, 'last_customer_at', last_customer_at, 'bounced_at', bounced_at)
         order by assigned_at, id)::text
     from ticket
     where ticket.assigned_to = agent.id) as held

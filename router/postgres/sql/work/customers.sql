@@ -55,7 +55,7 @@ where author = any ($2::text[])
 -- Removes the words of messages; ids and times stay.
 update message
 set external_id = null, subject = null, text = '', html = null, attachments = null, attributes = null,
-  author = 'erased'
+  author = 'erased', author_name = null, unverified = null, reply_to = null
 where id = any ($1::bigint[])
   and author <> 'erased'
 returning id
