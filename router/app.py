@@ -56,6 +56,7 @@ from router.flow.see.stream import Streams
 from router.flow.work.agents import Agents
 from router.flow.work.compose import MailIdentity
 from router.flow.work.desk import Desk
+from router.flow.work.explaining import Explaining
 from router.flow.work.lead import Lead
 from router.local.child import DEADLINE_S, Child
 from router.local.memory import settle_memory
@@ -81,6 +82,7 @@ from router.postgres.run.operations import PostgresOperations
 from router.postgres.run.outbox import PostgresOutbox
 from router.postgres.run.retention import MAINTAIN_EVERY_S, Retention, maintain
 from router.postgres.see.reading import PostgresReading
+from router.postgres.see.records import PostgresRecords
 from router.postgres.see.stream import PostgresStream
 from router.postgres.work.agents import PostgresAgents
 from router.postgres.work.customers import PostgresCustomers
@@ -314,6 +316,7 @@ def build_api(
     loops.start("streams", streams.run())
     mail = MailIdentity(secret=secret, domain=shared.settings.mail_domain)
     desk = Desk(store=PostgresDesk(database), policy=policy, mail=mail, metrics=metrics)
+    lead = Lead(store=PostgresLead(database), policy=policy, metrics=metrics)
     reading, agents = PostgresReading(database), PostgresAgents(database)
     groups: list[Group] = [
         MessageEndpoints(publisher=publisher, reading=reading, max_in_flight=shared.settings.max_in_flight),
@@ -325,7 +328,7 @@ def build_api(
         TicketEndpoints(reading=reading, desk=desk, policy=policy),
         OriginalEndpoints(reading),
         DeskEndpoints(desk),
-        LeadEndpoints(Lead(store=PostgresLead(database), policy=policy, metrics=metrics)),
+        LeadEndpoints(lead, Explaining(lead=lead, records=PostgresRecords(database))),
         PickingEndpoints(Picking(store=PostgresPicking(database), policy=policy, metrics=metrics), reading),
         OfferEndpoints(Offers(store=PostgresOffers(database), metrics=metrics), reading),
         QueueEndpoints(reading, policy),
@@ -343,6 +346,12 @@ def build_api(
 def managed_agents(shared: Deployment, policy: LivePolicy) -> Agents:
     """The agents of the deployment, as leads, admins and operators manage them."""
     return Agents(PostgresAgents(shared.database), policy.current, shared.metrics)
+
+
+def explaining(shared: Deployment, policy: LivePolicy) -> Explaining:
+    """What operators ask about a ticket of the deployment."""
+    lead = Lead(store=PostgresLead(shared.database), policy=policy.current, metrics=shared.metrics)
+    return Explaining(lead=lead, records=PostgresRecords(shared.database))
 
 
 def make_receiver(shared: Deployment, policy: LivePolicy, reader: Reader, *, isolate: Isolate) -> Receiver:

@@ -15,7 +15,8 @@ from router.api.tickets import Name, TicketPath
 from router.domain.actor import Actor
 from router.domain.agent import Principal
 from router.domain.ticket import TicketId
-from router.flow.see.why import Why
+from router.flow.see.explanation import Explained
+from router.flow.work.explaining import Explaining
 from router.flow.work.lead import Lead
 from router.policy.fields import Duration
 
@@ -54,8 +55,9 @@ class Closed:
 class LeadEndpoints:
     """Reassign and undo, explain a wait, drain and requeue agents, close a queue."""
 
-    def __init__(self, lead: Lead) -> None:
+    def __init__(self, lead: Lead, explaining: Explaining) -> None:
         self._lead = lead
+        self._explaining = explaining
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -74,10 +76,10 @@ class LeadEndpoints:
             Endpoint(
                 method="GET",
                 path="/v1/tickets/{id}/why",
-                summary="Explain where the ticket is: what keeps each agent from it, and what happens next.",
+                summary="Explain where the ticket is: how it came there, what keeps agents from it, what happens next.",
                 handle=self.why,
                 roles=LEADS,
-                answers={200: PossibleAnswer("The reasons, in plain words.", Why)},
+                answers={200: PossibleAnswer("The reasons, in plain words.", Explained)},
             ),
             _post(
                 "/v1/agents/{name}/drain",
@@ -114,7 +116,7 @@ class LeadEndpoints:
         return Answer(status=204)
 
     async def why(self, who: Principal, path: TicketPath) -> Answer:
-        return Answer(content=await self._lead.why(Actor.of(who), TicketId(path.id)))
+        return Answer(content=await self._explaining.explain(Actor.of(who), TicketId(path.id)))
 
     async def drain(self, who: Principal, path: AgentPath) -> Answer:
         await self._lead.drain(Actor.of(who), path.name, is_draining=True)

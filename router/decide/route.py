@@ -21,3 +21,14 @@ def considered(facts: Facts, policy: Policy) -> tuple[Considered, ...]:
     asked = [Considered(candidate.name, candidate.when.why_not(facts)) for candidate in policy.routes]
     decided = next(place for place, candidate in enumerate(asked, start=1) if candidate.why_not is None)
     return tuple(asked[:decided])
+
+
+def passed_over(facts: Facts, policy: Policy, decided: str) -> tuple[Considered, ...]:
+    """Return the routes that were asked before the one that decided, and this one; it takes that the others failed.
+
+    So it needs no words: conditions on them come last, and hold for no words at all. Empty if the policy has no such
+    route.
+    """
+    asked = [Considered(candidate.name, candidate.when.why_not(facts)) for candidate in policy.routes]
+    place = next((place for place, one in enumerate(asked) if one.route == decided), None)
+    return () if place is None else (*asked[:place], Considered(decided, None))

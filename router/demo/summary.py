@@ -1,13 +1,15 @@
 """The results of the demonstration, and why one ticket went where it did."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
+from pydantic import TypeAdapter
 from rich.console import Console
 
 from router.demo.api import Api
 from router.demo.figures import Figures
 from router.flow.intake.unprocessable import Kept
+from router.flow.see.explanation import Explained
+from router.flow.see.telling import lines
 
 _BECAME = (
     ("queued", "new tickets"),
@@ -19,11 +21,14 @@ _BECAME = (
 )
 
 
+_EXPLAINED = TypeAdapter(Explained)
+
+
 def print_summary(console: Console, figures: Figures, published: int, refused: Iterable[Kept]) -> None:
     """Print the totals; the lines under "messages in" add up to it."""
-    lines = [*_totals(figures, published, refused), *_work(figures)]
+    totals = [*_totals(figures, published, refused), *_work(figures)]
     console.print("\nSummary", style="bold")
-    _print(console, lines)
+    _print(console, totals)
 
 
 def _totals(figures: Figures, published: int, refused: Iterable[Kept]) -> Iterator[str]:
@@ -52,36 +57,9 @@ def _counted(number: int, what: str, *, indent: int = 0) -> str:
 async def print_example(console: Console, api: Api, handle: str) -> None:
     """Print why a customer's latest ticket is where it is; print nothing if there is no ticket."""
     found = (await api.get("/v1/tickets", handle=handle, limit=1))["tickets"]
-    if not found:
-        return
-    number = found[0]["id"]
-    page = await api.get(f"/v1/tickets/{number}")
-    events = (await api.get(f"/v1/tickets/{number}/history"))["events"]
-    console.print(f"\nWhy ticket {number} is where it is", style="bold")
-    _print(console, (*_decision(page), *_messages(page, events)))
-
-
-def _decision(page: Any) -> Iterator[str]:
-    ticket, decision = page["ticket"], page["decision"]
-    yield f"  route     {decision['route']} -> queue {ticket['queue']}, team {ticket['team']}; {ticket['state']} now"
-    yield f"  triage    {decision['complexity']}, {decision['probability']:.0%} likely to be complex"
-    for reason in decision["reasons"]:
-        yield f"            {reason['weight']:+.1f}  {reason['words']}"
-
-
-def _messages(page: Any, events: Any) -> Iterator[str]:
-    messages = {entry["id"]: entry for entry in page["transcript"]}
-    for event in events:
-        message, because = messages.get(event["data"].get("message")), event["data"]
-        if message and "identify" in because:  # the others are answers, notes, and what no person wrote
-            yield f"  {message['channel']:9} {message['text']}"
-            yield from (f"{'':12}{line}" for line in _evidence(because))
-
-
-def _evidence(because: Any) -> Iterator[str]:
-    yield f"identity: {because['identify']}; thread: {because['thread'].replace('_', ' ')}"
-    if because.get("joined"):
-        yield f"joined: a ticket is open, and route {because['route']} leads to its team"
+    if found:
+        why = _EXPLAINED.validate_python(await api.get(f"/v1/tickets/{found[0]['id']}/why"))
+        _print(console, lines(why))
 
 
 def _print(console: Console, lines: Iterable[str]) -> None:

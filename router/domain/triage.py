@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple, NewType
+from typing import Any, NamedTuple, NewType
 
 from channels.message import Channel
 from router.domain.wait import Requirement
@@ -76,6 +76,29 @@ class Query(NamedTuple):
     open_tickets: int = 0
     tier: str | None = None
     is_returning: bool = False
+
+    def as_data(self) -> dict[str, object]:
+        """Return what the history remembers as `facts`: no channel, no words, and nothing that is zero or unknown."""
+        gist = self.gist
+        facts = {
+            "characters": gist.characters,
+            "questions": gist.questions,
+            "in_capitals": gist.in_capitals,
+            "attachments": self.attachments,
+            "language": self.language,
+            "contacts_7d": self.contacts_7d,
+            "reopened_count": self.reopened_count,
+            "open_tickets": self.open_tickets,
+            "tier": self.tier,
+            "is_returning": self.is_returning,
+        }
+        return {name: value for name, value in facts.items() if value}
+
+    @classmethod
+    def of_data(cls, facts: Mapping[str, Any], channel: Channel, words: "Words") -> "Query":
+        """Return the query that `as_data` remembered, with channel and words from its message."""
+        gist = Gist(words, facts.get("characters", 0), facts.get("questions", 0), facts.get("in_capitals", False))
+        return cls(channel=channel, gist=gist, **{name: facts[name] for name in cls._fields if name in facts})
 
 
 class Facts(NamedTuple):

@@ -1,6 +1,7 @@
 """The commands as an operator types them, each in a process of its own, beside a Frontdesk that runs."""
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
@@ -198,6 +199,24 @@ async def test_erasing_asks_first_and_says_what_went(frontdesk: Frontdesk, opera
     erased = await operator.does("customer", "erase", customer, "--yes")
     assert erased == "erased 1 handle and the words of 1 message\n"
     assert (await grace.get(f"/v1/customers/{customer}")).json["name"] is None
+
+
+async def test_explain_says_why_a_ticket_is_where_it_is(frontdesk: Frontdesk, operator: Operator):
+    grace = await frontdesk.agent()
+    await frontdesk.publish_json(MESSAGE)
+    ticket = (await grace.post("/v1/me/next?wait=20")).json["ticket"]["id"]
+    said = await operator.does("explain", str(ticket))
+    assert max(map(len, said.splitlines())) <= COLUMNS, said
+    assert said.startswith(f"Why ticket {ticket} is where it is\n  assigned - queue live, team frontline, chat\n")
+    assert re.search(r"customer +Ada Example, customer \d+: no handle is known\n", said)
+    assert re.search(r"no +complex: complexity is simple, not complex\n +no ", said)
+    assert re.search(r"yes +chat: queue live of team frontline", said)
+    assert "Agent Grace asked for the next ticket" in said
+    admin = frontdesk.holding((await operator.does("token", "create", "root", "--role", "admin")).strip())
+    as_json = json.loads(await operator.does("explain", str(ticket), "--json"))
+    assert as_json == (await admin.get(f"/v1/tickets/{ticket}/why")).json
+    unknown = await operator.tries("explain", "4711")
+    assert (unknown.status, unknown.err) == (1, "frontdesk: There is no ticket 4711 in your teams.\n")
 
 
 async def test_the_switch_stops_intake_and_lets_it_go_on(frontdesk: Frontdesk, operator: Operator):

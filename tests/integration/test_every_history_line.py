@@ -151,6 +151,26 @@ async def _ada_writes(shift: Shift, *also: Handle, attributes: Mapping[str, str]
         await shift.hear(message)
     await shift.product.desk.resolve(await shift.pick(ticket_id))
     await shift.hear(answer())
+    await shift.hear(a_message(ADA))
+    await _a_follower_posts(shift, *also, attributes=attributes)
+
+
+async def _a_follower_posts(shift: Shift, *also: Handle, attributes: Mapping[str, str]) -> None:
+    """Where no ticket waits for the agent who had it."""
+    follower, desk = a_phone("+49151555099"), shift.product.desk
+    post = a_message(follower, channel=Channel.SOCIAL, account=f"page {next(_accounts)}")
+
+    async def write_again() -> None:
+        again = f"{post.external_id} again {next(_accounts)}"
+        await shift.hear(post._replace(external_id=again, also=also, attributes=attributes))
+
+    ticket_id = await shift.hear(post)
+    await desk.snooze(await shift.pick(ticket_id))
+    await write_again()
+    done = await shift.pick(ticket_id)
+    await desk.resolve(done)
+    await desk.finish(done)
+    await write_again()
 
 
 async def a_customer_leaves(shift: Shift) -> None:

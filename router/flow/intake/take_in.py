@@ -190,7 +190,8 @@ def _continue(ticket: Ticket, owner: Customer, policy: Policy, world: World) -> 
         case TicketState.SNOOZED:
             wait = wake(ticket, policy=policy, now=world.now)
             woken = heard._replace(state=TicketState.QUEUED, wait=wait)
-            return _Effect(Outcome.CONTINUED, woken, HistoryKind.QUEUE, {"reason": HistoryReason.WOKEN})
+            why = {"reason": HistoryReason.WOKEN, **_reserved(woken)}
+            return _Effect(Outcome.CONTINUED, woken, HistoryKind.QUEUE, why)
         case TicketState.WRAP_UP:  # the agent who has just ended the contact still has it
             world.put_customer(owner.with_outcome(ticket.id, ContactOutcome.OPEN))
             return _Effect(Outcome.CONTINUED, heard._replace(state=TicketState.ASSIGNED))
@@ -205,32 +206,38 @@ def _reopen(ticket: Ticket, owner: Customer, channel: Channel, policy: Policy, w
     reopened = heard._replace(state=TicketState.QUEUED, wait=wait)
     world.put_customer(owner._replace(reopened_count=owner.reopened_count + 1))
     world.add_contact(owner.id, channel, reopened)
-    return _Effect(Outcome.REOPENED, reopened, HistoryKind.QUEUE, {"reason": HistoryReason.REOPENED})
+    why = {"reason": HistoryReason.REOPENED, **_reserved(reopened)}
+    return _Effect(Outcome.REOPENED, reopened, HistoryKind.QUEUE, why)
 
 
 def _join_or_begin(arrival: Arrival, owner: Customer, tier: str | None, policy: Policy, world: World) -> _Effect:
     """Classify and route; then join the same team's open ticket from another channel, or queue a new one."""
     message = arrival.message
     open_tickets = world.open_tickets_of(owner.id)
-    triage = classify(query_of(arrival, owner, tier, len(open_tickets), world.now), policy.triage)
+    query = query_of(arrival, owner, tier, len(open_tickets), world.now)
+    triage = classify(query, policy.triage)
     routing = route(facts_of(arrival, owner, tier, triage), policy)
+    decided = {
+        "complexity": triage.complexity.value,
+        "probability": round(triage.probability, 3),
+        "facts": query.as_data(),
+        "route": routing.route,
+        "policy_version": routing.policy_version,
+    }
     joined = joins(message, routing, open_tickets, policy.threading.join_channels_within, world.now)
     if joined:
         effect = _continue(joined, owner, policy, world)
         world.add_contact(owner.id, message.channel, joined)
-        because = {"joined": True, "route": routing.route, "reason": HistoryReason.JOINED, **effect.because}
+        because = {"joined": True, "reason": HistoryReason.JOINED, **decided, **effect.because}
         return effect._replace(outcome=Outcome.JOINED, because=because)
     ticket = _new_ticket(message, owner, triage=triage, routing=routing, policy=policy, world=world)
     world.add_contact(owner.id, message.channel, ticket)
-    because = {
-        "reason": HistoryReason.NEW,
-        "complexity": triage.complexity.value,
-        "probability": round(triage.probability, 3),
-        "route": routing.route,
-        "queue": routing.requirement.queue,
-        "policy_version": routing.policy_version,
-    }
+    because = {"reason": HistoryReason.NEW, "queue": routing.requirement.queue, **decided, **_reserved(ticket)}
     return _Effect(Outcome.QUEUED, ticket, HistoryKind.QUEUE, because)
+
+
+def _reserved(ticket: Ticket) -> Mapping[str, object]:
+    return {"agent": ticket.wait.reserved_for} if ticket.wait.reserved_for else _NOTHING
 
 
 def query_of(arrival: Arrival, owner: Customer, tier: str | None, open_tickets: int, now: datetime) -> Query:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -120,8 +120,7 @@ class Desk:
             held = await _locked(work, hold)
             policy = self._policy()
             wait = await wait_at(to, held, policy, work)
-            if to.note:
-                await work.note(held, hold.actor, to.note)
+            noted: dict[str, Any] = {"note": await work.note(held, hold.actor, to.note)} if to.note else {}
             await work.enqueue(
                 held,
                 wait,
@@ -129,6 +128,7 @@ class Desk:
                 reason=HistoryReason.TRANSFERRED,
                 policy_version=policy.version,
                 was=held.wait.as_data(),
+                **noted,
             )
         why, queue = HistoryReason.TRANSFERRED, wait.requirement.queue
         self._transitions.report(HistoryKind.QUEUE, held, by=hold.actor, reason=why, to=queue)

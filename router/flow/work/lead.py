@@ -117,10 +117,9 @@ class Lead:
             ticket = await _seize(work, by, ticket_id)
             policy = self._policy()
             wait = await wait_at(to, ticket, policy, work)
-            if to.note:
-                await work.note(ticket, by, to.note)
+            noted = {"note": await work.note(ticket, by, to.note)} if to.note else {}
             why = {"reason": HistoryReason.REASSIGNED, "policy_version": policy.version, "was": ticket.wait.as_data()}
-            await work.enqueue(ticket, wait, by, kind=HistoryKind.REASSIGN, holder=ticket.assigned_to, **why)
+            await work.enqueue(ticket, wait, by, kind=HistoryKind.REASSIGN, holder=ticket.assigned_to, **why, **noted)
         self._transitions.report(
             HistoryKind.REASSIGN, ticket, by=by, reason=HistoryReason.REASSIGNED, to=wait.requirement.queue
         )

@@ -49,8 +49,7 @@ class PostgresReading:
 
     async def history(self, viewer: Viewer, ticket_id: int) -> Sequence[Happening]:
         async with eyes(self._database, viewer) as connection:
-            rows = await connection.fetch(SQL["history"], ticket_id, listed(viewer.teams))
-        return [_happening(row) for row in rows]
+            return await happenings(connection, viewer, ticket_id)
 
     async def original(self, viewer: Viewer, ticket_id: int, message_id: int) -> Original | None:
         async with eyes(self._database, viewer) as connection:
@@ -120,6 +119,12 @@ async def _customers(connection: Connection, wanted: Filter) -> list[int] | None
 
 async def _customers_by_handle(connection: Connection, handle: str) -> list[int]:
     return [row["customer_id"] for row in await connection.fetch(SQL["customers_by_handle"], handles.typed(handle).key)]
+
+
+async def happenings(connection: Connection, viewer: Viewer, ticket_id: int) -> list[Happening]:
+    """Return the ticket's history, oldest first; empty if the viewer has no such ticket."""
+    rows = await connection.fetch(SQL["history"], ticket_id, listed(viewer.teams))
+    return [_happening(row) for row in rows]
 
 
 def _happening(row: asyncpg.Record) -> Happening:

@@ -341,6 +341,7 @@ def test_the_history_says_why():
         "reason": "new",
         "complexity": "simple",
         "probability": pytest.approx(0.269),
+        "facts": {"characters": 19, "questions": 1, "language": "en"},
         "route": "rest",
         "queue": "general",
         "policy_version": POLICY.version,
