@@ -42,10 +42,10 @@ def rate(metric: str, *, by: str, where: str = "", over: str = "$__rate_interval
     return f"{grouped}(rate({metric}{where}[{over}]))"
 
 
-def percentile(share: float, metric: str, *, by: str = "", over: str = "$__rate_interval") -> str:
+def percentile(share: float, metric: str, *, by: str = "", where: str = "", over: str = "$__rate_interval") -> str:
     """The value that this share of observations stays under, over all processes."""
     labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({share}, {rate(f'{metric}_bucket', by=labels, over=over)})"
+    return f"histogram_quantile({share}, {rate(f'{metric}_bucket', by=labels, where=where, over=over)})"
 
 
 def service_level(*, by: str = "") -> str:
@@ -307,8 +307,12 @@ MACHINERY = Row(
         ),
         Panel(
             title="HTTP",
-            description="Time to answer by endpoint, 95th percentile. `next` waits for a ticket as long as it is told.",
-            queries={"{{method}} {{endpoint}}": percentile(0.95, "router_http_request_seconds", by="method, endpoint")},
+            description="Time to answer by endpoint, 95th percentile. Without `next`: it waits for a ticket.",
+            queries={
+                "{{method}} {{endpoint}}": percentile(
+                    0.95, "router_http_request_seconds", by="method, endpoint", where='{endpoint!="/v1/me/next"}'
+                )
+            },
             unit="s",
             width=6,
         ),

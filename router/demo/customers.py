@@ -16,6 +16,8 @@ _WAVE_THEN_CALM_S = (*[0.08] * 20, *[1.1] * 6)
 """Pauses between two customers who write: the queues fill up, then drain."""
 
 _CASE_PAUSE_S = 0.3
+_LEAVE, _PATIENCE_S = 0.25, 0.8
+"""The share of chats that are left, and after how long."""
 _CASES_EVERY_S = 25.0
 _ANSWER_AFTER_S = 1.2
 _THANKS = ("Thank you so much, that solved it.", "Great, works now. Thanks a lot!", "Vielen Dank, hat geklappt!")
@@ -37,7 +39,7 @@ class Customers:
     async def run(self) -> None:
         """Write until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._come_in_waves())
+            tasks.create_task(self._come_in_waves(tasks))
             tasks.create_task(self._get_into_cases())
             while True:
                 tasks.create_task(self._read(await self._replies.get()))
@@ -47,20 +49,28 @@ class Customers:
         for reply in replies:
             self._replies.put_nowait(json.loads(reply.body))
 
-    async def _come_in_waves(self) -> NoReturn:
+    async def _come_in_waves(self, tasks: asyncio.TaskGroup) -> NoReturn:
         for pause_s in cycle(_WAVE_THEN_CALM_S):
             sample = next(self._samples)
-            await self._publish(payloads.payload(self._crowd.person(sample.language), sample))
+            person = self._crowd.person(sample.language)
+            await self._publish(payloads.payload(person, sample))
+            if sample.format == "chat.webchat" and self._random.random() < _LEAVE:
+                tasks.create_task(self._leave(person))
             await self._pause(pause_s)
         raise AssertionError("a cycle has no end")
 
     async def _get_into_cases(self) -> NoReturn:
         while True:
             self.switcher = self._crowd.person()
-            for publication in special_cases(self._crowd, self.switcher):
+            for publication in special_cases(self._crowd, self.switcher, self._random):
                 await self._publish(publication)
                 await self._pause(_CASE_PAUSE_S)
             await asyncio.sleep(_CASES_EVERY_S)
+
+    async def _leave(self, person: Person) -> None:
+        """Close the chat after a short wait, answered or not."""
+        await self._pause(_PATIENCE_S)
+        await self._publish(payloads.left(person.user_id, payloads.session_of(person)))
 
     async def _read(self, reply: dict[str, Any]) -> None:
         """Wait, then answer a reply with thanks, another question, an out-of-office note, a bounce or nothing."""

@@ -51,10 +51,11 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """All figures at one moment."""
+    """All figures at one moment. `offered` tickets have an agent's answer to come; what is answered is assigned."""
 
     queues: Sequence[QueueFigures]
     samples: Samples
+    offered: int = 0
 
     @property
     def answered(self) -> int:
@@ -66,7 +67,7 @@ class Figures:
 
     @property
     def longest_wait_s(self) -> float:
-        return max(queue.longest_wait_s for queue in self.queues)
+        return max((queue.longest_wait_s for queue in self.queues), default=0.0)
 
     @property
     def service_level(self) -> str:
@@ -96,6 +97,19 @@ class Figures:
         return self.samples.sum("router_tickets_queued_total", reason="transferred")
 
     @property
+    def left(self) -> int:
+        return self.samples.sum("router_tickets_abandoned_total")
+
+    @property
+    def waits_told(self) -> int:
+        """Count the waits that ended in an assignment or with the customer's leaving, and those that go on."""
+        return self.answered + self.left + self.waiting + self.offered
+
+    def offers(self, outcome: str) -> int:
+        """Count the offers that ended in that way."""
+        return self.samples.sum("router_offers_total", outcome=outcome)
+
+    @property
     def waits_begun(self) -> int:
         return self.samples.sum("router_tickets_queued_total")
 
@@ -108,7 +122,8 @@ async def read_figures(api: Api) -> Figures:
     """Read all figures; `api` needs an admin's token."""
     samples = Samples(await api.get("/metrics"))
     queues = (await api.get("/v1/queues"))["queues"]
-    return Figures(samples=samples, queues=[_queue(queue, samples) for queue in queues])
+    offered = (await api.get("/v1/tickets", state="offered", limit=200))["tickets"]
+    return Figures(samples=samples, queues=[_queue(queue, samples) for queue in queues], offered=len(offered))
 
 
 def share(part: int, whole: int) -> str:

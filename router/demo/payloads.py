@@ -36,9 +36,14 @@ def payload(person: Person, sample: Sample) -> Publication:
         case "social.whatsapp":
             return whatsapp(person.phone, sample.text, name=person.name)
         case "chat.webchat":
-            return chat(person.user_id, f"session-{person.user_id}", sample.text, name=person.name)
+            return chat(person.user_id, session_of(person), sample.text, name=person.name)
         case _:
             return canonical(person.user_id, sample.text)
+
+
+def session_of(person: Person) -> str:
+    """Return the session in which the person chats."""
+    return f"session-{person.user_id}"
 
 
 def mail(person: Person, subject: str, text: str, **headers: str) -> Publication:
@@ -95,6 +100,18 @@ def chat(visitor: str, session: str, text: str, *, name: str | None = None) -> P
         "sent_at": _now(),
         "text": text,
         "page": f"https://{SITE}/help",
+    }
+    return _publication("chat", "chat.webchat", _json(line), SITE)
+
+
+def left(visitor: str, session: str) -> Publication:
+    """Return what our chat widget sends when a visitor closes the chat."""
+    line = {
+        "id": f"chat-{next(_ids)}",
+        "event": "left",
+        "session": session,
+        "visitor": {"id": visitor},
+        "sent_at": _now(),
     }
     return _publication("chat", "chat.webchat", _json(line), SITE)
 

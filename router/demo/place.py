@@ -14,8 +14,11 @@ from tempfile import mkdtemp
 
 import structlog
 
-from router.demo.pace import hastened
+from router.demo.pace import hastened, with_offers
 from router.domain.errors import Misconfigured
+from router.files.checked import FileError
+from router.local.text_file import read_text
+from router.policy.parse import parse_policy
 from router.settings import Settings, default_policy_path
 
 _ROOMY = "/var/tmp"  # noqa: S108 - mkdtemp makes our own directory in it; /tmp may be in memory
@@ -62,9 +65,12 @@ def _locked(folder: Path) -> Iterator[os.stat_result]:
 
 
 def embedded(settings: Settings, folder: Path) -> Settings:
-    """Return the settings with all data in `folder`, whatever database and broker they name."""
+    """Return the settings with all data in `folder`, whatever database and broker they name, and a quicker policy.
+
+    Raises `Misconfigured`, naming the setting, if the policy file cannot be used.
+    """
     policy = folder / "policy.yaml"
-    policy.write_text(hastened(default_policy_path().read_text()))
+    policy.write_text(hastened(shown_policy(settings)))
     own = {
         "database_url": None,
         "amqp_url": None,
@@ -74,6 +80,17 @@ def embedded(settings: Settings, folder: Path) -> Settings:
         "http_port": 0,
     }
     return settings.model_copy(update=own)
+
+
+def shown_policy(settings: Settings) -> str:
+    """Return the text of the policy to show: the one that the settings name, or the shipped one with a push queue."""
+    path = settings.policy_path
+    try:
+        text = read_text(path)
+        parse_policy(text)
+    except FileError as exc:
+        raise Misconfigured(f"FRONTDESK_POLICY_PATH: {path}: {exc}") from exc
+    return with_offers(text) if path == default_policy_path() else text
 
 
 @contextmanager

@@ -12,20 +12,20 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from router.app import EVERYTHING, Deployment, Running, publishing, running
-from router.demo.agents import STAFF, Agent
-from router.demo.api import Api
+from router.demo.agents import Agent, token_of
+from router.demo.api import Api, Refusals, Refused
 from router.demo.board import Board
 from router.demo.customers import Customers
 from router.demo.figures import Figures, read_figures
-from router.demo.place import embedded, log_kept_back, temporary_folder
+from router.demo.place import embedded, log_kept_back, shown_policy, temporary_folder
+from router.demo.staff import staff, visitor
 from router.demo.summary import print_example, print_summary
 from router.domain.agent import Role
 from router.flow.run.bus import Consumer, Exchange
 from router.metrics import Metrics
+from router.policy.parse import parse_policy
 from router.postgres.run.bus import PostgresConsumer
 from router.settings import Settings
-
-SEED = 20
 
 _SETTLES_WITHIN_S = 3.0
 _LOOK_EVERY_S = 0.2
@@ -77,16 +77,20 @@ class _Show:
                 self.console.print("\nStopping ...")
 
     async def _open(self, frontdesk: Running) -> None:
-        tokens, random = frontdesk.deployment.tokens, Random(SEED)  # noqa: S311 - the same show every time
+        tokens, random, refusals = frontdesk.deployment.tokens, Random(), Refusals()  # noqa: S311 - another show each time
+        policy = parse_policy(shown_policy(self._settings))
         async with ClientSession(frontdesk.address) as session, publishing(frontdesk.deployment) as publisher:
-            admin = Api(session, await tokens.create("demo", Role.ADMIN))
+            admin = Api(session, await tokens.create("demo", Role.ADMIN), refusals)
             customers = Customers(publisher, random)
-            agents = [await Agent.hired(person, tokens, session, random) for person in STAFF]
-            board = Board(self.console, admin, frontdesk.address)
+            secrets = [await token_of(person, tokens) for person in staff(policy)]
+            agents = [Agent(Api(session, secret, refusals), random, policy) for secret in secrets]
+            watcher = await token_of(visitor(policy), tokens)
+            board = Board(self.console, admin, frontdesk.address, policy=policy, agent_token=watcher)
             replies = _replies(frontdesk.deployment).run(customers.receive)
             async with _at_work(customers.run(), replies, board.run(), *(agent.work() for agent in agents)):
                 await self._until_over()
-            await self._sum_up(frontdesk.deployment, admin, customers)
+            with suppress(Refused):
+                await self._sum_up(frontdesk.deployment, admin, customers)
 
     async def _until_over(self) -> None:
         with suppress(TimeoutError):
@@ -96,7 +100,7 @@ class _Show:
     async def _sum_up(self, deployment: Deployment, admin: Api, customers: Customers) -> None:
         figures = await _settled(admin, customers)
         refused = await deployment.unprocessable.newest(1, before=None, pending=True)
-        print_summary(self.console, figures, customers.published, refused)
+        print_summary(self.console, figures, customers.published, refused, admin.refusals)
         if customers.switcher:
             await print_example(self.console, admin, customers.switcher.phone)
 
@@ -123,7 +127,7 @@ async def _settled(admin: Api, customers: Customers) -> Figures:
     deadline = asyncio.get_running_loop().time() + _SETTLES_WITHIN_S
     while True:
         figures = await read_figures(admin)
-        add_up = figures.taken_in == customers.published and figures.waits_begun == figures.answered + figures.waiting
+        add_up = figures.taken_in == customers.published and figures.waits_begun == figures.waits_told
         if add_up or asyncio.get_running_loop().time() > deadline:
             return figures
         await asyncio.sleep(_LOOK_EVERY_S)

@@ -1,5 +1,7 @@
 """The demonstration as a newcomer runs it: it adds up, and whatever ends it, nothing is left behind."""
 
+import json
+import os
 import re
 import signal
 import subprocess
@@ -8,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 ENDS_WITHIN_S = 90
 FOLDERS = Path("/var/tmp")
@@ -73,9 +77,10 @@ def name_of(process: psutil.Process) -> str | None:
 
 
 @contextmanager
-def demo(*options: str) -> Iterator[Demo]:
+def demo(*options: str, **environment: str) -> Iterator[Demo]:
     command = [sys.executable, "-m", "router", "demo", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe, named = subprocess.PIPE, {**os.environ, **environment}
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=named) as process:
         try:
             yield Demo(process)
         finally:
@@ -96,27 +101,32 @@ def only(counted: dict[str, int], words: str) -> int:
 @pytest.mark.slow
 async def test_it_ends_by_itself_and_its_totals_add_up():
     with demo("--for", "8") as running:
-        running.read_until("answered [1-9]")
+        running.read_until("assigned [1-9]")
         counted = totals(running.end())
         assert running.leftovers() == []
-    became = ("new tickets", "continued", "joined", "reopened", "duplicates", "from blocked", "mail loops", "unproc")
+    became = ("new tickets", "continued", "joined", "reopened", "duplicates", "from blocked", "need no", "unproc")
     assert f"messages in, of {only(counted, 'messages in')} published" in counted
     assert only(counted, "messages in") == sum(only(counted, words) for words in became)
     waits = sum(only(counted, words) for words in ("new tickets", "reopened", "transferred"))
-    assert waits == only(counted, "answered") + only(counted, "still waiting")
+    ended = ("assigned", "left by the customer", "still waiting", "just offered")
+    assert waits == sum(only(counted, words) for words in ended)
+    assert only(counted, "after an offer") > 0
     assert (only(counted, "duplicates"), only(counted, "from blocked"), only(counted, "unproc")) == (1, 1, 1)
-    assert only(counted, "mail loops") >= 2
+    assert only(counted, "need no") >= 2
 
 
 @pytest.mark.slow
 async def test_its_addresses_answer_while_it_runs():
     with demo() as running:
         api = running.read_until(r"^API +(\S+)")[1]
-        token = running.read_until(r"^token +(\S+)")[1]
+        token = running.read_until(r"^token +(\S+)  \(admin\)")[1]
+        agent = running.read_until(r"^token +(\S+)  \(Visitor, an agent\)")[1]
         openapi = running.read_until(r"^OpenAPI +(\S+)")[1]
         metrics = running.read_until(r"^metrics +(\S+)")[1]
         asked = Request(api, headers={"Authorization": f"Bearer {token}"})
         assert [urlopen(address, timeout=10).status for address in (asked, openapi, metrics)] == [200, 200, 200]
+        me = Request(api.replace("/queues", "/me"), headers={"Authorization": f"Bearer {agent}"})
+        assert json.load(urlopen(me, timeout=10))["name"] == "Visitor"
         running.end(signal.SIGTERM)
 
 
@@ -124,7 +134,7 @@ async def test_its_addresses_answer_while_it_runs():
 @pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGHUP,)])
 async def test_interrupted_in_the_middle_it_sums_up_and_leaves_nothing(signals: tuple[signal.Signals, ...]):
     with demo() as running:
-        running.read_until("answered [1-9]")
+        running.read_until("assigned [1-9]")
         counted = totals(running.end(*signals))
         assert running.leftovers() == []
     assert f"messages in, of {only(counted, 'messages in')} published" in counted
@@ -145,3 +155,68 @@ async def test_interrupted_while_it_starts_it_leaves_nothing(moment: Callable[[D
         moment(running)
         running.end(signal.SIGINT)
         assert running.leftovers() == []
+
+
+OWN_POLICY = """
+teams: {one: {takes: any}, two: {takes: any}}
+queues: {first: {team: one, mode: push}, second: {team: two}}
+routes:
+  - {name: mail, when: {channel: email}, queue: second, skills: ["french:4"], target: 1h}
+  - {name: rest, queue: first, target: 10m}
+triage: {bias: -1, languages: [en]}
+"""
+
+
+@pytest.mark.slow
+async def test_it_shows_the_policy_that_the_settings_name(tmp_path: Path):
+    (tmp_path / "own.yaml").write_text(OWN_POLICY)
+    with demo("--for", "8", FRONTDESK_POLICY_PATH=str(tmp_path / "own.yaml")) as running:
+        running.read_until(r"assigned [1-9]")
+        said = running.end()
+    assert re.search(r"yes +rest: queue first of team one", said)
+    assert only(totals(said), "after an offer") > 0
+
+
+@pytest.mark.slow
+async def test_a_policy_with_a_fault_is_named_in_one_line(tmp_path: Path):
+    (tmp_path / "own.yaml").write_text("teams: 7")
+    with demo(FRONTDESK_POLICY_PATH=str(tmp_path / "own.yaml")) as running:
+        _, complaints = running.process.communicate(timeout=ENDS_WITHIN_S)
+    assert running.process.returncode == 1
+    [line] = complaints.splitlines()
+    assert line.startswith(f"frontdesk: FRONTDESK_POLICY_PATH: {tmp_path}/own.yaml: ")
+    assert running.leftovers() == []
+
+
+DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards" / "queues-and-waits.json"
+_SELECTED = re.compile(r"(router_\w+)(?:\{([^}]*)\})?")
+
+
+def missing_from(exposition: str) -> list[str]:
+    """What the dashboard asks for by name and labels, and no series has."""
+    found = [s for family in text_string_to_metric_families(exposition) for s in family.samples]
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    asked = {
+        pair for panel in panels for target in panel.get("targets", ()) for pair in _SELECTED.findall(target["expr"])
+    }
+    return [f"{name} {labels}" for name, labels in asked if not any(fits(each, name, labels) for each in found)]
+
+
+def fits(sample: Any, name: str, labels: str) -> bool:
+    wanted = re.findall(r'(\w+)(!?=~?)"([^"]*)"', labels)
+    return sample.name == name and all(
+        (re.fullmatch(value, sample.labels.get(label, "")) is not None) == ("!" not in how)
+        for label, how, value in wanted
+    )
+
+
+@pytest.mark.slow
+async def test_every_expression_of_the_dashboard_has_series_while_it_runs():
+    with demo() as running:
+        metrics = running.read_until(r"^metrics +(\S+)")[1]
+        running.read_until(r"assigned [1-9]")
+        deadline = time.monotonic() + ENDS_WITHIN_S
+        while missing := missing_from(urlopen(metrics, timeout=10).read().decode()):
+            assert time.monotonic() < deadline, missing
+            running.read_until(r"assigned [1-9]")  # the next line, two seconds later
+        running.end(signal.SIGTERM)

@@ -78,9 +78,10 @@ def test_people_share_no_address():
         assert len({getattr(person, address) for person in people}) == len(people)
 
 
-def test_special_cases_are_what_they_are_meant_to_be(policy: Policy):
+@pytest.mark.parametrize("seed", range(5))
+def test_special_cases_are_what_they_are_meant_to_be(policy: Policy, seed: int):
     crowd = Crowd(Random(1))
-    cases = list(special_cases(crowd, crowd.person()))
+    cases = list(special_cases(crowd, crowd.person(), Random(seed)))
     refused = [problem for case in cases for problem in validate(case.format, case.body, case.account)]
     messages = [opened(case) for case in cases if not validate(case.format, case.body, case.account)]
     assert refused == ["from: is missing"]
@@ -93,6 +94,12 @@ def test_special_cases_are_what_they_are_meant_to_be(policy: Policy):
     assert len({message.key for message in messages}) == len(messages) - 1
     assert sum(policy.blocks(message.sender.value) for message in messages) == 1
     assert sum(policy.tier_of([message.sender.value]) == "vip" for message in messages) == 2
+
+
+def test_the_story_varies():
+    crowd = Crowd(Random(1))
+    stories = [list(special_cases(crowd, crowd.person(), Random(seed))) for seed in range(20)]
+    assert len({tuple(opened(case).text for case in story[:6]) for story in stories}) > 5
 
 
 def test_bounce_names_the_mail_that_came_back():
