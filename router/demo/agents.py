@@ -79,8 +79,8 @@ class Agent:
     async def _listen(self) -> NoReturn:
         """Answer offers as the stream tells of them; listen again if it ends."""
         while True:
-            with suppress(Refused):
-                async with asyncio.TaskGroup() as answers:
+            async with asyncio.TaskGroup() as answers:
+                with suppress(Refused):  # inside the group, which would wrap it
                     async for kind, data in self._api.stream("/v1/me/stream"):
                         for offer in _offers_in(kind, data):
                             answers.create_task(self._answer(offer))

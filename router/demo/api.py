@@ -61,7 +61,8 @@ class Api:
         kind = ""
         try:
             async with self.session.get(path, headers=self._headers(), timeout=patience) as answer:
-                _check(answer, "")
+                if answer.status not in ACCEPTED:
+                    await _content(answer)
                 async for line in answer.content:
                     field_, _, value = line.decode().rstrip("\r\n").partition(": ")
                     if field_ == "event":
