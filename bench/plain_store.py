@@ -194,7 +194,7 @@ class PlainTransaction(PostgresIntakeTransaction):
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         assert not finished
         assert not changes.unprocessable
-        write, now = self._connection.execute, changes.now
+        write, now = self.connection.execute, changes.now
         for c in changes.customers.values():
             contacts = [Contact.encode(contact) for contact in c.contacts]
             await write(PUT_CUSTOMER, c.id, c.name, contacts, c.reopened_count, c.created_at)
@@ -232,7 +232,7 @@ class PlainTransaction(PostgresIntakeTransaction):
             group_ids = await self._group_ids(changes)
             triage = ticket.triage
             reasons = json.dumps([{"signal": r.signal, "weight": r.weight, "words": r.words} for r in triage.reasons])
-            await self._connection.execute(
+            await self.connection.execute(
                 PUT_TICKET, ticket.id, ticket.customer_id, ticket.channel, ticket.subject, ticket.state, asked.queue,
                 asked.team, group_ids[asked], ticket.route, ticket.policy_version, triage.complexity,
                 triage.probability, reasons, triage.language, list(asked.skills),

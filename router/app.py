@@ -21,6 +21,7 @@ from router.api.audit import AuditEndpoints
 from router.api.connections import serving
 from router.api.customers import CustomerEndpoints
 from router.api.desk import DeskEndpoints
+from router.api.held import HeldEndpoints
 from router.api.lead import LeadEndpoints
 from router.api.me import MeEndpoints
 from router.api.messages import MessageEndpoints
@@ -41,6 +42,7 @@ from router.flow.assign.picking import Picking
 from router.flow.assign.presence import LOOK_EVERY_S, Presences
 from router.flow.assign.pulse import BEAT_EVERY_S, Attending, Pulse
 from router.flow.assign.timers import EVERY_S, TicketTimers
+from router.flow.intake.held import Held
 from router.flow.intake.opening import Opener
 from router.flow.intake.reader import Reader, ReaderHere
 from router.flow.intake.receive import Receiver
@@ -74,6 +76,7 @@ from router.postgres.assign.timers import PostgresTimers
 from router.postgres.audit import PostgresAudit
 from router.postgres.database import Database, connected
 from router.postgres.hints import AGENTS, QUEUED, Hints
+from router.postgres.intake.held import PostgresHeld
 from router.postgres.intake.receive import PostgresIntake
 from router.postgres.intake.unprocessable import PostgresUnprocessable
 from router.postgres.migrate import migrate, require_current
@@ -324,6 +327,7 @@ def build_api(
         PresenceEndpoints(presences),
         AgentEndpoints(Agents(agents, policy, metrics)),
         AuditEndpoints(PostgresAudit(database)),
+        HeldEndpoints(_held(shared, policy, secret)),
         StreamEndpoints(streams),
         TicketEndpoints(reading=reading, desk=desk, policy=policy),
         OriginalEndpoints(reading),
@@ -352,6 +356,16 @@ def explaining(shared: Deployment, policy: LivePolicy) -> Explaining:
     """What operators ask about a ticket of the deployment."""
     lead = Lead(store=PostgresLead(shared.database), policy=policy.current, metrics=shared.metrics)
     return Explaining(lead=lead, records=PostgresRecords(shared.database))
+
+
+async def held_messages(shared: Deployment, policy: Callable[[], Policy]) -> Held:
+    """The messages of the deployment that are held, as operators look through them and release them."""
+    return _held(shared, policy, await shared.operations.secret(MAIL_SECRET))
+
+
+def _held(shared: Deployment, policy: Callable[[], Policy], secret: bytes) -> Held:
+    opener = Opener(parse, secret, lambda: policy().triage.languages)
+    return Held(store=PostgresHeld(shared.database), opener=opener, policy=policy, metrics=shared.metrics)
 
 
 def make_receiver(shared: Deployment, policy: LivePolicy, reader: Reader, *, isolate: Isolate) -> Receiver:

@@ -43,6 +43,12 @@ class Metrics:
             "Payloads kept as unprocessable, by the stage that refused them.",
             ["channel", "stage"],
         )
+        self.held = counter(
+            "router_messages_held_total",
+            "Messages set aside without a ticket, by the reason why no agent has to see them.",
+            ["channel", "reason"],
+        )
+        self.released = counter("router_messages_released_total", "Held messages that somebody released.", ["channel"])
         self.ingest_lag = histogram(
             "router_ingest_lag_seconds",
             "Time from the integration's publishing to the committed ticket.",
@@ -106,6 +112,7 @@ class Metrics:
         self.overdue = gauge("router_queue_overdue_tickets", "Waiting tickets past their target.", ["queue"])
         self.outbox_age = gauge("router_outbox_oldest_seconds", "Age of the oldest reply not yet published to the bus.")
         self.outbox_pending = gauge("router_outbox_pending_messages", "Replies not yet published to the bus.")
+        self.held_now = gauge("router_held_messages", "Messages held without a ticket; measured once a minute.")
         # deliver
         self.replies_failed = counter(
             "router_replies_failed_total",

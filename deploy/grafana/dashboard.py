@@ -278,6 +278,16 @@ INTAKE = Row(
             queries={"{{reason}}": rate("router_transaction_retries_total", by="reason")},
             unit="cps",
         ),
+        Panel(
+            title="Held",
+            description="Messages set aside without a ticket: how many there are, in one hour by reason, and released.",
+            queries={
+                "held now": "max(router_held_messages)",
+                "{{reason}}": "sum by (reason) (increase(router_messages_held_total[1h]))",
+                "released": "sum(increase(router_messages_released_total[1h]))",
+            },
+            width=24,
+        ),
     ),
 )
 

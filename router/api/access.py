@@ -47,6 +47,11 @@ async def admit(
     request: web.Request, principals: Principals, roles: Collection[Role], kind: type[Principal] = Principal
 ) -> Principal:
     """Return who asks, as a `kind`; answer 401 if the token is missing or invalid, 403 if it has none of the roles."""
+    if len(request.headers.getall("Authorization", ())) > 1:
+        detail = (
+            "Send one `Authorization` header: this request has several, and who asks must not depend on their order."
+        )
+        raise Problem(401, "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != _SCHEME or not secret.strip():
         detail = "Send a token as `Authorization: Bearer …`."

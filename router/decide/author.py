@@ -21,6 +21,20 @@ def as_written(message: InboundMessage, policy: Policy) -> InboundMessage:
     return message._replace(sender=person, reply_to=None, automatic=None, attributes=said)
 
 
+def as_released(message: InboundMessage, policy: Policy) -> InboundMessage:
+    """Return a held message as a person's, because somebody released it: who wrote it is no longer weighed.
+
+    If one of our own addresses sent it, its author is whom Reply-To names.
+    """
+    person = message.reply_to
+    is_named = is_ours(message, policy) and person is not None and not policy.is_own(person.value)
+    return message._replace(
+        sender=person if is_named and person else message.sender,
+        reply_to=None if is_named else person,
+        automatic=None,
+    )
+
+
 def is_ours(message: InboundMessage, policy: Policy) -> bool:
     """Return whether one of our own addresses sent it: one that the policy names, or the account itself."""
     sender = message.sender

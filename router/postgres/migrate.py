@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 
 from router.domain.errors import Misconfigured
+from router.postgres.agent_access import lacking, provide
 from router.postgres.database import CONNECT_S, Connection, Database, connecting, translated
 
 _LOCK = 0x46524F4E54  # "FRONT": one migrator at a time for each database
@@ -52,6 +53,8 @@ def _read(path: Path) -> Migration:
 async def migrate(dsn: str, folder: Path | None = None) -> list[str]:
     """Apply the missing migrations and return their names; safe to run from many processes.
 
+    In a database that was restored into another server, it also makes what is missing of `agent_access`.
+
     Raises `Misconfigured` if no server answers, and `StoreUnavailable` or `DataError` if a migration fails.
     """
     with connecting(dsn):
@@ -59,7 +62,8 @@ async def migrate(dsn: str, folder: Path | None = None) -> list[str]:
     try:
         with translated():
             await _lock(connection)
-            return await _apply_missing(connection, read_migrations(folder or migrations_folder()))
+            known = read_migrations(folder or migrations_folder())
+            return [*await _apply_missing(connection, known), *await _provide_missing(connection, known)]
     finally:
         await connection.close()
 
@@ -88,6 +92,16 @@ async def _apply_missing(connection: asyncpg.Connection, migrations: list[Migrat
     return [migration.name for migration in missing]
 
 
+async def _provide_missing(connection: asyncpg.Connection, migrations: list[Migration]) -> list[str]:
+    """Make what a dump does not carry, if this database was restored from one, and return what that was."""
+    texts = [migration.sql for migration in migrations]
+    missing = await lacking(connection, texts)
+    if missing:
+        async with connection.transaction():
+            await provide(connection, texts)
+    return missing
+
+
 async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
     record = "insert into schema_migrations (version) values ($1)"
     if not migration.in_transaction:
@@ -103,5 +117,8 @@ async def require_current(database: Database) -> None:
     """Raise `Misconfigured` if the database lacks migrations that this program needs."""
     async with database.transaction("migrate", read_only=True) as connection:
         missing = await pending(connection)
+        lost = [] if missing else await lacking(connection, [each.sql for each in read_migrations(migrations_folder())])
+    if lost:
+        raise Misconfigured(f"the database lacks {', '.join(lost)}, as after a restore: run `frontdesk migrate` first")
     if missing:
         raise Misconfigured(f"the database lacks the migrations {', '.join(missing)}: run `frontdesk migrate` first")

@@ -229,3 +229,29 @@ async def test_the_switch_stops_intake_and_lets_it_go_on(frontdesk: Frontdesk, o
 
 async def pending(frontdesk: Frontdesk):
     return await frontdesk.process.deployment.unprocessable.newest(10, before=None, pending=True)
+
+
+async def test_held_mail_is_looked_through_and_released(frontdesk: Frontdesk, operator: Operator, tmp_path: Path):
+    mail = tmp_path / "mail.eml"
+    mail.write_text(
+        "From: ada@example.com\nTo: help@acme.example\nSubject: Kettle\nList-Id: <news.example.com>\n"
+        "Message-ID: <1@example.com>\n\nIt leaks.\n"
+    )
+    await operator.does("send", str(mail), "--format", "email.rfc822", "--account", "help@acme.example")
+    async with asyncio.timeout(30):
+        while "mailing_list" not in (listed := await operator.lists("held")):
+            pass
+    assert "Kettle" in listed
+    id_ = re.findall(r"^ *(\d+) ", listed, re.MULTILINE)[0]
+    assert re.search(r"mailing_list +1\b", await operator.does("held", "count"))
+    assert "It leaks." in await operator.does("held", "show", id_)
+    assert await operator.does("held", "show", id_, "--raw") == mail.read_text()
+    released = [await operator.does("held", "release", id_) for _ in range(2)]
+    assert released[0] == released[1]
+    assert re.fullmatch(rf"released {id_}: ticket \d+\n", released[0])
+    assert "mailing_list" not in await operator.lists("held")
+    unknown = await operator.tries("held", "release", "77777")
+    assert (unknown.status, unknown.err) == (
+        1,
+        "frontdesk: There is no held message 77777: `frontdesk held list` shows them.\n",
+    )

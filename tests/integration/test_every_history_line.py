@@ -14,6 +14,7 @@ from router.domain.customer import CustomerId
 from router.domain.mail_token import make_token
 from router.domain.ticket import TicketId
 from router.flow.assign.hold import Hold
+from router.flow.intake.held import HeldSearch
 from router.flow.work.transfer import Destination
 from router.policy.parse import parse_policy
 from router.postgres.database import Database
@@ -56,6 +57,7 @@ async def test_every_documented_line_is_written_and_no_other(database: Database)
     lines: list[Mapping[str, Any]] = []
     for move in (
         customers_write,
+        held_messages_are_released,
         a_customer_leaves,
         agents_ask_and_choose,
         an_agent_answers_offers,
@@ -171,6 +173,26 @@ async def _a_follower_posts(shift: Shift, *also: Handle, attributes: Mapping[str
     await desk.resolve(done)
     await desk.finish(done)
     await write_again()
+
+
+async def held_messages_are_released(shift: Shift) -> None:
+    """What a machine seems to write is held, and released while the customer's ticket is in each state."""
+    release = shift.product.held.release
+    for number in range(4):
+        text = partial(a_message, a_phone(f"+4915155577{number}"), channel=Channel.SMS)
+        await shift.hear(text(automatic=Automatic.AUTO_REPLY))
+        [held] = await shift.product.held.newest(HeldSearch(limit=9))
+        if number:
+            mine = await shift.hear(text())
+        if number == 2:
+            await shift.product.desk.snooze(await shift.pick(mine))
+        if number == 3:
+            await shift.product.desk.resolve(await shift.pick(mine))
+        await release(OPERATOR, held.id)
+    await shift.hear(a_message(a_phone(), channel=Channel.SMS, also=(ADA,), automatic=Automatic.AUTO_REPLY))
+    [held] = await shift.product.held.newest(HeldSearch(limit=9))
+    await shift.hear(a_message(ADA))
+    await release(OPERATOR, held.id)
 
 
 async def a_customer_leaves(shift: Shift) -> None:

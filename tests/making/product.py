@@ -19,6 +19,8 @@ from router.flow.assign.offers import Dispatcher, Offers
 from router.flow.assign.picking import Picking
 from router.flow.assign.presence import Presences
 from router.flow.assign.timers import TicketTimers
+from router.flow.intake.held import Held
+from router.flow.intake.opening import Opener
 from router.flow.work.compose import MailIdentity
 from router.flow.work.desk import Desk
 from router.flow.work.lead import Lead
@@ -30,6 +32,7 @@ from router.postgres.assign.picking import PostgresPicking
 from router.postgres.assign.presence import PostgresPresence
 from router.postgres.assign.timers import PostgresTimers
 from router.postgres.database import Database
+from router.postgres.intake.held import PostgresHeld
 from router.postgres.intake.receive import PostgresIntake
 from router.postgres.work.desk import PostgresDesk
 from router.postgres.work.lead import PostgresLead
@@ -72,6 +75,8 @@ class Product:
 
         mail = MailIdentity(secret=SECRET, domain="mail.acme.example")
         self._receiver = a_receiver(PostgresIntake(database), policy=current, metrics=metrics)
+        opener = Opener(MAILROOM.open, SECRET, lambda: policy.triage.languages)
+        self.held = Held(store=PostgresHeld(database), opener=opener, policy=current, metrics=metrics)
         self.claims = Claims(PostgresClaims(database), metrics, policy=current)
         self.dispatcher = Dispatcher(store=PostgresDispatch(database), policy=current, metrics=metrics)
         self.offers = Offers(store=PostgresOffers(database), metrics=metrics)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from itertools import count
 
+from channels.formats import parse
 from channels.message import Handle, HandleKind
 from router.domain.agent import Agent
 from router.postgres.database import Database
@@ -133,6 +134,16 @@ class Props:
         await self._database.execute("test", _RECEIVE, external_id)
         return external_id
 
+    async def set_aside(self, _: Team) -> int:
+        """A held message: it belongs to no team."""
+        mail = _mail("plain").replace(
+            b"MIME-Version", f"Message-ID: <held{next(_numbers)}@example.com>\nMIME-Version".encode()
+        )
+        [arrival] = parse("email.rfc822", mail, "help@acme.example").messages
+        id_ = 7_000_000 + next(_numbers)
+        await self._database.execute("test", _HOLD, id_, arrival.account, arrival.external_id, mail)
+        return id_
+
     async def ticket(self, team: Team, state: str = "queued") -> int:
         self._case = await a_case(self._database, team, state)
         return self._case.ticket_id
@@ -247,4 +258,15 @@ update ticket set state_until = now() + interval '1 hour' where id = $1
 _RECEIVE = """
 insert into received (channel, account, external_id, fingerprint, received_at, outcome)
 values ('email', 'acme', $1, '', now(), 'ticket')
+"""
+_HOLD = """
+with held as (
+  insert into message (
+    id, received_at, direction, channel, account, external_id, author, text, automatic, sent_at)
+  values ($1, now(), 'in', 'email', $2, $3, 'email:ada@example.com', 'Here it is.', 'mailing_list', now())
+), came as (
+  insert into payload (id, received_at, message_ids, format, body) values ($1, now(), array[$1], 'email.rfc822', $4)
+)
+insert into received (channel, account, external_id, fingerprint, received_at, outcome, message_id)
+values ('email', $2, $3, '', now(), 'set_aside', $1)
 """

@@ -3,12 +3,13 @@
 What is made for each message, here and in `decide`, is a plain tuple: a frozen class takes more than twice as long.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from channels.message import Handle, InboundMessage, MessageKey
+from channels.message import Automatic, Handle, InboundMessage, MessageKey
 from router.domain.conversation import Conversation, ConversationId
 from router.domain.customer import Customer, CustomerId
 from router.domain.history import HistoryLine
@@ -73,3 +74,16 @@ class Changes:
     history: list[HistoryLine] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     unprocessable: list[Unprocessable] = field(default_factory=list)
+
+
+def held_ids(changes: Changes) -> frozenset[int | None]:
+    """Return the ids of the messages that are held: set aside, so that no agent sees them."""
+    return frozenset(each.message_id for each in changes.received if each.outcome is Outcome.SET_ASIDE)
+
+
+def reasons_to_hold(changes: Changes) -> Iterator[tuple[str, str]]:
+    """Yield channel and reason of each message that is held."""
+    held = held_ids(changes)
+    for each in changes.messages if held else ():
+        if each.id in held:
+            yield each.message.channel, each.message.automatic or Automatic.OWN_NOTIFICATION

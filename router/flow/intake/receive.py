@@ -6,18 +6,18 @@ and with what the store refuses.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from channels.message import Channel, InboundMessage, MessageKey
+from channels.message import Automatic, Channel, InboundMessage, MessageKey
 from router.decide.thread import ticket_number
 from router.domain.conversation import ConversationId
 from router.flow.intake.batch import Attempts, Settling
-from router.flow.intake.changes import Changes, Outcome
+from router.flow.intake.changes import Changes, Outcome, reasons_to_hold
 from router.flow.intake.opening import Arrival, Opened
 from router.flow.intake.reader import Reader, done
 from router.flow.intake.suspects import Isolate, hashes_of_redelivered
@@ -94,6 +94,7 @@ class Receiver:
         self._turns = Turns()
         self._isolate = isolate
         begin_at_zero(metrics.received, Channel, Outcome)
+        begin_at_zero(metrics.held, Channel, Automatic)
         begin_at_zero(metrics.unprocessable, [*Channel, _UNKNOWN], ["receive", "record", "process"])
         begin_at_zero(metrics.retries, ["race", "outage", "batch_failed"])
         begin_at_zero(metrics.stage, ["decide", "record"])
@@ -135,7 +136,7 @@ class Receiver:
         arrivals = [arrival for each in batch for arrival in each.arrivals]
         policy = self._policy()
         await turn.may_lock()
-        async with self._store.transaction(_wanted(arrivals)) as transaction:
+        async with self._store.transaction(wanted_for(arrivals)) as transaction:
             turn.has_locked.tell(True)
             world = World(transaction.found, transaction.ids)
             with self._metrics.stage.labels("decide").time():
@@ -146,27 +147,33 @@ class Receiver:
             await turn.may_write()
             with self._metrics.stage.labels("record").time():
                 kept = await transaction.record(world.changes, list(hashes_of_redelivered(batch)))
-        self._count(batch, outcomes, world.now)
-        self._report(world.changes)
+        self._count(batch, outcomes, world.now, Counter(reasons_to_hold(world.changes)))
+        report(world.changes, self._transitions, by="intake")
         for new in kept:
             self._metrics.unprocessable.labels(_channel(new), new.flaw.stage).inc()
 
-    def _count(self, batch: Sequence[Opened], outcomes: Sequence[Outcome], now: datetime) -> None:
+    def _count(
+        self, batch: Sequence[Opened], outcomes: Sequence[Outcome], now: datetime, held: Mapping[tuple[str, str], int]
+    ) -> None:
         metrics = self._metrics
         metrics.batch_size.observe(len(outcomes))
         channels = (arrival.message.channel for each in batch for arrival in each.arrivals)
         for (channel, outcome), count in Counter(zip(channels, outcomes, strict=True)).items():
             metrics.received.labels(channel, outcome).inc(count)
+        for (where, reason), count in held.items():
+            metrics.held.labels(where, reason).inc(count)
         published = [each.delivery.published_at for each in batch for _ in each.arrivals if each.delivery.published_at]
         for published_at in published:
             metrics.ingest_lag.observe(max(0.0, (now - published_at).total_seconds()))
 
-    def _report(self, changes: Changes) -> None:
-        for line in changes.history:
-            if line.state is not line.was:
-                ticket = changes.tickets[line.ticket_id]
-                turned = Turned(ticket.id, line.was, ticket.assigned_to, ticket.queue, ticket.channel)
-                self._transitions.report(line.kind, turned, by="intake", reason=line.reason)
+
+def report(changes: Changes, transitions: Transitions, *, by: object) -> None:
+    """Count and log the transitions of tickets that messages caused, once they are committed."""
+    for line in changes.history:
+        if line.state is not line.was:
+            ticket = changes.tickets[line.ticket_id]
+            turned = Turned(ticket.id, line.was, ticket.assigned_to, ticket.queue, ticket.channel)
+            transitions.report(line.kind, turned, by=by, reason=line.reason)
 
 
 def _channel(kept: Unprocessable) -> str:
@@ -175,7 +182,8 @@ def _channel(kept: Unprocessable) -> str:
     return named if named in set(Channel) else _UNKNOWN
 
 
-def _wanted(arrivals: Sequence[Arrival]) -> Wanted:
+def wanted_for(arrivals: Sequence[Arrival]) -> Wanted:
+    """Return what to load before these messages are decided."""
     messages = [arrival.message for arrival in arrivals]
     return Wanted(
         messages=len(messages),

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from channels.message import Automatic, Channel, InboundMessage
-from router.decide.author import EVIDENCE, as_written, is_ours
+from router.decide.author import EVIDENCE, as_released, as_written, is_ours
 from router.decide.classify import classify
 from router.decide.identify import Identity, identify
 from router.decide.route import route
@@ -28,20 +28,25 @@ _WEEK = timedelta(days=7)
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
-def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) -> Outcome:
-    """Decide what becomes of one message, and change the world accordingly."""
+def take_in(
+    arrival: Arrival, delivery: Delivery, world: World, policy: Policy, *, released_by: str | None = None
+) -> Outcome:
+    """Decide what becomes of one message, and change the world accordingly.
+
+    `released_by` is who released a message that was held: it is then a person's, whatever speaks against that.
+    """
     world.advance()
     earlier = world.received(arrival.message.key)
     if earlier:
         return _again(arrival, delivery, earlier, world)
 
-    arrival = arrival._replace(message=as_written(arrival.message, policy))
+    arrival = arrival._replace(message=_by_its_author(arrival.message, policy, released_by))
     message = arrival.message
     identity = identify(message, world.handles)
     tokened = arrival.tokened and arrival.tokened.conversation_id
     candidates = world.candidates(message, tokened, identity.customer_id)
     thread = find_thread(message, identity.customer_id, candidates, policy.threading, world.now)
-    if message.automatic or is_ours(message, policy):
+    if released_by is None and (message.automatic or is_ours(message, policy)):
         about = thread.conversation
         effect = _set_aside(arrival._replace(message=message), about, policy, world)
         return _record(arrival, delivery, effect, world, conversation=about, customer_id=about and about.customer_id)
@@ -52,10 +57,15 @@ def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) 
     sender = world.welcome(message, identity)
     conversation = thread.conversation or world.begin_conversation(message, sender.id)
     effect = _effect_on_ticket(arrival, sender, conversation, policy, world)
-    understood = _how_it_was_understood(message, identity, thread)
+    released = {"released_by": released_by} if released_by else _NOTHING
+    understood = {**_how_it_was_understood(message, identity, thread), **released}
     return _record(
         arrival, delivery, effect, world, conversation=conversation, customer_id=sender.id, understood=understood
     )
+
+
+def _by_its_author(message: InboundMessage, policy: Policy, released_by: str | None) -> InboundMessage:
+    return as_written(message, policy) if released_by is None else as_released(message, policy)
 
 
 class _Effect(NamedTuple):

@@ -13,6 +13,7 @@ from router.policy.model import Policy
 
 GAUGES_EVERY_S = 2.0
 GAUGES_HELD_S = 15.0
+HELD_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,9 @@ class Gauges(Protocol):
 
     async def outbox(self) -> OutboxState: ...
 
+    async def held(self) -> int:
+        """Return how many messages are held. It reads one entry of an index for each."""
+
 
 class QueueGauges:
     """Exports the state of every queue of the policy from exactly one process."""
@@ -54,6 +58,7 @@ class QueueGauges:
         self._metrics = metrics
         self._exported: set[str] = set()
         self._duty_ends: asyncio.TimerHandle | None = None
+        self._count_held_at = 0.0
 
     async def run(self) -> NoReturn:
         """Measure every two seconds until cancelled."""
@@ -73,6 +78,9 @@ class QueueGauges:
         outbox = await self._gauges.outbox()
         self._metrics.outbox_pending.set(outbox.pending)
         self._metrics.outbox_age.set(outbox.oldest_s)
+        if asked_at >= self._count_held_at:
+            self._metrics.held_now.set(await self._gauges.held())
+            self._count_held_at = asked_at + HELD_EVERY_S
         self._clear_at(asked_at + GAUGES_HELD_S)
 
     async def close(self) -> None:
@@ -105,5 +113,7 @@ class QueueGauges:
             self._duty_ends.cancel()
         self._forget(self._exported)
         self._exported = set()
+        self._count_held_at = 0.0
+        self._metrics.held_now.set(0)
         self._metrics.outbox_pending.set(0)
         self._metrics.outbox_age.set(0)

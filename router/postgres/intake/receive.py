@@ -83,25 +83,25 @@ class PostgresIntakeTransaction:
         self.found = found
         self.ids = ids
         self.new_groups: dict[Requirement, int] = {}
-        self._connection = connection
+        self.connection = connection
         self._groups = groups
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         """Write everything that was decided."""
         group_ids = await self._group_ids(changes)
-        await self._connection.execute(SQL["record"], *records.arguments(changes, group_ids))
+        await self.connection.execute(SQL["record"], *records.arguments(changes, group_ids))
         if finished:
-            await self._connection.execute(SQL["finish_attempts"], finished)
+            await self.connection.execute(SQL["finish_attempts"], finished)
         return [each for each in once(changes.unprocessable) if await self._keep(each)]
 
     async def _keep(self, refused: Unprocessable) -> bool:
-        return bool(await self._connection.fetch(SQL["put_unprocessable"], *rows.unprocessable(refused)))
+        return bool(await self.connection.fetch(SQL["put_unprocessable"], *rows.unprocessable(refused)))
 
     async def _group_ids(self, changes: Changes) -> Mapping[Requirement, int]:
         wanted = {ticket.wait.requirement for ticket in changes.tickets.values()}
         known = {requirement: self._groups[requirement] for requirement in wanted & self._groups.keys()}
         if missing := wanted - known.keys():
-            self.new_groups = await groups.ensure(self._connection, missing)
+            self.new_groups = await groups.ensure(self.connection, missing)
         return known | self.new_groups
 
 

@@ -1,6 +1,6 @@
 """Writes the changes of a batch as the JSON rows that the statement `record` takes: one document for each table."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -15,7 +15,7 @@ from router.domain.customer import Contact, Customer
 from router.domain.history import HistoryLine
 from router.domain.ticket import Ticket
 from router.domain.wait import Requirement
-from router.flow.intake.changes import Changes, NewHandle, Received, StoredMessage
+from router.flow.intake.changes import Changes, NewHandle, Received, StoredMessage, held_ids
 from router.postgres.hints import topics
 
 Row = dict[str, Any]
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 def arguments(changes: Changes, group_ids: Mapping[Requirement, int]) -> Iterator[object]:
     """Yield the arguments of `record`, in its order; `group_ids` has the group of every ticket's requirement."""
-    payloads = list(_payloads(changes.messages))
+    payloads = list(_payloads(changes.messages, held_ids(changes)))
     yield changes.now
     yield _json(map(_customer, changes.customers.values()))
     yield _json(map(_handle, {new.handle.key: new for new in changes.handles}.values()))  # the last one says it all
@@ -151,9 +151,12 @@ def _message(stored: StoredMessage, now: datetime) -> Row:
     }
 
 
-def _payloads(messages: Iterable[StoredMessage]) -> Iterator[tuple[Row, bytes]]:
-    """Yield the raw bytes of each delivery that holds more than its messages' rows, with the ids of these messages."""
-    more = filter(_came_with_more, messages)
+def _payloads(messages: Iterable[StoredMessage], held: Container[int | None]) -> Iterator[tuple[Row, bytes]]:
+    """Yield the raw bytes of each delivery that holds more than its messages' rows, with the ids of these messages.
+
+    A held message is always kept as it came: whoever releases it takes it in from these bytes.
+    """
+    more = (stored for stored in messages if _came_with_more(stored) or stored.id in held)
     for position, (delivery, together) in enumerate(groupby(more, key=attrgetter("delivery")), start=1):
         ids = [stored.id for stored in together]
         yield {"position": position, "message_ids": ids, "format": delivery.format}, delivery.body

@@ -52,3 +52,7 @@ class PostgresOperations:
     async def outbox(self) -> OutboxState:
         (row,) = await self._database.fetch("gauges", SQL["measure_outbox"])
         return OutboxState(pending=row["pending"], oldest_s=float(row["oldest_s"]))
+
+    async def held(self) -> int:
+        (row,) = await self._database.fetch("gauges", SQL["count_held"])
+        return int(row["held"])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from aiohttp import hdrs
 from aiohttp.test_utils import TestClient
+from multidict import CIMultiDict
 
 from router.api.access import READERS
 from router.api.endpoint import Answer, Endpoint
@@ -133,3 +134,11 @@ async def by_the_moon(moon: str) -> Answer:
 def test_a_handler_that_takes_what_is_not_there_makes_no_endpoint(handle: Any, roles: Any, says: str):
     with pytest.raises(TypeError, match=f"GET /v1/moon: {says}"):
         Endpoint(method="GET", path="/v1/moon", summary="The moon.", handle=handle, roles=roles, answers={})
+
+
+@pytest.mark.parametrize("second", [INTEGRATION, LEAD, NOBODY])
+async def test_several_tokens_in_one_request_are_refused(client: Client, second: str):
+    headers = CIMultiDict([("Authorization", f"Bearer {LEAD}"), ("Authorization", f"Bearer {second}")])
+    async with client.get("/v1/me", headers=headers) as answer:
+        assert answer.status == 401
+        assert "one `Authorization` header" in (await answer.json())["detail"]

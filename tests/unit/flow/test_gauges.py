@@ -39,6 +39,9 @@ class Deployment:
     async def outbox(self) -> OutboxState:
         return OutboxState(pending=2, oldest_s=1.5)
 
+    async def held(self) -> int:
+        return 4
+
     def _answer(self) -> None:
         if not self.is_up:
             raise StoreUnavailable
@@ -69,6 +72,7 @@ async def test_every_queue_of_the_policy_is_exported_and_every_other_where_ticke
     assert process.registry.get_sample_value("router_queue_overdue_tickets", {"queue": "general"}) == 1
     assert process.registry.get_sample_value("router_outbox_pending_messages") == 2
     assert process.registry.get_sample_value("router_outbox_oldest_seconds") == 1.5
+    assert process.registry.get_sample_value("router_held_messages") == 4
 
 
 async def test_only_the_holder_of_the_duty_exports_and_the_next_one_takes_over():

@@ -57,3 +57,9 @@ group by skill_group.queue
 -- How many replies wait for the bus, and how long the oldest has waited.
 select count(*) as pending, coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0) as oldest_s
 from outbox
+
+-- name: count_held
+-- How many messages are held.
+select count(*) as held
+from received
+where outcome = 'set_aside' and message_id is not null
