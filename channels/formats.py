@@ -10,7 +10,8 @@ from channels.email import rfc822
 from channels.errors import Malformed, UnknownFormat
 from channels.message import Attachment, Channel, InboundMessage, Parsed
 from channels.sms import twilio
-from channels.social import whatsapp
+from channels.social import meta, whatsapp
+from channels.webhook import Hook
 
 CANONICAL = "message.v1"
 EMAIL = "email.rfc822"
@@ -19,11 +20,15 @@ Parse = Callable[[bytes, str | None], Parsed]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A payload's format: `name` is the AMQP property `type`; `channel` is None if the payload itself names it."""
+    """A payload's format: `name` is the AMQP property `type`; `channel` is None if the payload itself names it.
+
+    `hook` is how its provider calls us over HTTP, if it does.
+    """
 
     name: str
     channel: Channel | None
     parse: Parse
+    hook: Hook | None = None
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -32,8 +37,8 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         for entry in (
             Format(name=CANONICAL, channel=None, parse=canonical.parse),
             Format(name=EMAIL, channel=Channel.EMAIL, parse=rfc822.parse),
-            Format(name="sms.twilio", channel=Channel.SMS, parse=twilio.parse),
-            Format(name="social.whatsapp", channel=Channel.SOCIAL, parse=whatsapp.parse),
+            Format(name="sms.twilio", channel=Channel.SMS, parse=twilio.parse, hook=twilio.HOOK),
+            Format(name="social.whatsapp", channel=Channel.SOCIAL, parse=whatsapp.parse, hook=meta.HOOK),
             Format(name="chat.webchat", channel=Channel.CHAT, parse=webchat.parse),
         )
     }

@@ -13,7 +13,7 @@ from typing import Annotated  # noqa: E402
 
 import typer  # noqa: E402
 
-from router.command import agents, explain, held, integrate, operate, policy, serve, teams  # noqa: E402
+from router.command import agents, channels, explain, held, integrate, operate, policy, serve, teams  # noqa: E402
 
 cli = typer.Typer(
     name="frontdesk",
@@ -22,7 +22,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (serve, integrate, operate, explain, held, policy, agents, teams):
+for part in (serve, integrate, channels, operate, explain, held, policy, agents, teams):
     cli.add_typer(part.commands)
 
 

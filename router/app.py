@@ -15,6 +15,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from channels.formats import parse
+from router.accounts.model import Keys
 from router.api.access import Renewing
 from router.api.agents import AgentEndpoints
 from router.api.audit import AuditEndpoints
@@ -31,9 +32,11 @@ from router.api.originals import OriginalEndpoints
 from router.api.picking import PickingEndpoints
 from router.api.presence import PresenceEndpoints
 from router.api.queues import QueueEndpoints
+from router.api.room import Room
 from router.api.server import Group, build, build_monitoring
 from router.api.stream import StreamEndpoints
 from router.api.tickets import TicketEndpoints
+from router.api.webhooks import WebhookEndpoints
 from router.domain.errors import Misconfigured, StoreUnavailable
 from router.files.checked import FileError
 from router.flow.assign.claims import Claims
@@ -49,6 +52,7 @@ from router.flow.intake.receive import Receiver
 from router.flow.intake.suspects import Isolate
 from router.flow.run.bus import Consumer, Delivery, Publisher
 from router.flow.run.gauges import QueueGauges
+from router.flow.run.live_file import LiveFile
 from router.flow.run.live_policy import LivePolicy
 from router.flow.run.loops import Loops, every, looping
 from router.flow.run.outbox import Relay
@@ -60,6 +64,7 @@ from router.flow.work.compose import MailIdentity
 from router.flow.work.desk import Desk
 from router.flow.work.explaining import Explaining
 from router.flow.work.lead import Lead
+from router.local.accounts_file import AccountsFile
 from router.local.child import DEADLINE_S, Child
 from router.local.memory import settle_memory
 from router.local.postgres import EmbeddedPostgres, served_elsewhere
@@ -321,8 +326,12 @@ def build_api(
     desk = Desk(store=PostgresDesk(database), policy=policy, mail=mail, metrics=metrics)
     lead = Lead(store=PostgresLead(database), policy=policy, metrics=metrics)
     reading, agents = PostgresReading(database), PostgresAgents(database)
+    accounts, room = load_accounts(shared), Room(shared.settings.max_in_flight)
+    loops.start(accounts.name, accounts.run())
+    checks.warnings[accounts.name] = lambda: [*accounts.problems(), *accounts.current().problems()]
     groups: list[Group] = [
-        MessageEndpoints(publisher=publisher, reading=reading, max_in_flight=shared.settings.max_in_flight),
+        MessageEndpoints(publisher=publisher, reading=reading, room=room),
+        WebhookEndpoints(keys=accounts.current, publisher=publisher, room=room, metrics=metrics),
         MeEndpoints(claims=claims, reading=reading, myself=Myself(agents, policy), presences=presences),
         PresenceEndpoints(presences),
         AgentEndpoints(Agents(agents, policy, metrics)),
@@ -408,6 +417,16 @@ async def _consumer(shared: Deployment) -> Consumer:
     if url is None:
         return PostgresConsumer(shared.database, shared.metrics, shared.hints, batch=batch)
     return RabbitConsumer(url, shared.metrics, batch=batch)
+
+
+def load_accounts(shared: Deployment) -> LiveFile[Keys, Keys]:
+    """Read the file of accounts; raises `Misconfigured`, naming the setting, if it cannot be used."""
+    path, metrics = shared.settings.channels_path, shared.metrics
+    read, looked = AccountsFile(path).read, metrics.loop_success.labels("accounts")
+    try:
+        return LiveFile("accounts", read, lambda keys: keys, reloaded=metrics.accounts_reload, looked=looked)
+    except FileError as exc:
+        raise Misconfigured(f"FRONTDESK_CHANNELS_PATH: {path}: {exc}") from exc
 
 
 def load_policy(shared: Deployment) -> LivePolicy:

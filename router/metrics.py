@@ -38,6 +38,9 @@ class Metrics:
         self.received = counter(
             "router_messages_received_total", "Messages taken in, by outcome.", ["channel", "outcome"]
         )
+        self.webhooks = counter(
+            "router_webhooks_total", "Requests of providers, by what became of them.", ["provider", "outcome"]
+        )
         self.unprocessable = counter(
             "router_messages_unprocessable_total",
             "Payloads kept as unprocessable, by the stage that refused them.",
@@ -140,6 +143,10 @@ class Metrics:
         )
         self.loop_success = gauge(
             "router_loop_last_success_timestamp_seconds", "Time when a background loop last succeeded.", ["loop"]
+        )
+        self.accounts_reload = gauge(
+            "router_accounts_last_reload_successful",
+            "1 if the current file of accounts is in use, 0 if it could not be loaded.",
         )
         self.policy_reload = gauge(
             "router_policy_last_reload_successful",

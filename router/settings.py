@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     policy_path: Path = Field(
         default_factory=default_policy_path, description="The policy file: queues, routes, targets, signals."
     )
+    channels_path: Path | None = Field(
+        None, description="The file of accounts at providers, for webhooks. If unset, there are none."
+    )
     http_host: str = Field("127.0.0.1", description="Address on which to serve the API, health and metrics.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port on which to serve them; 0 takes any free one.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -3,16 +3,21 @@
 Source: https://www.twilio.com/docs/messaging/guides/webhook-request
 """
 
+import base64
+import hashlib
+import hmac
 import re
-from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from collections.abc import Iterator, Mapping
+from urllib.parse import parse_qs, parse_qsl, urlsplit, urlunsplit
 
 from channels import handles, numbers
 from channels.errors import Malformed
 from channels.message import Attachment, Channel, Handle, InboundMessage, Parsed, ThreadHints
 from channels.text import MAX_TEXT, one_line, storable
+from channels.webhook import Hook, Request, Secrets, is_one_of
 
 PROVIDER = "twilio"
+TOKEN = "auth_token"  # noqa: S105 - the name of the secret
 MAX_BYTES = 256 * 1024
 MAX_FIELDS = 200
 MAX_MEDIA = 50
@@ -20,6 +25,63 @@ MAX_MEDIA = 50
 _WHATSAPP = "whatsapp:"
 _KEPT = ("AccountSid", "MessagingServiceSid", "FromCity", "FromState", "FromZip", "FromCountry", "NumSegments")
 _SID = re.compile(r"[A-Za-z0-9]{1,64}")
+
+
+def verify(request: Request, secrets: Secrets) -> bool:
+    """Tell whether Twilio signed the request: the base64 of an HMAC over its URL and the sorted form.
+
+    The hash is SHA-1 for a signature by the Auth Token; a header names it for one by a shared key. A JSON body is
+    signed by its hash in the query instead (`bodySHA256`). Proxies add and remove the port, so the URL counts with and
+    without. Source: https://www.twilio.com/docs/usage/security#validating-requests.
+    """
+    query = parse_qs(urlsplit(request.url).query)
+    if hashes := query.get("bodySHA256"):
+        signed = ""
+        if not is_one_of(hashlib.sha256(request.raw).hexdigest(), hashes[:1]):
+            return False
+    else:
+        signed = _signed_form(request.raw)
+    given, named = request.headers.get("x-twilio-signature", ""), _algorithm(request.headers)
+    expected = [_signature(url + signed, token, named) for url in _spellings(request.url) for token in secrets[TOKEN]]
+    return is_one_of(given, expected)
+
+
+def _signed_form(raw: bytes) -> str:
+    try:
+        form = parse_qs(raw.decode(errors="replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        return ""
+    return "".join(key + value for key in sorted(form) for value in sorted(set(form[key])))
+
+
+def _algorithm(headers: Mapping[str, str]) -> str:
+    settings = headers.get("x-twilio-webhooks-signature-settings", "")
+    return "sha256" if re.search(r"(^|,)\s*algorithm=HMAC_SHA256\s*(,|$)", settings) else "sha1"
+
+
+def _signature(signed: str, token: str, algorithm: str) -> str:
+    digest = hmac.new(token.encode(), signed.encode(errors="replace"), algorithm).digest()
+    return base64.b64encode(digest).decode()
+
+
+def _spellings(url: str) -> Iterator[str]:
+    yield url
+    parts = urlsplit(url)
+    usual = 443 if parts.scheme == "https" else 80
+    host, colon, port = parts.netloc.rpartition(":")
+    if colon and port.isdecimal():
+        yield urlunsplit(parts._replace(netloc=host))
+    else:
+        yield urlunsplit(parts._replace(netloc=f"{parts.netloc}:{usual}"))
+
+
+HOOK = Hook(
+    verify=verify,
+    secrets={TOKEN: "the Auth Token on the first page of Twilio's console"},
+    thanks=b"<Response/>",
+    thanks_type="text/xml",
+    enter="as the URL for “A message comes in” of the number or messaging service, with method POST",
+)
 
 
 def parse(raw: bytes, account: str | None = None) -> Parsed:

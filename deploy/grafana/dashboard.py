@@ -102,9 +102,12 @@ NOW = Row(
             width=4,
         ),
         Panel(
-            title="Policy in use",
-            description="1 if every process uses the policy file as it stands now, 0 if it has a mistake.",
-            queries={"reloaded": "min(router_policy_last_reload_successful)"},
+            title="Files in use",
+            description="1 if every process uses the file as it stands now, 0 if it has a mistake.",
+            queries={
+                "policy": "min(router_policy_last_reload_successful)",
+                "accounts": "min(router_accounts_last_reload_successful)",
+            },
             kind="stat",
             width=4,
         ),
@@ -232,12 +235,20 @@ INTAKE = Row(
             unit="cps",
         ),
         Panel(
+            title="Webhooks of providers",
+            description="Requests per second, by what became of them: accepted, refused, or to be sent again.",
+            queries={"{{provider}} {{outcome}}": rate("router_webhooks_total", by="provider, outcome")},
+            unit="cps",
+            width=4,
+        ),
+        Panel(
             title="Duplicates",
             description="Messages per second that had been received before and changed nothing.",
             queries={
                 "{{channel}}": rate("router_messages_received_total", by="channel", where='{outcome="duplicate"}')
             },
             unit="cps",
+            width=4,
         ),
         Panel(
             title="Unprocessable",

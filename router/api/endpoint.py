@@ -1,8 +1,8 @@
 """An endpoint as data: method, path, roles, and a handler whose signature says what it takes from the request.
 
-A handler takes any of `who`, `path`, `query`, `body`, `raw` and `lease`. The token and the query are checked first, the
-rest in the order of the signature. A query or a body that the handler does not take is refused. The models in the
-signature check the request, and describe it in the OpenAPI document.
+A handler takes any of `who`, `path`, `query`, `body`, `raw`, `call` and `lease`. The token and the query are checked
+first, the rest in the order of the signature. A query or a body that the handler does not take is refused. The models
+in the signature check the request, and describe it in the OpenAPI document.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from channels import strict_json
+from channels import strict_json, webhook
 from channels.errors import Malformed
 from channels.refusal import malformed
 from channels.text import UNSTORABLE
@@ -29,13 +29,28 @@ BODY_WITHIN_S = 30.0
 _JSON = "application/json"
 # keys may be enums of the domain, which orjson does not take for text
 _WRITTEN = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
-_TAKES = frozenset({"who", "path", "query", "body", "raw", "lease"})
+_TAKES = frozenset({"who", "path", "query", "body", "raw", "call", "lease"})
 
 
 class Model(BaseModel):
     """A part of a request. It refuses unknown fields by name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request as it came, with any query and a body of any type. `target` is its path and query, not decoded."""
+
+    url: str
+    target: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    raw: bytes
+
+    def request(self, url: str | None) -> webhook.Request:
+        """Return it for a provider's `verify`; `url` is the public one, if a proxy changed it."""
+        return webhook.Request(url or self.url, self.headers, self.raw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +126,7 @@ class Endpoint:
     @property
     def takes_body(self) -> bool:
         """Whether a request may have a body."""
-        return not {"body", "raw"}.isdisjoint(self.takes())
+        return self.method != hdrs.METH_GET and not {"body", "raw", "call"}.isdisjoint(self.takes())
 
     def takes(self) -> Mapping[str, Any]:
         """The parts of a request that the handler takes, with their types."""
@@ -127,7 +142,8 @@ class Endpoint:
             given: dict[str, Any] = {}
             if asker:
                 given["who"] = await admit(request, principals, self.roles, asker)
-            given["query"] = read_query(request, takes.get("query", Model))
+            if "call" not in takes:
+                given["query"] = read_query(request, takes.get("query", Model))
             for part, kind in takes.items():
                 if part not in given:
                     given[part] = await _READ[part](request, kind)
@@ -189,6 +205,17 @@ async def read_raw(request: web.Request) -> bytes:
     return await _bytes_of(request)
 
 
+async def read_call(request: web.Request) -> Call:
+    """Return the request as it came; of a header that comes twice, the first."""
+    return Call(
+        url=str(request.url),
+        target=request.raw_path,
+        query=dict(request.query),
+        headers={name.lower(): request.headers[name] for name in request.headers},
+        raw=b"" if request.method in {hdrs.METH_GET, hdrs.METH_HEAD} else await _bytes_of(request),
+    )
+
+
 async def _bytes_of(request: web.Request) -> bytes:
     if "Content-Encoding" in request.headers:
         raise Problem(415, "Unsupported media type", "Send the body uncompressed.", field="Content-Encoding")
@@ -219,6 +246,7 @@ _READ: Mapping[str, Callable[[web.Request, Any], Awaitable[object]]] = {
     "path": read_path,
     "body": read_body,
     "raw": lambda request, _: read_raw(request),
+    "call": lambda request, _: read_call(request),
     "lease": lambda request, _: read_lease(request),
 }
 

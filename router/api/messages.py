@@ -1,8 +1,6 @@
 """Takes messages from integrations over HTTP: publishes them, answers once they are durable, tells their status."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import uuid4
@@ -14,7 +12,7 @@ from channels.canonical import MessageV1
 from channels.message import Channel, InboundMessage, MessageKey
 from router.api.access import INTEGRATIONS
 from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
-from router.api.errors import TRY_AGAIN, Problem
+from router.api.room import Room
 from router.domain.errors import NotFound
 from router.flow.run.bus import Exchange, Publication, Publisher
 from router.flow.see.messages import MessageStatus, MessageStatuses, status_path
@@ -45,12 +43,12 @@ class MessageAccepted:
 
 
 class MessageEndpoints:
-    """Publishes messages. At most `max_in_flight` wait for the bus at once; more are refused, not queued."""
+    """Publishes messages, and tells what became of them."""
 
-    def __init__(self, *, publisher: Publisher, reading: MessageStatuses, max_in_flight: int) -> None:
+    def __init__(self, *, publisher: Publisher, reading: MessageStatuses, room: Room) -> None:
         self._publisher = publisher
         self._reading = reading
-        self._room = max_in_flight
+        self._room = room
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -78,7 +76,7 @@ class MessageEndpoints:
 
     async def publish(self, raw: bytes) -> Answer:
         message = _read(raw) if len(raw) < _LARGE else await asyncio.to_thread(_read, raw)
-        with self._in_flight():
+        with self._room.taken():
             await self._publisher.publish(_publication(message, raw))
         return Answer(status=202, content=_accepted(message))
 
@@ -88,18 +86,6 @@ class MessageEndpoints:
         if status is None:
             raise NotFound("There is no message with this key yet; it may still be on its way: ask again.")
         return Answer(content=status)
-
-    @contextmanager
-    def _in_flight(self) -> Iterator[None]:
-        if self._room == 0:
-            raise Problem(
-                429, "Too many requests", "Too many messages are being published: try again.", headers=TRY_AGAIN
-            )
-        self._room -= 1
-        try:
-            yield
-        finally:
-            self._room += 1
 
 
 def _read(raw: bytes) -> InboundMessage:

@@ -39,6 +39,7 @@ _FAILURES_OF: Mapping[str, Collection[int]] = {
     "path": (404,),
     "body": _OF_BODY,
     "raw": _OF_BODY,
+    "call": (408, 413, 415),
     "lease": (404, 409, 428),
 }
 """How a request can fail for each of its parts."""
@@ -98,6 +99,8 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     }
     if body := _body_model(endpoint):
         operation["requestBody"] = {"required": True, "content": schemas.content(body, "validation")}
+    elif endpoint.takes_body:
+        operation["requestBody"] = {"required": True, "content": {"*/*": {"schema": {}}}}
     if endpoint.roles:
         operation["security"] = [{"token": []}]
         operation["description"] = f"For tokens of role {', '.join(sorted(endpoint.roles))}."

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -51,8 +52,9 @@ async def an_app(
     metrics: Metrics | None = None,
     checks: Checks | None = None,
     max_in_flight: int = 10,
+    channels_path: Path | None = None,
 ) -> AsyncIterator["TestClient[Any, Any]"]:
-    app = bare_app(publisher, metrics=metrics, checks=checks, max_in_flight=max_in_flight)
+    app = bare_app(publisher, metrics=metrics, checks=checks, max_in_flight=max_in_flight, channels_path=channels_path)
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -77,11 +79,12 @@ def bare_app(
     metrics: Metrics | None = None,
     checks: Checks | None = None,
     max_in_flight: int = 10,
+    channels_path: Path | None = None,
 ) -> web.Application:
     """The whole API as a process has it, not served yet, and with no database behind it."""
     metrics, nothing = metrics or Metrics(CollectorRegistry()), NoDatabase()
     shared = Deployment(
-        settings=Settings().model_copy(update={"max_in_flight": max_in_flight}),
+        settings=Settings().model_copy(update={"max_in_flight": max_in_flight, "channels_path": channels_path}),
         dsn="",
         metrics=metrics,
         database=nothing,

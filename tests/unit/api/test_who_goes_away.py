@@ -14,6 +14,7 @@ from router.api.access import Principals, Renewing
 from router.api.me import MeEndpoints
 from router.api.messages import MessageEndpoints
 from router.api.monitoring import Checks, MonitoringEndpoints
+from router.api.room import Room
 from router.domain.agent import Agent, Person, Principal, Role, TokenId
 from router.domain.customer import AgentId
 from router.flow.assign.claims import Claims
@@ -81,7 +82,7 @@ async def serving(
     app = server.build(
         [
             MeEndpoints(claims=claims, reading=Unreadable(), myself=Welcoming(), presences=presences),
-            MessageEndpoints(publisher=bus, reading=None, max_in_flight=10),
+            MessageEndpoints(publisher=bus, reading=None, room=Room(10)),
             MonitoringEndpoints(registry=metrics.registry, checks=Checks()),
         ],
         principals=Renewing(tokens or Tokens(), presences),

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
 from router.files.checked import FileError
-from router.flow.run import live_policy as flow
+from router.flow.run import live_file as flow
 from router.flow.run.live_policy import LivePolicy
 from router.metrics import Metrics
 
