@@ -22,10 +22,13 @@ _READER = re.compile(
 
 async def lacking(connection: Connection, migrations: Iterable[str]) -> list[str]:
     """Return what is missing of it in a database that has these migrations; empty if nothing is."""
+    expected = [name for name, _ in _policies("".join(migrations))]
+    if not expected:
+        return []
     if not (await connection.fetch(SQL["has_role"]))[0]["has_role"]:
         return ["the role frontdesk_agent"]
     known = {row["policyname"] for row in await connection.fetch(SQL["policies"])}
-    missing = [f"the policy {name}" for name, _ in _policies("".join(migrations)) if name not in known]
+    missing = [f"the policy {name}" for name in expected if name not in known]
     [reader] = await connection.fetch(SQL["has_reader"])
     if not (reader["exists"] and reader["may_read"]):
         missing.append("what the role frontdesk_agent may do")
