@@ -16,9 +16,11 @@ from router.api.errors import Problem
 from router.api.room import Room
 from router.domain.errors import NotFound, Unavailable
 from router.flow.run.bus import Exchange, Publication, Publisher
-from router.metrics import Metrics
+from router.metrics import Metrics, begin_at_zero
 
 _PATH = "/v1/channels/{channel}/{provider}/{account}"
+_PROVIDERS = sorted({each.name.rpartition(".")[2] for each in formats.FORMATS.values() if each.hook})
+_OUTCOMES = ("accepted", "refused", "unavailable")
 _WORD = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -38,6 +40,7 @@ class WebhookEndpoints:
         self._publisher = publisher
         self._room = room
         self._counted = metrics.webhooks
+        begin_at_zero(self._counted, _PROVIDERS, _OUTCOMES)
 
     def endpoints(self) -> list[Endpoint]:
         published = PossibleAnswer("What came is durable.", str, "text/plain")
