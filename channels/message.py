@@ -32,6 +32,14 @@ class HandleKind(StrEnum):
     USER = "user"
 
 
+class Line(StrEnum):
+    """What a line of a mail's text is, as one letter: written for the mail, quoted, or above a quote and about it."""
+
+    WRITTEN = "w"
+    QUOTED = "q"
+    INTRODUCES = "i"
+
+
 class Automatic(StrEnum):
     """Why nobody has to answer a message, mostly because no person wrote it. It never opens or reopens a ticket.
 
@@ -111,7 +119,8 @@ class InboundMessage(NamedTuple):
 
     `external_id` is the provider's id of the message, or `sha256:…` of the raw bytes if it gave none. `also` are
     further handles of the sender that the payload names. `reply_to` is where the sender of a mail wants answers, if
-    that is another address; it says nothing about who wrote. `text` is what is new in the message, without quoted mail.
+    that is another address; it says nothing about who wrote. `lines` has a letter of `Line` for each line of `text`,
+    if a mail quotes others; from then on, `text` holds only what the conversation did not.
     """
 
     external_id: str
@@ -125,6 +134,7 @@ class InboundMessage(NamedTuple):
     sent_at: datetime | None = None
     subject: str | None = None
     text: str = ""
+    lines: str = ""
     html: str | None = None
     thread: ThreadHints = NO_HINTS
     attachments: tuple[Attachment, ...] = ()

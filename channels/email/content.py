@@ -23,7 +23,7 @@ class Content:
 def read_content(message: Part) -> Content:
     """Return the content of a parsed mail. Text and HTML say the same: all that a person would see of it."""
     pieces = pieces_of(message)
-    text = "\n\n".join(piece.text for piece in pieces if piece.text.strip())
+    text = "\n\n".join(piece.text for piece in pieces if piece.text.strip()).strip()
     html = [page for piece in pieces for page in piece.html()] if any(piece.is_rich for piece in pieces) else []
     safe = sanitised(*html)
     return Content(

@@ -15,7 +15,7 @@ from channels.email.headers import ENVELOPE, Headers
 from channels.email.limits import check_limits, mended, with_line_feeds
 from channels.email.lists import original_author, weigh
 from channels.email.parts import Part, parsed
-from channels.email.reply import new_text
+from channels.email.reply import lines_of
 from channels.errors import Malformed
 from channels.message import Channel, Handle, InboundMessage, Parsed, ThreadHints
 from channels.text import MAX_SUBJECT
@@ -24,7 +24,6 @@ PROVIDER = "email"
 MAX_REFERENCES = 100
 MAX_ID = 512
 
-_REPLIES = re.compile(r"\s*(re|aw)\s*:", re.IGNORECASE)
 _FORWARDS = re.compile(r"\s*(fwd?|wg)\s*:", re.IGNORECASE)
 _KEPT = {"Reply-To": "reply_to", "Importance": "importance", "X-Priority": "priority", "X-Mailer": "mailer"}
 
@@ -64,7 +63,8 @@ def _message(message: Part, headers: Headers, raw: bytes, account: str | None) -
         recipients=recipients,
         sent_at=headers.instant("Date"),
         subject=(headers.text("Subject") or "")[:MAX_SUBJECT] or None,
-        text=new_text(content.text, answers=_answers(headers)),
+        text=content.text,
+        lines=lines_of(content.text, forwards=_forwards(headers)),
         html=content.html,
         thread=_thread(message, headers),
         attachments=content.attachments,
@@ -89,13 +89,8 @@ def _sender(headers: Headers) -> Handle:
     raise Malformed("from", "is missing or holds no address: a mail needs one sender")
 
 
-def _answers(headers: Headers) -> bool:
-    subject = headers.text("Subject") or ""
-    # Like answers, forwards name the other mail in References.
-    if _FORWARDS.match(subject):
-        return False
-    referring = headers.message_ids("In-Reply-To") or headers.message_ids("References")
-    return bool(referring or _REPLIES.match(subject))
+def _forwards(headers: Headers) -> bool:
+    return _FORWARDS.match(headers.text("Subject") or "") is not None
 
 
 def _reply_to(headers: Headers, sender: Handle, ours: str) -> Handle | None:

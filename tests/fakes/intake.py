@@ -1,7 +1,7 @@
 """The intake store in memory: passes the contract of intake stores."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -138,6 +138,13 @@ class FakeIntakeTransaction:
             mine = [t for t in _by_id(tickets.values()) if t.customer_id == customer_id and t.is_open]
             wanted += mine[-_OPEN_TICKETS_LOADED:]
         return _by_id(wanted)
+
+    async def said(self, tickets: Collection[TicketId]) -> Mapping[TicketId, Sequence[str]]:
+        said: dict[TicketId, list[str]] = {ticket: [] for ticket in tickets}
+        for stored in reversed(self._store.messages):
+            if stored.ticket_id in said:
+                said[stored.ticket_id].append(f"{stored.message.subject or ''}\n{stored.message.text}")
+        return said
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         new = list(once([*self._store.unprocessable, *changes.unprocessable]))[len(self._store.unprocessable) :]

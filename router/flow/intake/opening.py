@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from channels.errors import Malformed
 from channels.message import InboundMessage, MalformedPart, Parsed
+from router.decide.fold import written_in
 from router.decide.gist import gist_of
 from router.decide.language import language_of
 from router.domain.conversation import ConversationId
@@ -70,7 +71,8 @@ class Opener:
         )
 
     def _language_of(self, message: InboundMessage) -> str | None:
-        return language_of(f"{message.text}\n{message.subject or ''}".strip(), self._languages())
+        written = written_in(message.text, message.lines)
+        return language_of(f"{written}\n{message.subject or ''}".strip(), self._languages())
 
 
 def unreadable(why: str) -> Flaw:

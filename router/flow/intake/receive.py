@@ -6,7 +6,7 @@ and with what the store refuses.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from typing import Protocol
 from channels.message import Channel, InboundMessage, MessageKey
 from router.decide.thread import ticket_number
 from router.domain.conversation import ConversationId
+from router.domain.ticket import TicketId
 from router.flow.intake.batch import Attempts, Settling
 from router.flow.intake.changes import Changes, Outcome
 from router.flow.intake.opening import Arrival, Opened
@@ -54,6 +55,9 @@ class IntakeTransaction(Protocol):
 
     @property
     def ids(self) -> Ids: ...
+
+    async def said(self, tickets: Collection[TicketId]) -> Mapping[TicketId, Sequence[str]]:
+        """Return what customers and agents said in these tickets, the newest hundred messages at most."""
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         """Write everything; `finished` are the hashes of deliveries whose attempts end with this commit.
@@ -138,6 +142,7 @@ class Receiver:
         async with self._store.transaction(_wanted(arrivals)) as transaction:
             turn.has_locked.tell(True)
             world = World(transaction.found, transaction.ids)
+            await _recall_what_is_quoted(arrivals, world, transaction)
             with self._metrics.stage.labels("decide").time():
                 outcomes = [
                     take_in(arrival, each.delivery, world, policy) for each in batch for arrival in each.arrivals
@@ -167,6 +172,15 @@ class Receiver:
                 ticket = changes.tickets[line.ticket_id]
                 turned = Turned(ticket.id, line.was, ticket.assigned_to, ticket.queue, ticket.channel)
                 self._transitions.report(line.kind, turned, by="intake", reason=line.reason)
+
+
+async def _recall_what_is_quoted(arrivals: Sequence[Arrival], world: World, transaction: IntakeTransaction) -> None:
+    quoting = [arrival for arrival in arrivals if arrival.message.lines]
+    answered = world.answered(quoting)
+    if answered:
+        said = await transaction.said(set(answered.values()))
+        for conversation_id, ticket_id in answered.items():
+            world.recall(conversation_id, said.get(ticket_id, ()))
 
 
 def _channel(kept: Unprocessable) -> str:

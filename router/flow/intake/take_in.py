@@ -8,6 +8,8 @@ from typing import NamedTuple
 from channels.message import Automatic, Channel, InboundMessage
 from router.decide.author import EVIDENCE, as_written, is_ours
 from router.decide.classify import classify
+from router.decide.fold import Held, fold
+from router.decide.gist import gist_of
 from router.decide.identify import Identity, identify
 from router.decide.route import route
 from router.decide.thread import FollowUp, Thread, find_thread, follow_up, is_abandoned, joins
@@ -40,6 +42,9 @@ def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) 
     identity = identify(message, world.handles)
     candidates = world.candidates(message, arrival.tokened, identity.customer_id)
     thread = find_thread(message, identity.customer_id, candidates, policy.threading, world.now)
+    if message.lines:
+        arrival = _folded(arrival, world.held(thread.conversation))
+        message = arrival.message
     if message.automatic or is_ours(message, policy):
         about = thread.conversation
         effect = _set_aside(message, about, policy, world)
@@ -55,6 +60,14 @@ def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) 
     return _record(
         arrival, delivery, effect, world, conversation=conversation, customer_id=sender.id, understood=understood
     )
+
+
+def _folded(arrival: Arrival, held: Held) -> Arrival:
+    """Return the message with what is new in it, which the agent and triage read."""
+    message = arrival.message
+    new = fold(message.text, message.lines, held)
+    folded = message._replace(text=new, lines="")
+    return arrival._replace(message=folded, gist=gist_of(message.subject or "", new))
 
 
 class _Effect(NamedTuple):

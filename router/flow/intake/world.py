@@ -1,11 +1,13 @@
 """What intake knows while it decides a batch: each decision changes what the next one sees."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Protocol
 
 from channels.message import Channel, InboundMessage, MessageKey
+from router.decide.fold import Held
 from router.decide.identify import Identity
 from router.decide.thread import Candidates, ticket_number
 from router.domain.conversation import PARTICIPANTS_KEPT, Conversation, ConversationId
@@ -13,9 +15,11 @@ from router.domain.customer import Contact, Customer, CustomerId, KnownHandle
 from router.domain.history import HistoryKind, HistoryLine
 from router.domain.ticket import Ticket, TicketId, TicketState
 from router.flow.intake.changes import Changes, NewHandle, Received, StoredMessage
+from router.flow.intake.opening import Arrival
 from router.flow.run.bus import Delivery
 
 _OPEN_TICKETS_KNOWN = 20
+_RECALLED = 400_000  # characters, more than one mail may quote
 _MESSAGE_LASTS = timedelta(microseconds=1)
 
 
@@ -64,6 +68,7 @@ class World:
             (c.account, c.thread_key): c.id for c in found.conversations if c.thread_key and c.channel is Channel.EMAIL
         }
         self._open_here = {_pair(c): c.id for c in found.conversations if c.is_open and c.channel is not Channel.EMAIL}
+        self._said: dict[ConversationId, list[str]] = {}
         self._tickets_of: dict[CustomerId, list[TicketId]] = {}
         for ticket in found.tickets:
             self._tickets_of.setdefault(ticket.customer_id, []).append(ticket.id)
@@ -99,6 +104,26 @@ class World:
             open_here=open_here,
             numbered=tuple(self._numbered(message)),
         )
+
+    def answered(self, arrivals: Iterable[Arrival]) -> Mapping[ConversationId, TicketId]:
+        """Return the conversations, with their tickets, that these messages may quote."""
+        found: dict[ConversationId, TicketId] = {}
+        for arrival in arrivals:
+            candidates = self.candidates(arrival.message, arrival.tokened, None)
+            for conversation in (candidates.tokened, *candidates.referenced, candidates.keyed, *candidates.numbered):
+                if conversation and conversation.ticket_id:
+                    found[conversation.id] = conversation.ticket_id
+        return found
+
+    def recall(self, conversation_id: ConversationId, said: Iterable[str]) -> None:
+        """Know what was said in a conversation before this batch, the latest first; very old words are left out."""
+        texts = list(said)
+        sizes = accumulate(map(len, texts))
+        self._said[conversation_id] = [text for text, size in zip(texts, sizes, strict=True) if size <= _RECALLED]
+
+    def held(self, conversation: Conversation | None) -> Held:
+        """Return the words that the conversation holds, as far as they were recalled or said in this batch."""
+        return Held(self._said.get(conversation.id, ()) if conversation else ())
 
     def _keyed(self, message: InboundMessage, open_here: Conversation | None) -> Conversation | None:
         if root := message.thread_root:
@@ -186,6 +211,7 @@ class World:
         if conversation:
             self._put_conversation(self._heard(conversation, message, ticket))
             self._refer(message, conversation)
+            self._said.setdefault(conversation.id, []).append(f"{message.subject or ''}\n{message.text}")
         self.changes.messages.append(
             StoredMessage(
                 id=message_id,

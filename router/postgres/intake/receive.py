@@ -1,9 +1,10 @@
 """Intake's side of the database: locks and loads the world of a batch, and records the decisions, set by set."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from router.domain.ticket import TicketId
 from router.domain.wait import Requirement
 from router.flow.intake.changes import Changes
 from router.flow.intake.receive import Wanted
@@ -85,6 +86,10 @@ class PostgresIntakeTransaction:
         self.new_groups: dict[Requirement, int] = {}
         self._connection = connection
         self._groups = groups
+
+    async def said(self, tickets: Collection[TicketId]) -> Mapping[TicketId, Sequence[str]]:
+        found = await self._connection.fetch(SQL["load_said"], list(tickets))
+        return {row["ticket_id"]: row["said"] for row in found}
 
     async def record(self, changes: Changes, finished: Sequence[bytes]) -> Sequence[Unprocessable]:
         """Write everything that was decided."""

@@ -62,51 +62,6 @@ def test_the_account_of_the_delivery_counts_more_than_the_recipient():
     assert read(HEADER + b"\r\nHi", "Desk@Acme.example").account == "desk@acme.example"
 
 
-@pytest.mark.parametrize(
-    ("body", "new"),
-    [
-        (b"It works.\r\n\r\nOn Mon, Mar 2, 2026, Desk <d@acme.example> wrote:\r\n> Did it work?\r\n", "It works."),
-        (b"> Did it work?\r\n\r\nIt works.\r\n", "It works."),
-        (b"> only a quote\r\n", "> only a quote"),
-        (b"Look:\r\n\r\n---------- Forwarded message ----------\r\nFrom: x\r\nSubject: y\r\n\r\nz", "Look:"),
-        (b"No quote here.\r\n", "No quote here."),
-    ],
-)
-def test_text_is_what_is_new(body: bytes, new: str):
-    assert read(HEADER + b"\r\n" + body).text.startswith(new)
-    assert "Did it work" not in read(HEADER + b"\r\n" + body).text
-
-
-def test_a_forwarded_mail_is_part_of_what_the_customer_says():
-    body = b"Look:\r\n\r\n---------- Forwarded message ----------\r\nFrom: a@b.example\r\nSubject: y\r\n\r\nthe point"
-    assert read(HEADER + b"\r\n" + body).text.endswith("the point")
-
-
-ENGLISH = "From: Desk <d@acme.example>\nSent: Monday, March 2, 2026 10:00\nTo: Ada\nSubject: Invoice\n\nDid it work?"
-GERMAN = "Von: Desk <d@acme.example>\nGesendet: Montag, 2. März 2026 10:00\nAn: Ada\nBetreff: Rechnung\n\nGing es?"
-FORWARDED = "---------- Forwarded message ----------\nFrom: a@b.example\nSubject: y\n\nthe point"
-
-
-@pytest.mark.parametrize(
-    ("subject", "line", "block", "is_cut"),
-    [
-        ("Re: Invoice", "X-Priority: 3", ENGLISH, True),
-        ("AW: Rechnung", "X-Priority: 3", GERMAN, True),
-        ("Invoice", "In-Reply-To: <d1@acme.example>", ENGLISH, True),
-        ("Invoice", "References: <d1@acme.example>", "________________________________\n" + GERMAN, True),
-        ("Invoice", "X-Priority: 3", ENGLISH, False),
-        ("FW: Invoice", "References: <d1@acme.example>", ENGLISH, False),
-        ("Re: Invoice", "In-Reply-To: <d1@acme.example>", FORWARDED, False),
-        ("Re: Invoice", "In-Reply-To: <d1@acme.example>", ENGLISH + "\n\n" + FORWARDED, True),
-    ],
-)
-def test_an_answer_from_outlook_is_without_what_it_answers(subject: str, line: str, block: str, is_cut: bool):
-    header = HEADER.replace(b"Subject: Invoice", f"Subject: {subject}\r\n{line}".encode())
-    text = read(header + f"\r\nIt works.\n\n{block}\n".encode()).text
-    assert text.startswith("It works.")
-    assert (text == "It works.") == is_cut
-
-
 def test_html_alone_gives_text_and_keeps_nothing_that_runs_or_fetches():
     html = (
         b'<p onclick="x()">Hello <b>Ada</b></p><script>alert(1)</script><style>p{}</style>'

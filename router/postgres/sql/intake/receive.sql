@@ -135,6 +135,18 @@ select
     ) as found
   ) as received
 
+-- name: load_said
+-- What customers and agents said in these tickets: the subjects and texts of the newest hundred messages, whose words an
+-- answer may quote.
+select asked.ticket_id, array(
+  select concat(entry.subject, E'\n', left(entry.text, 65536))
+  from message as entry
+  where entry.ticket_id = asked.ticket_id and entry.direction <> 'note'
+  order by entry.received_at desc, entry.id desc
+  limit 100
+) as said
+from unnest($1::bigint[]) as asked (ticket_id)
+
 -- name: record
 -- Writes everything that a batch changed, each table's rows as one JSON array. It takes one round trip, and references
 -- are checked at its end. JSON, because a ticket's columns cost the worker 12 us as arrays in asyncpg, but 1 us in
