@@ -9,6 +9,7 @@ from router.api.endpoint import Answer, Endpoint, Model, PossibleAnswer
 from router.api.tickets import TicketList, leased, ticket_answer
 from router.domain.actor import Viewer
 from router.domain.agent import PERSONS, Person
+from router.domain.ticket import TicketId
 from router.flow.assign.claims import Claims
 from router.flow.assign.presence import Presences
 from router.flow.see.me import Me, Myself
@@ -16,8 +17,9 @@ from router.flow.see.reading import Reading
 
 
 class NextQuery(Model):
-    """How many seconds to wait for a ticket."""
+    """How many seconds to wait for a ticket, and the tickets that the client already holds, as `4711,4712`."""
 
+    have: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,17}(,[1-9][0-9]{0,17}){0,199}$")] | None = None
     wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0
 
 
@@ -67,6 +69,9 @@ class MeEndpoints:
 
     async def next(self, who: Person, query: NextQuery) -> Answer:
         await self._myself.check_may_be_given(who.agent)
+        await self._presences.asks(who.agent.id)
+        if query.have:
+            await self._claims.have(who.agent.id, [TicketId(int(number)) for number in query.have.split(",")])
         with self._presences.staying(who.agent.id):
             assigned = await self._claims.next(who.agent.id, timedelta(seconds=query.wait), who.token_id)
         page = await self._reading.ticket(Viewer.of(who), assigned.lease.ticket_id) if assigned else None

@@ -7,7 +7,7 @@ from math import ceil
 from typing import TypeAlias
 
 from channels.message import Channel
-from router.domain.agent import Status
+from router.domain.agent import Cause, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.eligibility import Obstacle, first_obstacle
@@ -22,6 +22,7 @@ class Readiness:
     is_in_a_team: bool = True
     is_draining: bool = False
     status: Status = Status.AVAILABLE
+    cause: Cause | None = None
 
     @property
     def obstacle(self) -> Obstacle | None:
@@ -34,6 +35,7 @@ class Readiness:
             is_available=self.status is Status.AVAILABLE,
             is_live=True,  # asking is a sign of life
             has_room=True,
+            is_answering=False,  # an agent may ask for a ticket while they have an offer
             has_refused=False,
         )
 

@@ -22,7 +22,8 @@ EXPLAINED = 20
 class Candidate:
     """An agent who may get offers of tickets in `groups`, and of tickets reserved for them in their teams.
 
-    `held` counts by channel what the agent already holds.
+    `held` counts by channel what the agent already holds. `may_be_offered` is how many more offers they may have to
+    answer now.
     """
 
     agent_id: AgentId
@@ -32,6 +33,7 @@ class Candidate:
     capacity: Capacity
     held: Mapping[str, int]
     is_draining: bool = False
+    may_be_offered: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ class _Member:
         self._is_available = candidate.presence.status is Status.AVAILABLE
         self._is_live = candidate.presence.is_live(moment.now, moment.grace)
         self._held = Counter(candidate.held)
+        self._offered = 0
         self._turn = 0
 
     def obstacle(self, waiting: Waiting) -> Obstacle | None:
@@ -117,6 +120,7 @@ class _Member:
             is_available=self._is_available,
             is_live=self._is_live,
             has_room=self._candidate.capacity.has_room(self._held, waiting.channel),
+            is_answering=self._offered >= self._candidate.may_be_offered,
             has_refused=self.agent_id in waiting.refused_by,
         )
 
@@ -129,6 +133,7 @@ class _Member:
     def give(self, waiting: Waiting, *, turn: int = 0) -> None:
         """Hold one more ticket, as the `turn`th of the round."""
         self._held[waiting.channel] += 1
+        self._offered += 1
         self._turn = turn
 
 

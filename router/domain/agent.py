@@ -51,6 +51,15 @@ class Status(StrEnum):
     OFFLINE = "offline"
 
 
+class Cause(StrEnum):
+    """Why an agent has a status that they did not declare."""
+
+    LOST = "lost"
+    """No sign of life for the grace time: offline until they declare a status or ask for the next ticket."""
+    MISSED_OFFERS = "missed_offers"
+    """Too many offers in a row expired: away until they declare another status."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
     """An agent's declared status, and the lease that requests renew; the policy lists the reasons for each status."""
@@ -59,6 +68,7 @@ class Presence:
     reason: str | None
     since: datetime
     seen_at: datetime
+    cause: Cause | None = None
 
     def is_live(self, now: datetime, grace: timedelta) -> bool:
         """Whether the agent gave a sign of life within the grace time."""

@@ -27,6 +27,8 @@ class Obstacle(StrEnum):
     NOT_AVAILABLE = "not_available"
     LEASE_OVER = "lease_over"
     NO_ROOM = "no_room"
+    ANSWERING = "answering"
+    """The agent has as many offers to answer as the policy allows at once."""
     REFUSED = "refused"
     """In this wait, the agent declined the ticket or let its offer expire."""
     NOT_FIRST = "not_first"
@@ -42,6 +44,7 @@ def first_obstacle(
     is_available: bool,
     is_live: bool,
     has_room: bool,
+    is_answering: bool,
     has_refused: bool,
 ) -> Obstacle | None:
     """Return the first obstacle among these facts; None if there is none.
@@ -57,6 +60,7 @@ def first_obstacle(
         or (not is_available and Obstacle.NOT_AVAILABLE)
         or (not is_live and Obstacle.LEASE_OVER)
         or (not has_room and Obstacle.NO_ROOM)
+        or (is_answering and Obstacle.ANSWERING)
         or (has_refused and Obstacle.REFUSED)
         or None
     )
@@ -71,7 +75,10 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """An agent's standing towards a ticket: `held` counts by channel what they hold; `refusal` is from this wait."""
+    """An agent's standing towards a ticket.
+
+    `held` counts by channel what they hold, `offered` the offers among it. `refusal` is from this wait.
+    """
 
     agent: Agent
     is_retired: bool
@@ -79,6 +86,7 @@ class Standing:
     presence: Presence | None
     capacity: Capacity
     held: Mapping[str, int]
+    offered: int = 0
     refusal: Refusal | None = None
 
 
@@ -86,13 +94,15 @@ class Standing:
 class Asked:
     """What a ticket asks of the agent who takes it; `is_offered` if its queue offers tickets.
 
-    `grace` is how long an agent's lease lasts after the last sign of life.
+    `grace` is how long an agent's lease lasts after the last sign of life; `offers_at_once` is how many offers they may
+    have to answer.
     """
 
     requirement: Requirement
     is_offered: bool
     now: datetime
     grace: timedelta
+    offers_at_once: int = 1
     reserved_for: AgentId | None = None
 
 
@@ -109,5 +119,6 @@ def obstacle(standing: Standing, asked: Asked) -> Obstacle | None:
         is_available=presence is not None and presence.status is Status.AVAILABLE,
         is_live=presence is not None and presence.is_live(asked.now, asked.grace),
         has_room=standing.capacity.has_room(standing.held, required.channel),
+        is_answering=asked.is_offered and standing.offered >= asked.offers_at_once,
         has_refused=asked.is_offered and standing.refusal is not None,
     )

@@ -122,6 +122,7 @@ def _assignment(section: schema.AssignmentSection) -> AssignmentRules:
             interruptible=frozenset(map(str, capacity.interruptible)),
         ),
         away_after_missed=section.away_after_missed,
+        offers_at_once=section.offers_at_once,
     )
 
 

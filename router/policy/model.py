@@ -168,14 +168,15 @@ class AssignmentRules:
     """The rules that apply to all agents when tickets are handed out.
 
     An agent's lease ends `grace` after the last sign of life. `reasons` lists, by status, the reasons that agents may
-    give. `capacity` applies to agents without their own. An agent who misses `away_after_missed` offers in a row is set
-    away; 0 means never.
+    give. `capacity` applies to agents without their own. An agent has at most `offers_at_once` to answer, and is set
+    away after missing `away_after_missed` in a row; 0 means never.
     """
 
     grace: timedelta
     reasons: Mapping[str, tuple[str, ...]]
     capacity: Capacity
     away_after_missed: int
+    offers_at_once: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -253,7 +253,12 @@ class AssignmentSection(Section):
     )
     capacity: CapacitySection = Field(CapacitySection(), description="How much work an agent carries at once.")
     away_after_missed: Number = Field(
-        2, description="After this many offers in a row expire unanswered, the agent is set away; 0 means never."
+        2,
+        description="After this many offers in a row expire unanswered, the agent is set away; 0 means never. An offer"
+        " that expires while the agent works on another ticket is not counted.",
+    )
+    offers_at_once: Annotated[Number, Field(ge=1)] = Field(
+        1, description="How many offers an agent has to answer at once, over all queues."
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import asyncpg
 
-from router.domain.agent import Agent, Presence, Status
+from router.domain.agent import Agent, Cause, Presence, Status
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.postgres.database import Connection
@@ -25,8 +25,19 @@ def agent_of(row: asyncpg.Record) -> Agent:
 
 
 def presence_of(row: asyncpg.Record) -> Presence:
-    """Return the presence in a row with the columns status, reason, since and seen_at."""
-    return Presence(status=Status(row["status"]), reason=row["reason"], since=row["since"], seen_at=row["seen_at"])
+    """Return the presence in a row with the columns status, reason, cause, since and seen_at."""
+    return Presence(
+        status=Status(row["status"]),
+        reason=row["reason"],
+        since=row["since"],
+        seen_at=row["seen_at"],
+        cause=cause_of(row),
+    )
+
+
+def cause_of(row: asyncpg.Record) -> Cause | None:
+    """Return why an agent has a status that they did not declare, from a row with the column cause."""
+    return Cause(row["cause"]) if row["cause"] else None
 
 
 def capacity_of(row: asyncpg.Record, usual: Capacity) -> Capacity:

@@ -81,6 +81,7 @@ class FakeAgents:
         return PresenceCard(
             status=presence.status,
             reason=presence.reason,
+            cause=presence.cause,
             since=presence.since,
             seen_at=presence.seen_at,
             is_live=presence.is_live(self._database.tables.now, grace),

@@ -55,6 +55,12 @@ class FakeClaims:
     breaks_at_take: bool = False
     reads: int = 0
 
+    async def have(self, agent_id: AgentId, tickets: Collection[TicketId]) -> None:
+        for ticket_id in tickets:
+            ticket = self.tickets.get(ticket_id)
+            if ticket and ticket.held_by == agent_id:
+                ticket.is_seen = True
+
     async def agent(self, *, teams: Collection[str] = ("simple",), skills: Collection[str] = ()) -> AgentId:
         agent_id = AgentId(len(self.agents) + 1)
         agent = Agent(id=agent_id, name=f"agent {agent_id}", teams=frozenset(teams), skills=frozenset(skills))

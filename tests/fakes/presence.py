@@ -16,12 +16,17 @@ class FakePresence:
 
     def __init__(self) -> None:
         self.renewed: list[list[AgentId]] = []
+        self.asked: list[AgentId] = []
         self.fails: Exception | None = None
 
-    async def renew(self, agent_ids: Collection[AgentId]) -> None:
+    async def renew(self, agent_ids: Collection[AgentId]) -> Collection[AgentId]:
         self.renewed.append(list(agent_ids))
         if self.fails:
             raise self.fails
+        return agent_ids
+
+    async def ask(self, agent_id: AgentId) -> None:
+        self.asked.append(agent_id)
 
     async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declaration:
         raise AssertionError("what cannot be declared must not reach the store")

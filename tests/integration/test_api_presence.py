@@ -11,10 +11,12 @@ from router.domain.agent import Agent, Lease, Role, Status
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketState
 from router.flow.run.transitions import Turned
+from router.policy.parse import parse_policy
 from router.postgres.assign.presence import PostgresPresence
+from router.postgres.assign.timers import PostgresTimers
 from tests.clients.api import POLICY, Answered, Api, Caller, running_api
 from tests.making.agents import an_agent
-from tests.making.builders import a_ticket
+from tests.making.builders import a_ticket, a_token
 
 WITH_REASONS = f"""{POLICY}
 assignment:
@@ -39,6 +41,11 @@ async def caller(api: Api, grace: Agent) -> Caller:
     return await api.agent(grace)
 
 
+BUSY = """
+insert into presence (agent_id, status, since, seen_at, idle_since)
+select id, 'busy', now(), now(), now() from agent"""
+
+
 async def presence(api: Api) -> dict[str, Any]:
     [row] = await api.database.fetch("test", "select * from presence")
     return dict(row)
@@ -56,8 +63,17 @@ async def seen_long_ago(api: Api) -> datetime:
     return row["seen_at"]
 
 
-async def test_the_first_request_makes_an_agent_available(api: Api, caller: Caller):
-    assert (await caller.get("/v1/me/tickets")).status == 200
+@pytest.mark.parametrize("role", [Role.AGENT, Role.LEAD])
+async def test_nobody_becomes_available_by_looking(api: Api, grace: Agent, role: Role):
+    looking = await api.caller(role, grace)
+    for path in ("/v1/me", "/v1/me/tickets", "/v1/tickets", "/v1/queues"):
+        assert (await looking.get(path)).status == 200
+    assert (await looking.get("/v1/me")).json["presence"] is None
+    assert await api.database.fetch("test", "select from presence") == []
+
+
+async def test_who_asks_for_work_is_available(api: Api, caller: Caller):
+    assert (await caller.post("/v1/me/next")).status == 204
     row = await presence(api)
     assert (row["status"], row["reason"], row["missed"]) == ("available", None, 0)
     assert row["since"] == row["seen_at"] == row["idle_since"]
@@ -67,8 +83,10 @@ async def test_a_refused_request_is_a_sign_of_life_and_a_bad_token_is_none(api: 
     assert (await api.nobody().get("/v1/me")).status == 401
     assert (await (await api.caller(Role.ADMIN)).get("/v1/queues")).status == 200
     assert await api.database.fetch("test", "select from presence") == []
+    await api.database.execute("test", BUSY)
     assert (await caller.get("/v1/agents")).status == 403
-    assert (await presence(api))["status"] == "available"
+    row = await presence(api)
+    assert (row["status"], row["seen_at"] > row["since"]) == ("busy", True)
 
 
 async def test_two_clients_of_an_agent_are_one_agent(api: Api, grace: Agent, caller: Caller):
@@ -82,6 +100,7 @@ async def test_two_clients_of_an_agent_are_one_agent(api: Api, grace: Agent, cal
 async def test_an_agent_sees_how_they_stand(api: Api, grace: Agent, caller: Caller):
     await a_ticket(api.database, held_by=grace, channel="chat")
     await a_ticket(api.database, held_by=grace)
+    await declare(caller, "available")
     me = (await caller.get("/v1/me")).json
     assert me.pop("presence")["is_live"]
     assert me == {
@@ -117,7 +136,7 @@ async def test_the_own_numbers_come_before_the_policys(api: Api, caller: Caller)
 
 
 async def test_what_an_agent_declares_is_shown_with_its_time(api: Api, caller: Caller):
-    await caller.get("/v1/me")
+    await declare(caller, "available")
     before = await presence(api)
     answer = await declare(caller, "away", "lunch")
     assert answer.status == 200
@@ -128,7 +147,7 @@ async def test_what_an_agent_declares_is_shown_with_its_time(api: Api, caller: C
 
 
 async def test_an_agent_who_becomes_available_has_been_idle_from_now_on(api: Api, caller: Caller):
-    await caller.get("/v1/me")
+    await caller.post("/v1/me/next")
     first = (await presence(api))["idle_since"]
     await declare(caller, "available")
     assert (await presence(api))["idle_since"] == first
@@ -150,6 +169,7 @@ async def test_an_agent_who_becomes_available_has_been_idle_from_now_on(api: Api
 async def test_an_unknown_status_or_reason_is_refused_with_those_that_are_known(
     api: Api, caller: Caller, body: dict[str, Any], field: str, allowed: str
 ):
+    await declare(caller, "available")
     answer = await caller.put("/v1/me/presence", json=body)
     assert (answer.status, answer.json["field"]) == (422, field)
     assert allowed in answer.json["detail"]
@@ -203,7 +223,7 @@ async def test_the_offers_of_others_are_left_alone(api: Api, caller: Caller):
 
 async def test_a_lease_that_is_over_is_not_live_and_a_sign_of_life_makes_it_so(api: Api, grace: Agent, caller: Caller):
     admin = await api.caller(Role.ADMIN)
-    await caller.get("/v1/me")
+    await declare(caller, "available")
     await seen_long_ago(api)
     assert (await admin.get("/v1/agents/Grace")).json["presence"]["is_live"] is False
     await PostgresPresence(api.database).renew([grace.id])
@@ -221,6 +241,7 @@ async def test_a_sign_of_life_does_not_change_what_was_declared(api: Api, grace:
 
 async def test_requests_within_a_third_of_the_grace_time_write_nothing(api: Api, caller: Caller):
     await caller.get("/v1/me")
+    await declare(caller, "available")
     long_ago = await seen_long_ago(api)
     await caller.get("/v1/me")
     assert (await presence(api))["seen_at"] == long_ago
@@ -229,6 +250,7 @@ async def test_requests_within_a_third_of_the_grace_time_write_nothing(api: Api,
 async def test_a_thousand_agents_are_renewed_by_many_processes_at_once(api: Api):
     made = "insert into agent (name) select 'agent ' || n from generate_series(1, 1000) as n returning id"
     ids = [AgentId(row["id"]) for row in await api.database.fetch("test", made)]
+    await api.database.execute("test", BUSY)
     stores = [PostgresPresence(api.database) for _ in range(6)]
     await asyncio.gather(*(store.renew(ids if number % 2 else ids[::-1]) for number, store in enumerate(stores * 3)))
     [row] = await api.database.fetch("test", "select count(*), count(distinct status) as kinds from presence")
@@ -237,7 +259,10 @@ async def test_a_thousand_agents_are_renewed_by_many_processes_at_once(api: Api)
 
 async def test_the_retired_and_the_unknown_get_no_presence(api: Api, grace: Agent):
     await (await api.caller(Role.ADMIN)).patch("/v1/agents/Grace", json={"retired": True})
-    await PostgresPresence(api.database).renew([grace.id, AgentId(4_000_000_000)])
+    store = PostgresPresence(api.database)
+    for agent_id in (grace.id, AgentId(4_000_000_000)):
+        await store.ask(agent_id)
+        assert await store.renew([agent_id]) == []
     assert await api.database.fetch("test", "select from presence") == []
 
 
@@ -297,3 +322,45 @@ async def test_who_could_take_what_was_transferred_may_ask_without_any_skill(dat
         await a_ticket(api.database)
         caller = await api.agent(await an_agent(api.database, "Ada"))
         assert (await caller.post("/v1/me/next")).status == 200
+
+
+@pytest.mark.parametrize("comes_back", ["declares", "asks"])
+async def test_who_was_lost_is_offline_until_they_declare_a_status_or_ask(
+    api: Api, database_url: str, grace: Agent, comes_back: str
+):
+    secret = await a_token(api.database, Role.AGENT, agent=grace)
+    await PostgresPresence(api.database).ask(grace.id)
+    await seen_long_ago(api)
+    await PostgresTimers(api.database).release_lost(500, parse_policy(WITH_REASONS))
+    async with running_api(database_url, policy_text=WITH_REASONS) as later:
+        caller = Caller(later.client, secret)
+        shown = (await caller.get("/v1/me")).json["presence"]
+        assert (shown["status"], shown["cause"], shown["is_live"]) == ("offline", "lost", True)
+        back = caller.post("/v1/me/next") if comes_back == "asks" else declare(caller, "available")
+        assert (await back).status in {200, 204}
+        shown = (await caller.get("/v1/me")).json["presence"]
+    assert (shown["status"], shown["cause"]) == ("available", None)
+
+
+async def test_who_was_set_away_is_told_why(api: Api, grace: Agent, caller: Caller):
+    await declare(caller, "available")
+    await api.database.execute("test", "update presence set status = 'away', cause = 'missed_offers'")
+    refused = await caller.post("/v1/me/next")
+    assert refused.status == 403
+    assert "you let too many offers in a row expire" in refused.json["detail"]
+    assert (await caller.get("/v1/me")).json["presence"]["cause"] == "missed_offers"
+    assert (await declare(caller, "available")).json["cause"] is None
+
+
+async def test_next_does_not_give_again_what_the_client_has(api: Api, caller: Caller):
+    first, second = [await a_ticket(api.database) for _ in range(2)]
+    given = (await caller.post("/v1/me/next")).json["ticket"]["id"]
+    assert given == (await caller.post("/v1/me/next?have=1234567")).json["ticket"]["id"] == first.ticket_id
+    assert (await caller.post(f"/v1/me/next?have={given},7")).json["ticket"]["id"] == second.ticket_id
+    assert (await caller.post(f"/v1/me/next?have={first.ticket_id},{second.ticket_id}")).status == 204
+
+
+@pytest.mark.parametrize("have", ["", "a", "1,", "-1", "1;2", "0", "1" * 19])
+async def test_what_is_no_ticket_cannot_be_had(caller: Caller, have: str):
+    answer = await caller.post(f"/v1/me/next?have={have}")
+    assert (answer.status, answer.json["field"]) == (422, "have")

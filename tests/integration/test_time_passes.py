@@ -24,7 +24,7 @@ from tests.making.dispatching import a_dispatcher
 from tests.making.tickets import a_requirement, queue_ticket, queue_tickets
 
 POLICY = parse_policy("""
-assignment: {grace: 90s, away_after_missed: 2}
+assignment: {grace: 90s, away_after_missed: 2, offers_at_once: 1000}
 teams:
   frontline: {takes: any, overflow_to: [other]}
   other: {takes: any}
@@ -120,6 +120,34 @@ async def test_an_offer_that_nobody_answers_returns_to_its_place_and_counts_as_m
     assert registry.get_sample_value("router_offers_total", {"queue": "live", "outcome": "expired"}) == 1
 
 
+WROTE = """
+insert into ticket_event (ticket_id, at, kind, state, actor, data)
+select id, now(), 'note', 'assigned', $1, '{}' from ticket where state = 'assigned'"""
+GOT_ANOTHER = "update presence set idle_since = now() where agent_id = $1"
+
+
+@pytest.mark.parametrize(("did", "missed"), [("wrote", 0), ("got another", 0), ("colleague wrote", 1), ("nothing", 1)])
+async def test_an_offer_is_not_missed_by_who_works_on_another_ticket(
+    database: Database, timers: TicketTimers, did: str, missed: int
+):
+    [agent, colleague] = await agents_at_work(database, 2)
+    await queue_ticket(database, LIVE)
+    await give(database, agent.id, "assigned")
+    offered = await queue_ticket(database, LIVE)
+    await give(database, agent.id, "offered", ends_in_s=-1)
+    await database.execute("test", "update ticket set assigned_at = now() - interval '20 s' where id = $1", offered)
+    match did:
+        case "wrote":
+            await database.execute("test", WROTE, f"agent:{agent.id}")
+        case "colleague wrote":
+            await database.execute("test", WROTE, f"agent:{colleague.id}")
+        case "got another":
+            await database.execute("test", GOT_ANOTHER, agent.id)
+    await pass_time(timers)
+    assert await presence(database, agent.id) == ("available", missed)
+    assert (await last_event(database, offered))[3]["missed"] is bool(missed)
+
+
 async def test_who_misses_two_offers_in_a_row_is_away_and_the_rest_is_withdrawn(
     database: Database, timers: TicketTimers, registry: CollectorRegistry
 ):
@@ -132,7 +160,7 @@ async def test_who_misses_two_offers_in_a_row_is_away_and_the_rest_is_withdrawn(
     assert await presence(database, agent.id) == ("away", 0)
     kind, state, actor, data = await last_event(database, still_offered)
     assert (kind, state, actor, data["reason"]) == ("release", "queued", "timers", "not_available")
-    assert data["policy_version"] == POLICY.version
+    assert (data["cause"], data["policy_version"]) == ("missed_offers", POLICY.version)
     trail = "select actor, action, subject, data from audit where actor = 'timers'"
     [audited] = await database.fetch("test", trail)
     assert tuple(audited)[1:3] == ("presence.set", f"agent:{agent.name}")

@@ -11,7 +11,7 @@ from router.postgres.database import Database
 from tests.making.tickets import a_requirement
 
 POLICY = parse_policy("""
-assignment: {grace: 90s}
+assignment: {grace: 90s, offers_at_once: 100}
 teams: {frontline: {takes: any}, other: {takes: any}}
 queues:
   live: {team: frontline, mode: push, offer: {to: longest-idle, for: 20s}}

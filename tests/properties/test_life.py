@@ -46,6 +46,7 @@ assignment:
   grace: 90s
   capacity: {limit: 3, weights: {chat: 2}, most: {email: 2}}
   away_after_missed: 2
+  offers_at_once: 100
 teams:
   frontline: {takes: any, overflow_to: [specialists]}
   specialists: {takes: any}

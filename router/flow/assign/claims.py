@@ -59,7 +59,7 @@ class Roll:
         """Return what to tell the agents who get nothing new."""
         asking = ((agent.agent_id, agent.readiness) for agent in self.asking)
         return {
-            agent_id: Refused(why_nothing(found, readiness.status))
+            agent_id: Refused(why_nothing(found, readiness.status, readiness.cause))
             for agent_id, readiness in asking
             if (found := readiness.obstacle)
         }
@@ -106,6 +106,9 @@ class ClaimRound(Protocol):
 
 class ClaimStore(Protocol):
     """The store where tickets wait."""
+
+    async def have(self, agent_id: AgentId, tickets: Collection[TicketId]) -> None:
+        """Note that the agent has those of the tickets on screen that are theirs. Raises `StoreUnavailable`."""
 
     def round(self, agents: Collection[AgentId]) -> AbstractAsyncContextManager[ClaimRound]:
         """Begin a round; what it took is durable once the context ends. Raises `StoreUnavailable`."""
@@ -178,6 +181,10 @@ class Claims:
             del request.callers[answer]
             if not request.callers and self._requests.get(agent_id) is request:
                 del self._requests[agent_id]
+
+    async def have(self, agent_id: AgentId, tickets: Collection[TicketId]) -> None:
+        """Take the agent's word that they have these tickets, so that `next` gives none of them again."""
+        await self._store.have(agent_id, tickets)
 
     def wake(self) -> None:
         """Look again for everybody who waits: a ticket may have been queued."""

@@ -32,8 +32,14 @@ class Declaration:
 class PresenceStore(Protocol):
     """Keeps one presence per agent, however many clients they have."""
 
-    async def renew(self, agent_ids: Collection[AgentId]) -> None:
-        """Record a sign of life for all of these at once; agents without a presence become available."""
+    async def renew(self, agent_ids: Collection[AgentId]) -> Collection[AgentId]:
+        """Record a sign of life for all of these at once; return those with a status of their own word.
+
+        It makes nobody available: an agent who has declared nothing, or was lost, has to say so.
+        """
+
+    async def ask(self, agent_id: AgentId) -> None:
+        """Make an agent available who has declared nothing, or was lost since; others keep their status."""
 
     async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declaration:
         """Set the status; any but available withdraws the agent's offers, and their tickets go back to their places."""
@@ -59,10 +65,17 @@ class Presences:
         self._clock = clock
         self._written: dict[AgentId, float] = {}
         self._staying: Counter[AgentId] = Counter()
+        self._declared: set[AgentId] = set()
 
     async def seen(self, agent_id: AgentId) -> None:
         """Record a sign of life."""
         await self._renew([agent_id])
+
+    async def asks(self, agent_id: AgentId) -> None:
+        """Take the agent's asking for work as their word that they are available, if they have given none."""
+        if agent_id not in self._declared:
+            await self._store.ask(agent_id)
+            self._declared.add(agent_id)
 
     @contextmanager
     def staying(self, agent_id: AgentId) -> Iterator[None]:
@@ -83,6 +96,7 @@ class Presences:
         """Set the agent's status; raises `Invalid` for a reason that the policy does not list for it."""
         self._check_reason(status, reason)
         declared = await self._store.declare(agent, status, reason)
+        self._declared.add(agent.id)
         report_withdrawn(declared.withdrawn, self._transitions, by=Actor(role=Role.AGENT, agent=agent))
         return declared.presence
 
@@ -95,7 +109,8 @@ class Presences:
         # set before the write, so that requests that come meanwhile do not write again
         self._written.update(dict.fromkeys(due, now))
         try:
-            await self._store.renew(due)
+            self._declared.difference_update(due)
+            self._declared.update(await self._store.renew(due))
         except BaseException:
             for agent_id in due:
                 self._written.pop(agent_id, None)

@@ -6,16 +6,20 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from router.domain.actor import Teams, Viewer
-from router.domain.agent import Agent, Status
+from router.domain.agent import Agent, Cause, Status
 from router.domain.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceCard:
-    """An agent's declared status `since` a time; `is_live` if they gave a sign of life within the grace time."""
+    """An agent's status `since` a time; `is_live` if they gave a sign of life within the grace time.
+
+    `cause` says why they have a status that they did not declare; null if they declared it.
+    """
 
     status: Status
     reason: str | None
+    cause: Cause | None
     since: datetime
     seen_at: datetime
     is_live: bool

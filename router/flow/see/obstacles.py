@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from router.domain.agent import Status
+from router.domain.agent import Cause, Status
 from router.domain.eligibility import Asked, Obstacle, Refusal, Standing, obstacle
 
 IN_NO_TEAM = "You are in no team, so you cannot get tickets: ask a lead or an admin to add you to one."
@@ -14,8 +14,8 @@ def why_not(standing: Standing, asked: Asked) -> str | None:
     return found and _WORDS[found](standing, asked)
 
 
-def why_nothing(found: Obstacle, status: Status) -> str:
-    """Tell an agent with this status what keeps them from all tickets."""
+def why_nothing(found: Obstacle, status: Status, cause: Cause | None = None) -> str:
+    """Tell an agent with this status, and the cause if they did not declare it, what keeps them from all tickets."""
     match found:
         case Obstacle.RETIRED:
             return "You are retired, so you get no more tickets."
@@ -24,7 +24,8 @@ def why_nothing(found: Obstacle, status: Status) -> str:
         case Obstacle.DRAINING:
             return "You are draining: finish what you hold. You get nothing new until a lead or an admin ends it."
         case _:
-            return f"Your status is {status}: set it to available to get tickets."
+            because = " because you let too many offers in a row expire" if cause is Cause.MISSED_OFFERS else ""
+            return f"Your status is {status}{because}: set it to available to get tickets."
 
 
 def _not_eligible(standing: Standing, asked: Asked) -> str:
@@ -38,8 +39,12 @@ def _not_eligible(standing: Standing, asked: Asked) -> str:
 def _not_available(standing: Standing, _: Asked) -> str:
     presence = standing.presence
     if presence is None:
-        return "has never been here"
-    return f"is {presence.status}" + (f" ({presence.reason})" if presence.reason else "")
+        return "has declared no status"
+    why = _CAUSES.get(presence.cause) if presence.cause else presence.reason
+    return f"is {presence.status}" + (f" ({why})" if why else "")
+
+
+_CAUSES = {Cause.LOST: "not heard from for the grace time", Cause.MISSED_OFFERS: "let too many offers expire"}
 
 
 def _lease_over(standing: Standing, _: Asked) -> str:
@@ -56,6 +61,10 @@ def _no_room(standing: Standing, asked: Asked) -> str:
     return f"has no room: carries {load} of {capacity.limit}, and {channel} weighs {capacity.weight(channel)}"
 
 
+def _answering(standing: Standing, asked: Asked) -> str:
+    return f"has {standing.offered} of {asked.offers_at_once} offers to answer"
+
+
 def _refused(standing: Standing, _: Asked) -> str:
     did = "declined it" if standing.refusal is Refusal.DECLINED else "let the offer expire"
     return f"{did} in this wait, and is asked again only if nobody else can take it"
@@ -69,5 +78,6 @@ _WORDS: Mapping[Obstacle, Callable[[Standing, Asked], str]] = {
     Obstacle.NOT_AVAILABLE: _not_available,
     Obstacle.LEASE_OVER: _lease_over,
     Obstacle.NO_ROOM: _no_room,
+    Obstacle.ANSWERING: _answering,
     Obstacle.REFUSED: _refused,
 }

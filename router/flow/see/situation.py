@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from router.domain.agent import Status
+from router.domain.agent import Cause, Status
 from router.domain.ticket import TicketState
 
 
@@ -20,11 +20,12 @@ def changes(before: "Situation | None", after: "Situation") -> Sequence["Event"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What the agent says of themselves, and since when."""
+    """What the agent says of themselves, and since when; `cause` if they do not say it, but were set to it."""
 
     status: Status
     reason: str | None
     since: datetime
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

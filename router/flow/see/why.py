@@ -59,6 +59,7 @@ def asked_of(wait: Wait, policy: Policy, *, now: datetime, reserved_for: AgentId
         is_offered=_mode(wait, policy) is QueueMode.PUSH,
         now=now,
         grace=policy.assignment.grace,
+        offers_at_once=policy.assignment.offers_at_once,
         reserved_for=reserved_for,
     )
 

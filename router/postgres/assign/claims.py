@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from router.decide.claim import Asking, Head, Match, Readiness
-from router.domain.agent import Lease, Status, TokenId
+from router.domain.agent import Cause, Lease, Status, TokenId
 from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.ticket import TicketId
@@ -27,6 +27,9 @@ class PostgresClaims:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def have(self, agent_id: AgentId, tickets: Collection[TicketId]) -> None:
+        await self._database.execute("claim", SQL["have"], agent_id, list(tickets))
 
     @asynccontextmanager
     async def round(self, agents: Collection[AgentId]) -> AsyncIterator["PostgresRound"]:
@@ -58,7 +61,7 @@ class PostgresRound:
                     row["groups"],
                     capacity_of(row),
                     Counter(row["held"]),
-                    _readiness(row["is_retired"], row["is_in_a_team"], row["is_draining"], row["status"]),
+                    _readiness(row["is_retired"], row["is_in_a_team"], row["is_draining"], row["status"], row["cause"]),
                 )
                 for row in others
             ],
@@ -96,9 +99,18 @@ def _capacities(default: Capacity) -> Callable[[asyncpg.Record], Capacity]:
 
 
 @cache
-def _readiness(is_retired: bool, is_in_a_team: bool, is_draining: bool, status: str | None) -> Readiness:
-    """Asking is a sign of life, and the first one makes an agent available."""
-    return Readiness(is_retired, is_in_a_team, is_draining, Status(status) if status else Status.AVAILABLE)
+def _readiness(
+    is_retired: bool, is_in_a_team: bool, is_draining: bool, status: str | None, cause: str | None
+) -> Readiness:
+    """Asking for work makes an agent available who has declared nothing, or was lost."""
+    has_said = status is not None and cause != Cause.LOST
+    return Readiness(
+        is_retired,
+        is_in_a_team,
+        is_draining,
+        Status(status) if status and has_said else Status.AVAILABLE,
+        Cause(cause) if cause else None,
+    )
 
 
 def _assignment(row: Mapping[str, Any]) -> Assignment:

@@ -10,7 +10,6 @@ import asyncpg
 
 from router.decide.dispatch import Candidate, Offer, Waiting
 from router.domain.agent import Lease
-from router.domain.capacity import Capacity
 from router.domain.customer import AgentId
 from router.domain.history import HistoryKind
 from router.domain.ticket import TicketState
@@ -60,7 +59,7 @@ class PostgresDispatchRound:
         groups = {waiting.group for waiting in line}
         reserved_for = {waiting.reserved_for for waiting in line if waiting.reserved_for is not None}
         rows = await self._connection.fetch(SQL["candidates"], agents, list(groups), list(reserved_for))
-        return [_candidate(row, self._rules.capacity) for row in rows]
+        return [_candidate(row, self._rules) for row in rows]
 
     async def lock(self, agents: Collection[AgentId]) -> None:
         self._locked = list(agents)
@@ -150,15 +149,16 @@ def _waiting(row: asyncpg.Record) -> Waiting:
     )
 
 
-def _candidate(row: asyncpg.Record, usual: Capacity) -> Candidate:
+def _candidate(row: asyncpg.Record, rules: AssignmentRules) -> Candidate:
     return Candidate(
         agent_id=row["id"],
         groups=frozenset(row["groups"] or ()),
         presence=presence_of(row),
         idle_since=row["idle_since"],
-        capacity=capacity_of(row, usual),
+        capacity=capacity_of(row, rules.capacity),
         held=Counter(row["held"]),
         is_draining=row["is_draining"],
+        may_be_offered=rules.offers_at_once - row["offered"],
     )
 
 

@@ -23,8 +23,12 @@ class PostgresPresence:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def renew(self, agent_ids: Collection[AgentId]) -> None:
-        await self._database.execute("presence", SQL["renew"], list(agent_ids))
+    async def renew(self, agent_ids: Collection[AgentId]) -> Collection[AgentId]:
+        rows = await self._database.fetch("presence", SQL["renew"], list(agent_ids))
+        return [row["agent_id"] for row in rows if row["is_declared"]]
+
+    async def ask(self, agent_id: AgentId) -> None:
+        await self._database.execute("presence", SQL["ask"], agent_id)
 
     async def declare(self, agent: Agent, status: Status, reason: str | None) -> Declaration:
         by = Actor(role=Role.AGENT, agent=agent)
@@ -53,8 +57,10 @@ async def _declare(
     connection: Connection, agent_id: AgentId, status: Status, reason: str | None
 ) -> tuple[PresenceCard, Mapping[str, object]]:
     """Return the presence and the fields that changed."""
-    before = await connection.fetchrow(SQL["presence"], agent_id) or {"status": None, "reason": None}
+    before = await connection.fetchrow(SQL["presence"], agent_id) or {}
     after = await connection.fetchrow(SQL["declare"], agent_id, status, reason)
     assert after is not None, "an insert that updates on conflict returns its row"
-    changes = {field: (before[field], after[field]) for field in ("status", "reason") if before[field] != after[field]}
+    changes = {
+        field: (before.get(field), after[field]) for field in ("status", "reason") if before.get(field) != after[field]
+    }
     return PresenceCard(**{**after, "status": Status(after["status"])}), changes

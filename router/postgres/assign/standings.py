@@ -46,5 +46,6 @@ def _standing(row: asyncpg.Record, usual: Capacity) -> Standing:
         presence=presence_of(row) if row["status"] else None,
         capacity=capacity_of(row, usual),
         held=Counter(row["held"]),
+        offered=row["offered"],
         refusal=Refusal(row["refusal"]) if row["refusal"] else None,
     )

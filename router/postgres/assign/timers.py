@@ -46,6 +46,7 @@ class PostgresTimers:
         async with self._database.transaction("timers") as connection:
             rows = await connection.fetch(SQL["release_lost"], limit, policy.assignment.grace, policy.version)
             released = _turned(rows)
+            await connection.execute(SQL["set_lost"], limit, policy.assignment.grace)
             await hints.after(connection, HistoryKind.RELEASE, *released)
         return released
 

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from router.domain.agent import Status, TokenId
 from router.domain.capacity import Capacity
 from router.flow.see.situation import Declared, HeldTicket, Load, Situation
+from router.postgres.agent_rows import cause_of
 from router.postgres.database import Database
 from router.postgres.statements import load
 
@@ -44,7 +45,7 @@ def _held(text: str) -> Mapping[int, HeldTicket]:
 def _declared(row: asyncpg.Record) -> Declared | None:
     if row["status"] is None:
         return None
-    return Declared(status=Status(row["status"]), reason=row["reason"], since=row["since"])
+    return Declared(status=Status(row["status"]), reason=row["reason"], since=row["since"], cause=cause_of(row))
 
 
 def _load(held: Iterable[HeldTicket], capacity: Capacity) -> Load:

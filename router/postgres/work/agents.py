@@ -17,6 +17,7 @@ from router.domain.skills import Skills
 from router.flow.run.transitions import Turned
 from router.flow.see.agents import AgentCard, AgentFilter, Member, PresenceCard
 from router.postgres import audit, groups
+from router.postgres.agent_rows import cause_of
 from router.postgres.assign.presence import withdraw_offers
 from router.postgres.database import Connection, Database
 from router.postgres.eyes import eyes, listed
@@ -203,6 +204,7 @@ def _presence(row: asyncpg.Record) -> PresenceCard | None:
     return PresenceCard(
         status=Status(row["status"]),
         reason=row["reason"],
+        cause=cause_of(row),
         since=row["since"],
         seen_at=row["seen_at"],
         is_live=row["is_live"],

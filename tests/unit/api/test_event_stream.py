@@ -87,7 +87,7 @@ async def test_events_come_with_version_kind_and_data():
         snapshot = await ada.told()
         assert (snapshot.version, snapshot.kind) == (1, "snapshot")
         assert snapshot.data == {
-            "presence": {"status": "available", "reason": None, "since": "2026-03-02T12:00:00Z"},
+            "presence": {"status": "available", "reason": None, "since": "2026-03-02T12:00:00Z", "cause": None},
             "capacity": {"used": 0, "limit": 10},
             "tickets": [],
             "offers": [],

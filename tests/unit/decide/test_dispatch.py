@@ -30,6 +30,7 @@ def an_agent(
     held: dict[str, int] | None = None,
     limit: int = 1,
     is_draining: bool = False,
+    may_be_offered: int = 100,
 ) -> Candidate:
     seen_at = NOW - timedelta(seconds=seen_s)
     return Candidate(
@@ -40,6 +41,7 @@ def an_agent(
         capacity=Capacity(limit=limit, weights={}, most={}),
         held=held or {},
         is_draining=is_draining,
+        may_be_offered=may_be_offered,
     )
 
 
@@ -215,3 +217,11 @@ def is_here(agent: Candidate) -> bool:
 def is_for(agent: Candidate, ticket: Waiting) -> bool:
     """Whether the ticket is reserved for the agent, or anybody's with the right skills."""
     return ticket.group in agent.groups if ticket.reserved_for is None else ticket.reserved_for == agent.agent_id
+
+
+@pytest.mark.parametrize("at_once", [0, 1, 2])
+def test_an_agent_has_no_more_offers_to_answer_than_they_may(at_once: int):
+    candidates = [an_agent(1, limit=9, may_be_offered=at_once)]
+    offers = dispatch(candidates, [a_ticket(number) for number in (100, 101, 102)], RULES, MOMENT)
+    assert [offer.waiting.ticket_id for offer in offers] == [100, 101, 102][:at_once]
+    assert confirm(offers, [an_agent(1, limit=9, may_be_offered=0)], MOMENT) == []

@@ -12,6 +12,7 @@ NONE = {
     "is_available": True,
     "is_live": True,
     "has_room": True,
+    "is_answering": False,
     "has_refused": False,
 }
 FACTS = {
@@ -22,6 +23,7 @@ FACTS = {
     Obstacle.NOT_AVAILABLE: {"is_available": False},
     Obstacle.LEASE_OVER: {"is_live": False},
     Obstacle.NO_ROOM: {"has_room": False},
+    Obstacle.ANSWERING: {"is_answering": True},
     Obstacle.REFUSED: {"has_refused": True},
 }
 # nothing keeps an agent who is not the first: somebody else was better placed

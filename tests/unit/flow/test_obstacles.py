@@ -59,7 +59,7 @@ def test_nothing_keeps_an_agent_who_fits():
         ({}, requiring(team="specialists"), "is not in team specialists"),
         ({}, requiring(skills=("german:2", "language:de")), "lacks german:2, language:de"),
         ({}, asking(reserved_for=AgentId(2)), "is not the agent that the ticket is reserved for"),
-        ({"presence": None}, ASKED, "has never been here"),
+        ({"presence": None}, ASKED, "has declared no status"),
         ({"presence": present(status=Status.AWAY, reason="lunch")}, ASKED, "is away (lunch)"),
         ({"presence": present(status=Status.OFFLINE)}, ASKED, "is offline"),
         ({}, asking(now=NOON + 2 * GRACE), "was last heard from at 2026-03-02 12:00:00 UTC"),

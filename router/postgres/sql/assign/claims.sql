@@ -3,7 +3,7 @@
 -- they have not seen, as a document. Each row also has the tokens shown that have ended. The array of agents is a
 -- subquery, so that it is read once and not per row. Not now(): the transaction may have waited for an agent.
 select
-  agent.id as agent_id, agent.capacity, agent.weights, agent.most, agent.is_retired, agent.is_draining, agent.status,
+  agent.id as agent_id, agent.capacity, agent.weights, agent.most, agent.is_retired, agent.is_draining, agent.status, agent.cause,
   exists (select from agent_team where agent_team.agent_id = agent.id) as is_in_a_team,
   array(select group_id from agent_group where agent_group.agent_id = agent.id) as groups,
   coalesce(work.held, '{}') as held, work.unseen,
@@ -120,3 +120,12 @@ with matched as (
 )
 select id, lease_epoch, agent_id, queue, channel, waited_s, met_target
 from taken
+
+-- name: have
+-- Notes which of these tickets an agent has on screen; one that is not theirs, or no longer, is left as it is.
+update ticket
+set is_seen = true
+where id = any ($2::bigint[])
+  and assigned_to = $1
+  and state = 'assigned'
+  and not is_seen

@@ -60,9 +60,9 @@ where is_live(seen_at, $1::interval)
 -- name: candidates
 -- The agents who are eligible for some of the groups, or have a reserved ticket ($3), and what they carry.
 select
-  agent.id, agent.capacity, agent.weights, agent.most, agent.is_draining, agent.status, agent.reason, agent.since,
-  agent.seen_at, agent.idle_since, member.groups,
-  array(select ticket.channel from ticket where ticket.assigned_to = agent.id) as held
+  agent.id, agent.capacity, agent.weights, agent.most, agent.is_draining, agent.status, agent.reason, agent.cause,
+  agent.since, agent.seen_at, agent.idle_since, member.groups,
+  work.held, work.offered
 from agent_standing as agent
 cross join lateral (
   select array_agg(agent_group.group_id) as groups
@@ -70,6 +70,13 @@ cross join lateral (
   where agent_group.agent_id = agent.id
     and agent_group.group_id = any ($2::bigint[])
 ) as member
+cross join lateral (
+  select
+    coalesce(array_agg(channel), '{}') as held,
+    count(*) filter (where state = 'offered') as offered
+  from ticket
+  where assigned_to = agent.id
+) as work
 where agent.id = any ($1::bigint[])
   and agent.seen_at is not null
   and not agent.is_retired

@@ -3,9 +3,10 @@
 -- these teams (null: any); or only one of them.
 select
   agent.id, agent.name, agent.skills, agent.is_retired, agent.is_draining, agent.capacity, agent.weights, agent.most,
-  agent.status, agent.reason, agent.since, agent.seen_at,
+  agent.status, agent.reason, agent.cause, agent.since, agent.seen_at,
   array(select team from agent_team where agent_team.agent_id = agent.id) as teams,
   channels_held_by(agent.id) as held,
+  (select count(*) from ticket where assigned_to = agent.id and state = 'offered') as offered,
   (
     select refusal.kind
     from refusal

@@ -1,7 +1,17 @@
 -- name: expire_offers
--- Ends expired offers: their tickets go back to their places, and the agents have missed one more.
+-- Ends expired offers: their tickets go back to their places, and the agents have missed one more, unless they were at
+-- work on another ticket.
 with expired as materialized (
-  select ticket.id, ticket.assigned_to as agent_id
+  select
+    ticket.id, ticket.assigned_to as agent_id,
+    -- who got another ticket since, or wrote in one, was there and could not do both
+    presence.idle_since > ticket.assigned_at or exists (
+      select from ticket as other
+      join ticket_event on ticket_event.ticket_id = other.id
+      where other.assigned_to = agent.id
+        and other.state in ('assigned', 'wrap_up')
+        and ticket_event.at >= ticket.assigned_at
+        and ticket_event.actor = 'agent:' || agent.id) as was_at_work
   from ticket
   join agent on agent.id = ticket.assigned_to
   join presence on presence.agent_id = agent.id
@@ -17,7 +27,8 @@ with expired as materialized (
   from expired
   where ticket.id = expired.id
   returning
-    ticket.id, ticket.queue, ticket.channel, ticket.enqueued_at, ticket.lease_epoch, expired.agent_id
+    ticket.id, ticket.queue, ticket.channel, ticket.enqueued_at, ticket.lease_epoch, expired.agent_id,
+    expired.was_at_work
 ), refused as (
   insert into refusal (ticket_id, agent_id, enqueued_at, at, kind)
   select id, agent_id, enqueued_at, statement_timestamp(), 'expired'
@@ -30,6 +41,7 @@ with expired as materialized (
   from (
     select agent_id, count(*) as missed
     from queued
+    where not was_at_work
     group by agent_id
   ) as by_agent
   where presence.agent_id = by_agent.agent_id
@@ -37,7 +49,8 @@ with expired as materialized (
   insert into ticket_event (ticket_id, at, kind, state, actor, data)
   select
     id, statement_timestamp(), 'expire', 'queued', 'timers',
-    jsonb_build_object('agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch)
+    jsonb_build_object(
+      'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch, 'missed', not was_at_work)
   from queued
 )
 select id, 'offered' as was, agent_id, queue, channel
@@ -47,7 +60,7 @@ from queued
 -- Sets agents away who have missed this many offers in a row, until they declare another status.
 with absent as (
   update presence
-  set status = 'away', reason = null, since = statement_timestamp(), missed = 0
+  set status = 'away', reason = null, cause = 'missed_offers', since = statement_timestamp(), missed = 0
   from agent
   where agent.id = presence.agent_id
     and presence.agent_id = any ($1::bigint[])
@@ -58,7 +71,8 @@ with absent as (
   insert into audit (actor, action, subject, data)
   select
     'timers', 'presence.set', 'agent:' || name,
-    jsonb_build_object('status', jsonb_build_array('available', 'away'), 'missed', $2::integer)
+    jsonb_build_object(
+      'status', jsonb_build_array('available', 'away'), 'cause', 'missed_offers', 'missed', $2::integer)
   from absent
 )
 select agent_id
@@ -83,8 +97,8 @@ with offered as materialized (
   select
     id, statement_timestamp(), 'release', 'queued', 'timers',
     jsonb_build_object(
-      'reason', 'not_available', 'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch, 'policy_version',
-      $2::text)
+      'reason', 'not_available', 'cause', 'missed_offers', 'agent', agent_id, 'queue', queue, 'lease_epoch', lease_epoch,
+      'policy_version', $2::text)
   from queued
 )
 select id, 'offered' as was, agent_id, queue, channel
@@ -122,6 +136,22 @@ with lost as materialized (
 )
 select id, was, agent_id, queue, channel
 from released
+
+-- name: set_lost
+-- Sets agents offline who have given no sign of life for the grace time, until they declare a status or ask for work.
+update presence
+set status = 'offline', reason = null, cause = 'lost', since = statement_timestamp(), missed = 0
+from (
+  select presence.agent_id
+  from presence
+  where presence.status <> 'offline'
+    and not is_live(presence.seen_at, $2::interval)
+    and is_attended()
+    and not exists (select from ticket where ticket.assigned_to = presence.agent_id)
+  limit $1
+  for no key update skip locked
+) as lost
+where presence.agent_id = lost.agent_id
 
 -- name: end_reservations
 -- Ends reservations whose time is over, or whose agent is not present or not in the team: anybody may get the tickets.

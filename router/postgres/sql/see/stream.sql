@@ -5,6 +5,7 @@ select
   token.id as token_id,
   presence.status,
   presence.reason,
+  presence.cause,
   presence.since,
   agent.capacity,
   agent.weights,

@@ -71,7 +71,7 @@ select exists (select from agent_group where agent_id = $1)
 -- A page of agents by name, as a viewer of these teams (null: all) sees them; only one agent if $2 names them.
 select
   agent.name, agent.levels, agent.languages, agent.capacity, agent.weights, agent.most, agent.is_draining,
-  agent.created_at, agent.retired_at, presence.status, presence.reason, presence.since, presence.seen_at,
+  agent.created_at, agent.retired_at, presence.status, presence.reason, presence.cause, presence.since, presence.seen_at,
   is_live(presence.seen_at, $7::interval),
   array(
     select team
@@ -107,7 +107,7 @@ limit $6
 -- name: members
 -- The members of each of the viewer's teams (null: all), by name.
 select
-  agent_team.team, agent.name, presence.status, presence.reason, presence.since, presence.seen_at,
+  agent_team.team, agent.name, presence.status, presence.reason, presence.cause, presence.since, presence.seen_at,
   is_live(presence.seen_at, $2::interval)
 from agent_team
 join agent on agent.id = agent_team.agent_id
