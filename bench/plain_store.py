@@ -158,7 +158,7 @@ class PlainIntake(PostgresIntake):
 
 async def _load(connection: Connection, wanted: Wanted) -> tuple[Found, FourIds]:
     read = connection.fetch
-    [key] = wanted.keys
+    [(key, _)] = wanted.keys
     handles, references = list(wanted.handles), [id_ for _, id_ in wanted.references]
     await connection.execute(LOCK_HANDLES, lock_keys(wanted))
     led_to: list[int] = []

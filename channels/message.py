@@ -6,7 +6,7 @@ pickle takes three times as long for a frozen dataclass with slots.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -112,6 +112,7 @@ class InboundMessage(NamedTuple):
     `external_id` is the provider's id of the message, or `sha256:…` of the raw bytes if it gave none. `also` are
     further handles of the sender that the payload names. `reply_to` is where the sender of a mail wants answers, if
     that is another address; it says nothing about who wrote. `text` is what is new in the message, without quoted mail.
+    If `id_is_taken`, another message came under the same key before, and the id leads nowhere.
     """
 
     external_id: str
@@ -131,6 +132,7 @@ class InboundMessage(NamedTuple):
     language: str | None = None
     automatic: Automatic | None = None
     attributes: Mapping[str, str] = {}
+    id_is_taken: bool = False
 
     @property
     def key(self) -> "MessageKey":
@@ -149,7 +151,7 @@ class InboundMessage(NamedTuple):
             return ()
         hints = self.thread
         ids = (*hints.references, *((hints.in_reply_to,) if hints.in_reply_to else ()))
-        return tuple(dict.fromkeys(reversed(ids)))
+        return tuple(dict.fromkeys(id_ for id_ in reversed(ids) if self._leads(id_)))
 
     @property
     def thread_root(self) -> str | None:
@@ -157,12 +159,30 @@ class InboundMessage(NamedTuple):
         if self.channel is not Channel.EMAIL:
             return None
         hints = self.thread
-        return hints.key or next(iter(hints.references), None) or hints.in_reply_to or self.mail_id
+        ids = (*hints.references, hints.in_reply_to, self.mail_id)
+        return hints.key or next((id_ for id_ in ids if id_ and self._leads(id_)), None)
+
+    def _leads(self, mail_id: str) -> bool:
+        return not (self.id_is_taken and mail_id == self.mail_id)
 
     @property
     def fingerprint(self) -> bytes:
         """SHA-256 of what the customer said: tells a repeated delivery from another message under the same key."""
-        said = (self.sender.key, self.subject or "", self.text, self.html or "", "")
+        return self._fingerprint(self.sender.key)
+
+    def former_fingerprints(self) -> Iterator[bytes]:
+        """Yield the fingerprints that earlier releases gave this message.
+
+        They spelled a number as it came, and some numbers were too short for them: those were a platform's user ids.
+        """
+        sender = self.sender
+        if sender.kind is HandleKind.PHONE:
+            yield self._fingerprint(f"{HandleKind.PHONE}:{sender.value}")
+            yield self._fingerprint(f"{HandleKind.USER}:{self.provider}:{sender.value}")
+            yield self._fingerprint(f"{HandleKind.USER}:{self.provider}:{sender.value.removeprefix('+')}")
+
+    def _fingerprint(self, sender: str) -> bytes:
+        said = (sender, self.subject or "", self.text, self.html or "", "")
         digest = hashlib.sha256("\x00".join(said).encode())
         for attachment in self.attachments:
             digest.update(f"{attachment.name}\x00{attachment.size}\x00{attachment.url or ''}".encode())

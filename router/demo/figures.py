@@ -75,8 +75,7 @@ class Figures:
     @property
     def taken_in(self) -> int:
         """Count the payloads and messages that intake has finished with, in any way."""
-        conflicts = self.received("key_conflict")  # counted both as received and as unprocessable
-        return self.samples.sum("router_messages_received_total") - conflicts + self.unprocessable
+        return self.samples.sum("router_messages_received_total") + self.unprocessable
 
     @property
     def unprocessable(self) -> int:

@@ -54,14 +54,20 @@ def reference(row: Row) -> tuple[tuple[str, str], ConversationId]:
 
 
 def received(row: Row) -> Received:
-    channel, account, external_id, fingerprint, outcome, ticket_id, message_id = row
+    channel, account, external_id, fingerprint, outcome, ticket_id, message_id, payload_hash = row
     return Received(
         key=MessageKey(channel, account, external_id),
         fingerprint=fingerprint,
         outcome=Outcome(outcome),
         ticket_id=ticket_id,
         message_id=message_id,
+        payload_hash=payload_hash,
     )
+
+
+def namesake(row: Row) -> Received:
+    channel, account, external_id, fingerprint, outcome = row
+    return Received(key=MessageKey(channel, account, external_id), fingerprint=fingerprint, outcome=Outcome(outcome))
 
 
 def conversation(row: Row) -> Conversation:

@@ -111,7 +111,7 @@ async def test_what_could_not_be_processed_is_listed_shown_and_sent_through_agai
     broken = b'{"id": "1", "text": "\xc3\xa4"}'
     await frontdesk.publish(broken, "message.v1")
     await frontdesk.publish_json(MESSAGE)
-    await frontdesk.publish_json({**MESSAGE, "text": "Something else"})
+    await frontdesk.publish(broken + b" ", "message.v1")
     await frontdesk.has_taken_in(3)
     listed = await operator.lists("unprocessable")
     assert re.findall(r"^\s*(\d+) ", listed, re.MULTILINE) == ["2", "1"]
@@ -129,7 +129,7 @@ async def test_what_could_not_be_processed_is_listed_shown_and_sent_through_agai
         "Payloads that are refused again get a new id: see `frontdesk unprocessable list`.",
     ]
     await frontdesk.has_taken_in(5)
-    assert [row.reason for row in await pending(frontdesk)] == ["key_conflict", "malformed"]
+    assert [row.reason for row in await pending(frontdesk)] == ["malformed", "malformed"]
     assert {row.id for row in await pending(frontdesk)} == {3, 4}
 
 

@@ -54,7 +54,7 @@ async def test_what_only_intake_counts_begins_at_zero_there_and_nowhere_else(set
     with serving("intake", settings) as intake, serving("timers", settings) as timers:
         taken_in, kept_time = await metrics(intake), await metrics(timers)
     for series in (
-        'router_messages_received_total{channel="sms",outcome="key_conflict"}',
+        'router_messages_received_total{channel="sms",outcome="duplicate"}',
         'router_messages_unprocessable_total{channel="unknown",stage="receive"}',
         'router_messages_unprocessable_total{channel="email",stage="process"}',
         'router_transaction_retries_total{reason="batch_failed"}',

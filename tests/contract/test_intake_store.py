@@ -102,7 +102,7 @@ async def take(store: IntakeStore, *messages: InboundMessage, finished: tuple[by
     wanted = replace(
         NOTHING,
         messages=len(messages),
-        keys=frozenset(message.key for message in messages),
+        keys=frozenset((message.key, message.fingerprint) for message in messages),
         handles=frozenset(handle.key for message in messages for handle in (message.sender, *message.also)),
     )
     async with store.transaction(wanted) as transaction:
@@ -203,8 +203,33 @@ async def test_references_say_which_conversation_they_mean(store: IntakeStore):
 async def test_what_was_received_is_known_by_its_key(store: IntakeStore):
     message = a_message()
     [recorded] = (await take(store, message)).received
-    seen = await look(store, keys=frozenset({message.key, a_message().key}))
-    assert seen.received == [recorded]
+    seen = await look(store, keys=frozenset({(message.key, b"other"), (a_message().key, b"")}))
+    assert (seen.received, seen.namesakes) == ([recorded], [])
+
+
+async def test_a_message_whose_id_was_taken_is_known_by_its_words_and_leads_to_its_conversation(store: IntakeStore):
+    message = a_message(external_id="root@mail.example")
+    [first] = (await take(store, message)).conversations.values()
+    changes = await take(store, message._replace(text="Other words"))
+    [recorded], [second] = changes.namesakes, changes.conversations.values()
+    reference = (ACCOUNT, "root@mail.example")
+    seen = await look(store, keys=frozenset({(message.key, recorded.fingerprint)}), references=frozenset({reference}))
+    assert [(each.key, each.fingerprint) for each in seen.namesakes] == [(message.key, recorded.fingerprint)]
+    assert (seen.references, seen.further_references) == ({reference: first.id}, [(reference, second.id)])
+    assert {each.id for each in seen.conversations} == {first.id, second.id}
+    assert (first.thread_key, second.thread_key) == ("root@mail.example", None)
+
+
+async def test_the_same_words_under_a_taken_id_in_two_transactions_are_a_race(store: IntakeStore):
+    message = a_message()
+    changes = await take(store, message, message._replace(text="Other words"))
+    with pytest.raises(Raced):
+        await record(store, Changes(now=changes.now, namesakes=changes.namesakes))
+
+
+async def record(store: IntakeStore, changes: Changes) -> None:
+    async with store.transaction(NOTHING) as transaction:
+        await transaction.record(changes, ())
 
 
 async def test_participants_and_reply_address_come_back_as_they_were(store: IntakeStore):
@@ -219,7 +244,9 @@ async def test_nothing_is_recorded_when_the_transaction_fails(store: IntakeStore
     message = a_message()
     with pytest.raises(ZeroDivisionError):
         await take_blindly(store, message, then=lambda: 1 / 0)
-    seen = await look(store, keys=frozenset({message.key}), handles=frozenset({message.sender.key}))
+    seen = await look(
+        store, keys=frozenset({(message.key, message.fingerprint)}), handles=frozenset({message.sender.key})
+    )
     assert (seen.received, seen.customers) == ([], [])
 
 
@@ -333,5 +360,5 @@ async def test_a_text_that_the_database_refuses_is_a_data_error(store: IntakeSto
 async def test_set_aside_messages_leave_a_receipt_without_a_ticket(store: IntakeStore):
     message = a_message(a_phone(), channel=Channel.SMS, automatic="auto_reply")
     await take(store, message)
-    [receipt] = (await look(store, keys=frozenset({message.key}))).received
+    [receipt] = (await look(store, keys=frozenset({(message.key, b"")}))).received
     assert (receipt.outcome, receipt.ticket_id) == (Outcome.SET_ASIDE, None)

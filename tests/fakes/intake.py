@@ -62,6 +62,7 @@ class FakeIntake:
     references: dict[tuple[str, str], ConversationId] = field(default_factory=dict)
     events: list[HistoryLine] = field(default_factory=list)
     received: dict[MessageKey, Received] = field(default_factory=dict)
+    namesakes: dict[tuple[MessageKey, bytes], Received] = field(default_factory=dict)
     unprocessable: list[Unprocessable] = field(default_factory=list)
     begun: Counter[bytes] = field(default_factory=Counter)
     failures: list[Exception] = field(default_factory=list)
@@ -82,6 +83,12 @@ class FakeIntake:
 
     async def begin_attempts(self, hashes: Sequence[bytes]) -> None:
         self.begun.update(set(hashes))
+
+    def further_references(self) -> Iterable[tuple[tuple[str, str], ConversationId]]:
+        """Pairs of account and Message-ID, and the conversations that mails with a taken id lead to."""
+        for (key, _), received in self.namesakes.items():
+            if key.channel == Channel.EMAIL and received.conversation_id:
+                yield (key.account, key.external_id), received.conversation_id
 
 
 class FakeIntakeTransaction:
@@ -117,12 +124,19 @@ class FakeIntakeTransaction:
                 for (account, id_), conversation in store.references.items()
                 if (account, id_) in wanted.references
             },
-            received=[store.received[key] for key in wanted.keys if key in store.received],
+            further_references=[
+                (reference, conversation)
+                for reference, conversation in store.further_references()
+                if reference in wanted.references
+            ],
+            received=[store.received[key] for key, _ in wanted.keys if key in store.received],
+            namesakes=[store.namesakes[key] for key in wanted.keys if key in store.namesakes],
         )
 
     def _find_conversations(self, wanted: Wanted) -> list[Conversation]:
         store = self._store
         referenced = {store.references[reference] for reference in wanted.references & store.references.keys()}
+        referenced |= {id_ for reference, id_ in store.further_references() if reference in wanted.references}
         return [
             c
             for c in store.conversations.values()
@@ -148,6 +162,8 @@ class FakeIntakeTransaction:
         for changes, finished in self._recorded:
             if any(received.key in self._store.received for received in changes.received):
                 raise Raced
+            if any((each.key, each.fingerprint) in self._store.namesakes for each in changes.namesakes):
+                raise Raced
             self._write(changes)
             for hash_ in finished:
                 del self._store.begun[hash_]
@@ -170,6 +186,7 @@ class FakeIntakeTransaction:
             store.references.setdefault((account, message_id), conversation_id)
         store.events += changes.history
         store.received |= {received.key: received for received in changes.received}
+        store.namesakes |= {(each.key, each.fingerprint): each for each in changes.namesakes}
         store.unprocessable += changes.unprocessable
 
 

@@ -1,6 +1,7 @@
 """Erasing a customer in a large database that is at work: by index, without stopping others, however long it takes."""
 
 import asyncio
+from hashlib import sha256
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -16,8 +17,9 @@ from tests.watching.waiting import waiting_for_locks
 
 LOCK_AT_ONCE = "select from customer where id = $1 for no key update nowait"
 RECEIVE = """
-    insert into received (channel, account, external_id, fingerprint, received_at, outcome)
-    values ('email', 'support@acme.example', $1, '', now(), 'queued')"""
+    insert into received (channel, account, external_id, fingerprint, received_at, outcome, message_id)
+    values ('email', 'support@acme.example', $1, '', now(), 'queued', $2)"""
+TAKE_IN_AGAIN = RECEIVE.replace("received (", "namesake (")
 SLOW = """
     create function take_a_while() returns trigger language plpgsql as $$
     begin
@@ -70,11 +72,26 @@ async def test_a_second_erasure_counts_nothing_that_was_erased_before(database: 
 async def test_message_ids_are_kept_as_hashes(database: Database, ada: CustomerId):
     conversation = await a_conversation(database, await a_ticket(database, customer_id=ada))
     for external_id in ("ada.1@mail.example", "sha256:00"):
-        await a_message(database, conversation, external_id=external_id)
-        await database.execute("test", RECEIVE, external_id)
-    await database.execute("test", RECEIVE, "grace.1@mail.example")
+        message_id = await a_message(database, conversation, external_id=external_id)
+        await database.execute("test", RECEIVE, external_id, message_id)
+    await database.execute("test", RECEIVE, "grace.1@mail.example", None)
     await PostgresCustomers(database).erase(OPERATOR, ada)
     kept = {row["external_id"] for row in await database.fetch("test", "select external_id from received")}
     assert {"grace.1@mail.example", "sha256:00"} < kept
     assert len(kept) == 3
     assert not any("ada" in external_id for external_id in kept)
+
+
+async def test_an_erasure_forgets_the_ids_of_its_own_messages_alone(database: Database, ada: CustomerId):
+    """Another customer's message has the same id, and this is the second erasure of one that came again."""
+    theirs = await a_message(database, await a_conversation(database, await a_ticket(database)), external_id="one")
+    await database.execute("test", "update message set author = 'email:bob@example.com'")
+    mine = await a_conversation(database, await a_ticket(database, customer_id=ada))
+    await database.execute("test", RECEIVE, "one", theirs)
+    await database.execute("test", TAKE_IN_AGAIN, "one", await a_message(database, mine, external_id="one"))
+    for external_id in ("two", f"sha256:{sha256(b'two').hexdigest()}"):
+        await database.execute("test", RECEIVE, external_id, await a_message(database, mine, external_id="two"))
+    await PostgresCustomers(database).erase(OPERATOR, ada)
+    [kept] = await database.fetch("test", "select count(*) from received where external_id = 'one'")
+    [taken] = await database.fetch("test", "select external_id from namesake")
+    assert (kept["count"], taken["external_id"]) == (1, f"sha256:{sha256(b'one').hexdigest()}")

@@ -42,6 +42,8 @@ threading: {join_channels_within: 4h}
 """)
 ADA, BOB = an_email("ada@example.com", verified=True), an_email("bob@example.com", verified=True)
 NOTHING_SAID: Mapping[str, str] = {}
+TAKEN = {"id_was_taken": "another message with this id came first"}
+SAID = {"author_from": "Reply-To", "list_evidence": "Precedence bulk or list +1", **TAKEN}
 TO_ANN, TO_EXPERT = Destination(agent="Ann"), Destination(queue="expert", note="One for you.")
 OFFERED = "select id, lease_epoch from ticket where state = 'offered' order by id"
 FIRST_OFFER_ENDS = """
@@ -117,15 +119,17 @@ def a_post() -> InboundMessage:
     return a_message(a_phone(), channel=Channel.SOCIAL, account=f"page {next(_accounts)}")
 
 
-def a_chat(visitor: str = "ada", automatic: Automatic | None = None) -> InboundMessage:
-    return a_message(a_user(visitor), channel=Channel.CHAT, automatic=automatic)
+def a_chat(
+    visitor: str = "ada", automatic: Automatic | None = None, attributes: Mapping[str, str] = NOTHING_SAID
+) -> InboundMessage:
+    return a_message(a_user(visitor), channel=Channel.CHAT, automatic=automatic, attributes=attributes)
 
 
 async def customers_write(shift: Shift) -> None:
     await shift.hear(a_message(BOB))
     await _ada_writes(shift)
     await _ada_writes(shift, BOB)
-    await _ada_writes(shift, attributes={"author_from": "Reply-To", "list_evidence": "Precedence bulk or list +1"})
+    await _ada_writes(shift, attributes=SAID)
 
 
 async def _ada_writes(shift: Shift, *also: Handle, attributes: Mapping[str, str] = NOTHING_SAID) -> None:
@@ -151,8 +155,9 @@ async def _ada_writes(shift: Shift, *also: Handle, attributes: Mapping[str, str]
 
 
 async def a_customer_leaves(shift: Shift) -> None:
-    await shift.hear(a_chat())
-    await shift.hear(a_chat(automatic=Automatic.LEFT))
+    for attributes in (NOTHING_SAID, TAKEN):
+        await shift.hear(a_chat())
+        await shift.hear(a_chat(automatic=Automatic.LEFT, attributes=attributes))
 
 
 async def agents_ask_and_choose(shift: Shift) -> None:

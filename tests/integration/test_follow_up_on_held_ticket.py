@@ -34,7 +34,7 @@ async def test_message_on_another_channel_joins_the_ticket_that_an_agent_holds(d
         message = a_message(phone, channel=Channel.SOCIAL)
         wanted = Wanted(
             messages=1,
-            keys=frozenset({message.key}),
+            keys=frozenset({(message.key, message.fingerprint)}),
             handles=frozenset({phone.key}),
             tokened=frozenset(),
             threads=frozenset(),

@@ -37,13 +37,15 @@ insert into mail_reference (account, message_id, conversation_id)
 select 'support@acme.example', 'root' || n, n from generate_series(1, {ROWS}) as n;
 insert into received (channel, account, external_id, fingerprint, received_at, outcome)
 select 'email', 'support@acme.example', 'm' || n, '', now(), 'queued' from generate_series(1, {ROWS}) as n;
+insert into namesake (channel, account, external_id, fingerprint, received_at, outcome, conversation_id)
+select 'email', 'support@acme.example', 'root' || n, '', now(), 'queued', n from generate_series(1, {ROWS}) as n;
 insert into agent (name) values ('Grace');
 insert into agent_team (agent_id, team) values (1, 'frontline');
 insert into attempt (hash, started) select sha256(n::text::bytea), 1 from generate_series(1, {ROWS}) as n;
 """
 
 ACCOUNTS = ["support@acme.example"] * 200
-LARGE = {"customer", "handle", "ticket", "conversation", "mail_reference", "received", "attempt"}
+LARGE = {"customer", "handle", "ticket", "conversation", "mail_reference", "received", "namesake", "attempt"}
 BATCH = {
     "lock_customers": (
         [f"email:c{n}@example.com" for n in range(1, 200)], list(range(1, 20)),
@@ -52,7 +54,7 @@ BATCH = {
     "lock_and_load": (
         list(range(1, 50)), list(range(1, 200)),
         [f"email:c{n}@example.com" for n in range(1, 200)], ACCOUNTS, [f"root{n}" for n in range(200)],
-        ["email"] * 200, ACCOUNTS, [f"m{n}" for n in range(200)], 200, 200, 200, 200,
+        ["email"] * 200, ACCOUNTS, [f"m{n}" for n in range(200)], [bytes(32)] * 200, 200, 200, 200, 200,
     ),
     "load_attempts": ([bytes(32)] * 200,),
     "finish_attempts": ([bytes(32)] * 200,),

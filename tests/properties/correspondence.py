@@ -63,6 +63,7 @@ def picture(store: FakeIntake) -> object:
     }
     return (
         frozenset((key, r.fingerprint, r.outcome, tickets.get(r.ticket_id)) for key, r in store.received.items()),
+        frozenset((key, r.outcome, tickets.get(r.ticket_id)) for key, r in store.namesakes.items()),
         frozenset((key, h.verified, owners[h.customer_id]) for key, h in store.handles.items()),
         frozenset(
             (

@@ -28,17 +28,22 @@ class Outcome(StrEnum):
     SET_ASIDE = "set_aside"
     BLOCKED = "blocked"
     DUPLICATE = "duplicate"
-    CONFLICT = "key_conflict"
 
 
 class Received(NamedTuple):
-    """A message that was taken in. Another one with its key is a duplicate if it has the same fingerprint."""
+    """A message that was taken in. Another one with its key is a duplicate if it has the same fingerprint.
+
+    `payload_hash` is the SHA-256 of the payload that brought it, if that is kept and brought no message before it.
+    `conversation_id` is told only of a message whose id was taken.
+    """
 
     key: MessageKey
     fingerprint: bytes
     outcome: Outcome
     ticket_id: TicketId | None = None
     message_id: int | None = None
+    payload_hash: bytes | None = None
+    conversation_id: ConversationId | None = None
 
 
 class NewHandle(NamedTuple):
@@ -61,7 +66,10 @@ class StoredMessage(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Changes:
-    """What a batch changes at `now`, ready to be recorded. Customers, conversations and tickets are whole, by id."""
+    """What a batch changes at `now`, ready to be recorded. Customers, conversations and tickets are whole, by id.
+
+    `namesakes` were received under keys that other messages have.
+    """
 
     now: datetime
     customers: dict[CustomerId, Customer] = field(default_factory=dict)
@@ -72,4 +80,5 @@ class Changes:
     references: list[tuple[str, str, ConversationId]] = field(default_factory=list)
     history: list[HistoryLine] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    namesakes: list[Received] = field(default_factory=list)
     unprocessable: list[Unprocessable] = field(default_factory=list)

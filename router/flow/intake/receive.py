@@ -35,10 +35,13 @@ _UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to load for a batch. `threads` and `references` are pairs of account and Message-ID."""
+    """What to load for a batch. `threads` and `references` are pairs of account and Message-ID.
+
+    `keys` have the fingerprints of the messages that came under them.
+    """
 
     messages: int
-    keys: frozenset[MessageKey]
+    keys: frozenset[tuple[MessageKey, bytes]]
     handles: frozenset[str]
     tokened: frozenset[ConversationId]
     threads: frozenset[tuple[str, str]]
@@ -179,7 +182,7 @@ def _wanted(arrivals: Sequence[Arrival]) -> Wanted:
     messages = [arrival.message for arrival in arrivals]
     return Wanted(
         messages=len(messages),
-        keys=frozenset(message.key for message in messages),
+        keys=frozenset((arrival.message.key, arrival.fingerprint) for arrival in arrivals),
         handles=frozenset(key for message in messages for key in _handle_keys(message)),
         tokened=frozenset(arrival.tokened for arrival in arrivals if arrival.tokened),
         threads=frozenset((message.account, root) for message in messages if (root := message.thread_root)),

@@ -1,5 +1,6 @@
 """A message's whole way in: identify, thread, classify, route, queue. `receive` runs it for each message of a batch."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -9,6 +10,7 @@ from channels.message import Automatic, Channel, InboundMessage
 from router.decide.author import EVIDENCE, as_written, is_ours
 from router.decide.classify import classify
 from router.decide.identify import Identity, identify
+from router.decide.repeat import TAKEN, fingerprints, without_id
 from router.decide.route import route
 from router.decide.thread import FollowUp, Thread, find_thread, follow_up, is_abandoned, joins
 from router.decide.wait import again, begin, wake
@@ -19,7 +21,6 @@ from router.domain.ticket import Ticket, TicketState
 from router.domain.triage import Facts, Query, Routing, Triage
 from router.flow.intake.changes import Outcome, Received
 from router.flow.intake.opening import Arrival
-from router.flow.intake.unprocessable import Flaw, Unprocessable
 from router.flow.intake.world import World
 from router.flow.run.bus import Delivery
 from router.policy.model import Policy
@@ -32,11 +33,11 @@ def take_in(arrival: Arrival, delivery: Delivery, world: World, policy: Policy) 
     """Decide what becomes of one message, and change the world accordingly."""
     world.advance()
     earlier = world.received(arrival.message.key)
-    if earlier:
-        return _again(arrival, delivery, earlier, world)
+    if _came_before(arrival, delivery, earlier, world):
+        return Outcome.DUPLICATE
 
-    arrival = arrival._replace(message=as_written(arrival.message, policy))
-    message = arrival.message
+    message = as_written(without_id(arrival.message) if earlier else arrival.message, policy)
+    arrival = arrival._replace(message=message)
     identity = identify(message, world.handles)
     candidates = world.candidates(message, arrival.tokened, identity.customer_id)
     thread = find_thread(message, identity.customer_id, candidates, policy.threading, world.now)
@@ -90,6 +91,7 @@ def _record(
             outcome=effect.outcome,
             ticket_id=effect.ticket.id if effect.ticket else None,
             message_id=message_id,
+            conversation_id=conversation.id if conversation and arrival.message.id_is_taken else None,
         )
     )
     return effect.outcome
@@ -99,26 +101,23 @@ def _how_it_was_understood(message: InboundMessage, identity: Identity, thread: 
     because: dict[str, object] = {"identify": identity.because, "thread": thread.evidence.value}
     if identity.same_as:
         because["maybe_same_as"] = list(identity.same_as)
-    because.update((key, message.attributes[key]) for key in EVIDENCE if key in message.attributes)
+    because.update((key, message.attributes[key]) for key in (*EVIDENCE, TAKEN) if key in message.attributes)
     return because
 
 
-def _again(arrival: Arrival, delivery: Delivery, earlier: Received, world: World) -> Outcome:
-    """Change nothing for a repeated delivery; keep another message under the same key, never drop it."""
-    if earlier.fingerprint == arrival.fingerprint:
-        return Outcome.DUPLICATE
-    world.changes.unprocessable.append(
-        Unprocessable(
-            delivery,
-            Flaw(
-                stage="receive",
-                reason=Outcome.CONFLICT,
-                detail="another message with this id was received before, with other content",
-                key=arrival.message.key,
-            ),
-        )
-    )
-    return Outcome.CONFLICT
+def _came_before(arrival: Arrival, delivery: Delivery, earlier: Received | None, world: World) -> bool:
+    """Return whether exactly this message came before: with the same words, or in the same bytes.
+
+    The bytes count because another release may read other words in them.
+    """
+    key, fingerprint = arrival.message.key, arrival.fingerprint
+    if world.is_namesake(key, fingerprint):
+        return True
+    if earlier is None:
+        return False
+    if earlier.fingerprint in fingerprints(arrival.message, fingerprint):
+        return True
+    return earlier.payload_hash == hashlib.sha256(delivery.body).digest()
 
 
 def _set_aside(message: InboundMessage, about: Conversation | None, policy: Policy, world: World) -> _Effect:
@@ -127,6 +126,8 @@ def _set_aside(message: InboundMessage, about: Conversation | None, policy: Poli
     if about is None or ticket is None:
         return _Effect(Outcome.SET_ASIDE)
     because = {"automatic": (message.automatic or Automatic.OWN_NOTIFICATION).value}
+    if TAKEN in message.attributes:
+        because[TAKEN] = message.attributes[TAKEN]
     if not is_abandoned(message, ticket, policy):
         return _Effect(Outcome.ATTACHED, ticket, HistoryKind.RECEIVE, because)
     world.put_customer(world.customer(about.customer_id).with_outcome(ticket.id, ContactOutcome.ABANDONED))

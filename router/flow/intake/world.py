@@ -35,7 +35,8 @@ class Ids(Protocol):
 class Found:
     """What the store found for a batch; its rows stay locked until the transaction ends.
 
-    `references` maps (account, Message-ID) to a conversation. `now` is the database's clock.
+    `references` maps (account, Message-ID) to a conversation, and `further_references` to those of other mails with
+    the same id. `namesakes` are messages that came under keys which others had. `now` is the database's clock.
     """
 
     now: datetime
@@ -44,7 +45,9 @@ class Found:
     conversations: Sequence[Conversation] = ()
     tickets: Sequence[Ticket] = ()
     references: Mapping[tuple[str, str], ConversationId] = field(default_factory=dict)
+    further_references: Sequence[tuple[tuple[str, str], ConversationId]] = ()
     received: Sequence[Received] = ()
+    namesakes: Sequence[Received] = ()
 
 
 class World:
@@ -58,8 +61,11 @@ class World:
         self.handles = {handle.key: handle for handle in found.handles}
         self._conversations = {c.id: c for c in found.conversations if not c.is_erased}  # whatever led to it
         self._tickets = {ticket.id: ticket for ticket in found.tickets}
-        self._references = dict(found.references)
+        self._references = {reference: [id_] for reference, id_ in found.references.items()}
+        for reference, id_ in found.further_references:
+            self._references.setdefault(reference, []).append(id_)
         self._received = {received.key: received for received in found.received}
+        self._namesakes = {(received.key, received.fingerprint) for received in found.namesakes}
         self._rooted = {
             (c.account, c.thread_key): c.id for c in found.conversations if c.thread_key and c.channel is Channel.EMAIL
         }
@@ -73,7 +79,12 @@ class World:
         self.now += _MESSAGE_LASTS
 
     def received(self, key: MessageKey) -> Received | None:
+        """Return the first message that came under this key."""
         return self._received.get(key)
+
+    def is_namesake(self, key: MessageKey, fingerprint: bytes) -> bool:
+        """Return whether this message came before, under a key that another one had."""
+        return (key, fingerprint) in self._namesakes
 
     def customer(self, customer_id: CustomerId) -> Customer:
         return self._customers[customer_id]
@@ -111,9 +122,8 @@ class World:
 
     def _referenced(self, message: InboundMessage) -> Iterator[Conversation]:
         for message_id in message.answers:
-            conversation = self._get(self._references.get((message.account, message_id)))
-            if conversation:
-                yield conversation
+            led_to = self._references.get((message.account, message_id), ())
+            yield from (conversation for id_ in led_to if (conversation := self._get(id_)))
 
     def _numbered(self, message: InboundMessage) -> Iterator[Conversation]:
         number = ticket_number(message.subject)
@@ -216,8 +226,11 @@ class World:
         if message.channel is not Channel.EMAIL:
             return
         reference = message.account, message.mail_id
-        if reference not in self._references:
-            self._references[reference] = conversation.id
+        known = self._references.setdefault(reference, [])
+        if message.id_is_taken:
+            known.append(conversation.id)  # it is recorded with the namesake
+        elif not known:
+            known.append(conversation.id)
             self.changes.references.append((*reference, conversation.id))
 
     def put_ticket(self, ticket: Ticket, kind: HistoryKind, data: Mapping[str, object]) -> None:
@@ -230,8 +243,13 @@ class World:
         self.changes.history.append(HistoryLine(ticket_id=ticket.id, kind=kind, was=was, state=ticket.state, data=data))
 
     def put_received(self, received: Received) -> None:
-        self._received[received.key] = received
-        self.changes.received.append(received)
+        """Record that a message was taken in; if its key is taken, as a namesake."""
+        if received.key in self._received:
+            self._namesakes.add((received.key, received.fingerprint))
+            self.changes.namesakes.append(received)
+        else:
+            self._received[received.key] = received
+            self.changes.received.append(received)
 
 
 def _pair(conversation: Conversation) -> tuple[CustomerId, Channel, str]:

@@ -1,5 +1,6 @@
 """What became of a message, as its integration sees it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -10,7 +11,10 @@ from channels.message import MessageKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageStatus:
-    """What became of a message: intake's outcome or `erased`, and the latest refusal under its key."""
+    """What became of a message: intake's outcome or `erased`, and the latest refusal under its key.
+
+    `others` are the latest ten other messages with the same key, newest first.
+    """
 
     channel: str
     account: str
@@ -19,6 +23,16 @@ class MessageStatus:
     received_at: datetime | None = None
     ticket_id: int | None = None
     unprocessable: "Unprocessed | None" = None
+    others: "Sequence[Namesake]" = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namesake:
+    """What became of a message whose id another one had first."""
+
+    outcome: str
+    received_at: datetime
+    ticket_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ class PostgresIntake:
             [customer.id for customer in customers],
             list(wanted.handles),
             *rows.columns(wanted.references, 2),
-            *rows.columns([(key.channel, key.account, key.external_id) for key in wanted.keys], 3),
+            *rows.columns([(*key, fingerprint) for key, fingerprint in wanted.keys], 4),
             *to_reserve,
         )
         self._ids.keep(loaded)
@@ -63,7 +63,9 @@ class PostgresIntake:
             conversations=[rows.conversation(row) for row in loaded["conversations"]],
             tickets=[rows.ticket(row) for row in loaded["tickets"]],
             references=dict(map(rows.reference, loaded["references"])),
+            further_references=[rows.reference(row) for row in loaded["further_references"]],
             received=[rows.received(row) for row in loaded["received"]],
+            namesakes=[rows.namesake(row) for row in loaded["namesakes"]],
         )
 
     async def attempts(self, hashes: Sequence[bytes]) -> Mapping[bytes, int]:

@@ -35,6 +35,7 @@ def arguments(changes: Changes, group_ids: Mapping[Requirement, int]) -> Iterato
     yield _json(_reference(*reference) for reference in changes.references)
     yield _json(map(_history_line, changes.history))
     yield _json(map(_received, changes.received))
+    yield _json(map(_namesake, changes.namesakes))
     yield sorted({topic for line in changes.history for topic in topics(line.kind)})
 
 
@@ -178,3 +179,7 @@ def _received(received: Received) -> Row:
         "ticket_id": received.ticket_id,
         "message_id": received.message_id,
     }
+
+
+def _namesake(received: Received) -> Row:
+    return _received(received) | {"conversation_id": received.conversation_id}

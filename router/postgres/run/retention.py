@@ -44,6 +44,7 @@ class Retention:
         defaults = {f"{table}_default": age for table, age in self.of_partitions.items()}
         return defaults | {
             "received": self.received,
+            "namesake": self.received,
             "audit": self.events,
             "refusal": self.events,
             "unprocessable": self.unprocessable,

@@ -11,7 +11,7 @@ from channels.message import MessageKey
 from router.domain.actor import Viewer
 from router.domain.ticket import TicketState
 from router.flow.see.customers import CustomerCard
-from router.flow.see.messages import MessageStatus, Unprocessed
+from router.flow.see.messages import MessageStatus, Namesake, Unprocessed
 from router.flow.see.pages import TRANSCRIPT_SHOWN, Happening, Original, Part, TicketPage, Transcript
 from router.flow.see.places import Place
 from router.flow.see.queues import QueueLoad
@@ -98,7 +98,8 @@ class PostgresReading:
         async with self._database.transaction("reading", read_only=True) as connection:
             received = await connection.fetchrow(SQL["received"], key.account, key.external_id, key.channel)
             refused = await connection.fetchrow(SQL["unprocessable"], key.channel, key.account, key.external_id)
-        return _status(key, received, refused)
+            others = await connection.fetch(SQL["namesakes"], key.account, key.external_id, key.channel)
+        return _status(key, received, refused, [Namesake(**row) for row in others])
 
     async def _read_pages(self, asked: Sequence[tuple[Viewer, int]]) -> Sequence[str | None]:
         rows = await self._database.fetch("reading", SQL["pages"], _asked(asked), TRANSCRIPT_SHOWN + 1)
@@ -135,7 +136,9 @@ def _asked(pages: Sequence[tuple[Viewer, int]]) -> str:
     )
 
 
-def _status(key: MessageKey, received: asyncpg.Record | None, refused: asyncpg.Record | None) -> MessageStatus | None:
+def _status(
+    key: MessageKey, received: asyncpg.Record | None, refused: asyncpg.Record | None, others: Sequence[Namesake]
+) -> MessageStatus | None:
     refusal = Unprocessed(**refused) if refused else None
     if received is None and refusal is None:
         return None
@@ -147,4 +150,5 @@ def _status(key: MessageKey, received: asyncpg.Record | None, refused: asyncpg.R
         received_at=received["received_at"] if received else None,
         ticket_id=received["ticket_id"] if received else None,
         unprocessable=refusal,
+        others=others,
     )

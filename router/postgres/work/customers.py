@@ -112,7 +112,8 @@ async def _erase_by_index(connection: Connection, by: Actor, customer_id: Custom
     ended = await _end_tickets(connection, by, customer_id)
     for statement in ("erase_references", "erase_outbox"):
         await connection.execute(SQL[statement], customer_id, timeout=ERASURE_S)
-    await connection.execute(SQL["forget_message_ids"], list(found.messages), timeout=ERASURE_S)
+    for statement in ("forget_hashes", "forget_message_ids", "forget_taken_ids"):
+        await connection.execute(SQL[statement], list(found.messages), timeout=ERASURE_S)
     messages = await connection.fetch(SQL["erase_messages"], list(found.messages), timeout=ERASURE_S)
     for statement in ("erase_handles", "erase_customer"):
         await connection.execute(SQL[statement], customer_id, timeout=ERASURE_S)

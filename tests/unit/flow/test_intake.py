@@ -301,14 +301,6 @@ def test_the_same_message_again_changes_nothing():
     assert (store.messages, store.events, store.tickets) == (before.messages, before.events, before.tickets)
 
 
-def test_another_message_under_the_same_id_is_kept_and_does_not_replace_the_first():
-    forged = MAIL._replace(text="Forget about my parcel")
-    store = take_in([MAIL, forged])
-    [kept] = store.unprocessable
-    assert (kept.flaw.reason, kept.flaw.key) == ("key_conflict", MAIL.key)
-    assert [stored.message for stored in store.messages] == [MAIL]
-
-
 def test_sessions_of_one_customer_continue_until_they_fall_silent():
     def chat(**fields: object) -> InboundMessage:
         return a_message(a_user(), channel=Channel.CHAT, **fields)

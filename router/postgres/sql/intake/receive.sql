@@ -21,6 +21,16 @@ with found as materialized (
     where reference.account = wanted.account and reference.message_id = wanted.message_id)
   from unnest($5::text[], $6::text[]) as wanted (account, message_id)
   union all
+  select further.conversation_id
+  from unnest($5::text[], $6::text[]) as wanted (account, message_id)
+  cross join lateral (
+    select namesake.conversation_id
+    from namesake
+    where namesake.account = wanted.account and namesake.external_id = wanted.message_id
+      and namesake.channel = 'email'
+    limit 20
+  ) as further
+  union all
   select conversation.id
   from conversation
   where ticket_id = any ($7::bigint[])
@@ -48,8 +58,9 @@ select
 -- name: lock_and_load
 -- Locks the conversations found and those still open with these customers, then their tickets and the latest twenty
 -- open ones of each customer. Reads them, who owns the handles (merged customers resolved), where the Message-IDs that
--- mails answer lead to, and which messages were received before. Returns ids for so many new customers, conversations,
--- tickets and messages, and the only clock that decisions know.
+-- mails answer lead to, and which messages were received before, under these keys or with them (what is kept of one is
+-- hashed, too). Returns ids for so many new customers, conversations, tickets and messages, and the only clock that
+-- decisions know.
 -- One statement is enough, although it sees other rows as they were before it waited for any lock. It reads a row again
 -- after waiting for it. It misses no row: a transaction makes a customer's tickets, or moves their conversations to other
 -- tickets, only after locking the customer, and here the customers are locked already.
@@ -101,10 +112,10 @@ select
   array(select tickets from tickets) as tickets,
   -- read after the last lock, so that it is later than what the lock's holder did
   (select clock_timestamp() from (select count(*) from tickets) as all_locked) as now,
-  array(select nextval('customer_ids') from generate_series(1, $9::integer)) as customer,
-  array(select nextval('conversation_ids') from generate_series(1, $10::integer)) as conversation,
-  array(select nextval('ticket_ids') from generate_series(1, $11::integer)) as ticket,
-  array(select nextval('message_ids') from generate_series(1, $12::integer)) as message,
+  array(select nextval('customer_ids') from generate_series(1, $10::integer)) as customer,
+  array(select nextval('conversation_ids') from generate_series(1, $11::integer)) as conversation,
+  array(select nextval('ticket_ids') from generate_series(1, $12::integer)) as ticket,
+  array(select nextval('message_ids') from generate_series(1, $13::integer)) as message,
   array(
     select (
       handle.key,
@@ -125,15 +136,43 @@ select
   ) as references,
   array(
     select found
+    from unnest($4::text[], $5::text[]) as wanted (account, message_id)
+    cross join lateral (
+      select account, external_id, conversation_id
+      from namesake
+      where namesake.account = wanted.account and namesake.external_id = wanted.message_id
+        and namesake.channel = 'email' and namesake.conversation_id is not null
+      limit 20
+    ) as found
+  ) as further_references,
+  array(
+    select found
     from unnest($6::text[], $7::text[], $8::text[]) as wanted (channel, account, external_id)
     cross join lateral (
-      select channel, account, external_id, fingerprint, outcome, ticket_id, message_id
+      select
+        channel, account, external_id, fingerprint, outcome, ticket_id, message_id,
+        (
+          select sha256(payload.body)
+          from payload
+          where payload.id = received.message_id and payload.received_at = received.received_at
+        ) as payload_hash
       from received
       where received.channel = wanted.channel and received.account = wanted.account
         and received.external_id = wanted.external_id
       limit 1
     ) as found
-  ) as received
+  ) as received,
+  array(
+    select found
+    from unnest($6::text[], $7::text[], $8::text[], $9::bytea[]) as wanted (channel, account, external_id, fingerprint)
+    cross join lateral (
+      select channel, account, external_id, fingerprint, outcome
+      from namesake
+      where namesake.channel = wanted.channel and namesake.account = wanted.account
+        and namesake.external_id = wanted.external_id and namesake.fingerprint = wanted.fingerprint
+      limit 1
+    ) as found
+  ) as namesakes
 
 -- name: record
 -- Writes everything that a batch changed, each table's rows as one JSON array. It takes one round trip, and references
@@ -249,10 +288,22 @@ keys as (
     channel, account, external_id, decode(fingerprint, 'hex'), $1::timestamptz, outcome, ticket_id, message_id
   from json_to_recordset($11::json) as new (
     channel text, account text, external_id text, fingerprint text, outcome text, ticket_id bigint, message_id bigint)
+),
+-- the same for messages whose keys were taken
+namesakes as (
+  insert into namesake (
+    channel, account, external_id, fingerprint, received_at, outcome, ticket_id, message_id, conversation_id
+  )
+  select
+    channel, account, external_id, decode(fingerprint, 'hex'), $1::timestamptz, outcome, ticket_id, message_id,
+    conversation_id
+  from json_to_recordset($12::json) as new (
+    channel text, account text, external_id text, fingerprint text, outcome text, ticket_id bigint, message_id bigint,
+    conversation_id bigint)
 )
 -- hints, once a batch
 select pg_notify(topic, '')
-from unnest($12::text[]) as topic
+from unnest($13::text[]) as topic
 
 -- name: put_unprocessable
 -- Keeps a payload that became no message, whole. If it comes again after its first commit, it is there already.

@@ -21,6 +21,17 @@ with pruned as (
 )
 select count(*) as rows from pruned
 
+-- name: prune_namesake
+-- Deletes keys received longer ago than $1, which others had, in the blocks from $2 up to $3.
+with pruned as (
+  delete from namesake
+  where ctid >= format('(%s,0)', $2::bigint)::tid
+    and ctid < format('(%s,0)', $3::bigint)::tid
+    and received_at < now() - $1::interval
+  returning 1
+)
+select count(*) as rows from pruned
+
 -- name: prune_audit
 -- Deletes changes made longer ago than $1 in the blocks from $2 up to $3.
 with pruned as (

@@ -195,6 +195,16 @@ where account = $1
 order by external_id = $2 desc
 limit 1
 
+-- name: namesakes
+-- What became of the latest messages that came under this key after another one had it.
+select outcome, received_at, ticket_id
+from namesake
+where account = $1
+  and external_id = $2
+  and channel = $3
+order by received_at desc
+limit 10
+
 -- name: unprocessable
 -- Why the latest payload under this key could not be processed, unless it was replayed since.
 select at, stage, reason, detail

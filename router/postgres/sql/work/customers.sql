@@ -60,16 +60,45 @@ where id = any ($1::bigint[])
   and author <> 'erased'
 returning id
 
+-- name: forget_hashes
+-- Makes room for hashes: these ids may have been erased before, and come again since.
+with old as materialized (
+  select account, channel, 'sha256:' || encode(sha256(convert_to(external_id, 'UTF8')), 'hex') as external_id
+  from message
+  where id = any ($1::bigint[])
+    and external_id is not null
+), received_before as (
+  delete from received
+  using old
+  where received.account = old.account and received.external_id = old.external_id and received.channel = old.channel
+)
+delete from namesake
+using old
+where namesake.account = old.account and namesake.external_id = old.external_id and namesake.channel = old.channel
+
 -- name: forget_message_ids
 -- Message-IDs may contain an address, so only a hash stays; somebody who knows the id finds nothing but that hash.
 update received
 set external_id = 'sha256:' || encode(sha256(convert_to(received.external_id, 'UTF8')), 'hex')
 from message
 where message.id = any ($1::bigint[])
+  and received.message_id = message.id -- another message may have had the id first
   and received.account = message.account
   and received.external_id = message.external_id
   and received.channel = message.channel
   and received.external_id not like 'sha256:%'
+
+-- name: forget_taken_ids
+-- The same for messages whose ids were taken.
+update namesake
+set external_id = 'sha256:' || encode(sha256(convert_to(namesake.external_id, 'UTF8')), 'hex'), conversation_id = null
+from message
+where message.id = any ($1::bigint[])
+  and namesake.message_id = message.id
+  and namesake.account = message.account
+  and namesake.external_id = message.external_id
+  and namesake.channel = message.channel
+  and namesake.external_id not like 'sha256:%'
 
 -- name: erase_payloads
 -- Deletes the raw bytes of those messages, and others with a trace of the customer: a webhook may hold many people's.
