@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from router.api.endpoint import refusal
 from router.api.errors import Problem
@@ -15,6 +15,9 @@ from router.domain.errors import Misconfigured
 SHUTDOWN_S = 5.0
 SILENT_S = 75.0
 """How long a connection may stay open without a complete request header. Proxies close theirs sooner."""
+
+NAME = "frontdesk"
+"""What every answer says of its server. aiohttp would add the versions of Python and its own."""
 
 _BACKLOG = 128
 # by itself, aiohttp logs the bytes of input that is not HTTP; `server` logs our own faults
@@ -68,6 +71,7 @@ class _Connection(web.RequestHandler):
         super().handle_error(request, status, exc, message)
         answer = refusal(_NOT_HTTP)
         answer.force_close()
+        answer.headers[hdrs.SERVER] = NAME
         return answer
 
 

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from router.api import openapi
 from router.api.access import Principals
+from router.api.connections import NAME
 from router.api.endpoint import MAX_BODY, Answer, Endpoint, PossibleAnswer, refusal
 from router.api.errors import Problem, problem_of
 from router.api.stream import MEDIA_TYPE
@@ -81,6 +82,7 @@ def _application(endpoints: Sequence[Endpoint], principals: Principals, metrics:
     ending_with_client: set[web.AbstractRoute] = set()
     middlewares = [_to_the_end(ending_with_client), _measured(metrics), _with_problems]
     app = web.Application(client_max_size=MAX_BODY, middlewares=middlewares)
+    app.on_response_prepare.append(_named)
     for endpoint in endpoints:
         serve = endpoint.serve(principals)
         path = _PART.sub(r"{\1:[^/]+}", endpoint.path)
@@ -90,6 +92,10 @@ def _application(endpoints: Sequence[Endpoint], principals: Principals, metrics:
         elif endpoint.method == hdrs.METH_GET:
             app.router.add_route(hdrs.METH_HEAD, path, serve)
     return app
+
+
+async def _named(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers[hdrs.SERVER] = NAME
 
 
 def _calling(ends: Sequence[Callable[[], None]]) -> Callable[[web.Application], Awaitable[None]]:

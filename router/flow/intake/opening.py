@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from channels.errors import Malformed
 from channels.message import InboundMessage, MalformedPart, Parsed
+from channels.text import UNSTORABLE
 from router.decide.gist import gist_of
 from router.decide.language import language_of
 from router.domain.mail_token import TokenOf, read_token
@@ -51,6 +52,8 @@ class Opener:
 
     def open(self, delivery: Delivery) -> Opened:
         """Never raises, whatever the payload is."""
+        if (flaw := _flaw_of_properties(delivery)) is not None:
+            return Opened(delivery, flaw=flaw)
         try:
             parsed = self._parse(delivery.format, delivery.body, delivery.account)
             return Opened(delivery, tuple(map(self._read, parsed.messages)), _flaw_of(parsed.malformed))
@@ -70,6 +73,14 @@ class Opener:
 
     def _language_of(self, message: InboundMessage) -> str | None:
         return language_of(f"{message.text}\n{message.subject or ''}".strip(), self._languages())
+
+
+def _flaw_of_properties(delivery: Delivery) -> Flaw | None:
+    """Refuse what no text of the database can hold before it becomes part of a message."""
+    for name, value in (("type", delivery.format), ("app_id", delivery.account)):
+        if value and UNSTORABLE.search(value):
+            return Flaw("receive", "malformed", f"property {name}: holds a NUL or half of a surrogate pair: remove it")
+    return None
 
 
 def unreadable(why: str) -> Flaw:

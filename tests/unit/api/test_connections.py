@@ -88,3 +88,17 @@ async def answer_to(sent: bytes, port: int) -> bytes:
         answer = await reader.read()
         writer.close()
         return answer
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"GE(T / HTTP/1.1\r\nHost: a\r\n\r\n",
+    ],
+)
+async def test_no_answer_tells_versions(app: web.Application, sent: bytes):
+    async with serving(app, host="127.0.0.1", port=0) as port:
+        head, _, _ = (await answer_to(sent, port)).partition(b"\r\n\r\n")
+    assert [line for line in head.splitlines() if line.startswith(b"Server:")] == [b"Server: frontdesk"]

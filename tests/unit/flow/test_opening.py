@@ -2,8 +2,9 @@
 
 import pytest
 
-from channels.message import InboundMessage
+from channels.message import InboundMessage, Parsed
 from router.flow.intake.opening import Opener
+from router.flow.run.bus import Delivery
 from tests.making.messages import Mailroom, a_message
 
 ROOM = Mailroom()
@@ -40,3 +41,24 @@ def test_the_language_is_the_hint_or_what_the_text_shows_beyond_doubt(message: I
 
 def test_every_language_is_recognised_where_the_policy_names_none():
     assert language_of(a_message(text="Przepraszam, gdzie jest moja paczka?"), languages=()) == "pl"
+
+
+@pytest.mark.parametrize(
+    ("format", "account", "property"),
+    [
+        ("message.v1\0", None, "type"),
+        ("\0", "shop", "type"),
+        ("message.v1", "shop\0", "app_id"),
+        ("message.v1", "\ud800", "app_id"),
+    ],
+)
+def test_a_property_that_no_database_can_hold_is_refused_before_anything_is_read(
+    format: str, account: str | None, property: str
+):
+    def never(*_: object) -> Parsed:
+        raise AssertionError
+
+    opened = Opener(never, b"sample secret", lambda: ("en",)).open(Delivery(b"{}", format, account))
+    assert opened.arrivals == ()
+    assert opened.flaw.reason == "malformed"
+    assert opened.flaw.detail == f"property {property}: holds a NUL or half of a surrogate pair: remove it"
