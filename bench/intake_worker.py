@@ -19,9 +19,10 @@ import uvloop
 
 from bench.plain_store import PlainIntake
 from channels.formats import parse
-from router.app import deployment, make_receiver
+from router.app import make_receiver
 from router.command import logs
 from router.decide.language import load_languages
+from router.deployment import deployment
 from router.flow.intake.opening import Opened, Opener
 from router.flow.intake.reader import ReaderHere
 from router.flow.intake.receive import Receiver

@@ -1,4 +1,4 @@
-"""The composition root: the only module that knows every concretion."""
+"""The composition root: puts the roles together, on a `deployment`."""
 
 import asyncio
 import os
@@ -12,7 +12,6 @@ from functools import partial
 
 import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from channels.formats import parse
 from router.api.access import Renewing
@@ -33,8 +32,8 @@ from router.api.queues import QueueEndpoints
 from router.api.server import Group, build, build_monitoring
 from router.api.stream import StreamEndpoints
 from router.api.tickets import TicketEndpoints
-from router.domain.errors import Misconfigured, StoreUnavailable
-from router.files.checked import FileError
+from router.deployment import Deployment, deployment, load_policy, make_consumer, publishing
+from router.domain.errors import StoreUnavailable
 from router.flow.assign.claims import Claims
 from router.flow.assign.offers import Dispatcher, Offers
 from router.flow.assign.picking import Picking
@@ -45,8 +44,9 @@ from router.flow.intake.opening import Opener
 from router.flow.intake.reader import Reader, ReaderHere
 from router.flow.intake.receive import Receiver
 from router.flow.intake.suspects import Isolate
-from router.flow.run.bus import Consumer, Delivery, Publisher
-from router.flow.run.gauges import QueueGauges
+from router.flow.run.bus import Delivery, Publisher
+from router.flow.run.duty import Duty
+from router.flow.run.gauges import GAUGES_HELD_S, QueueGauges
 from router.flow.run.live_policy import LivePolicy
 from router.flow.run.loops import Loops, every, looping
 from router.flow.run.outbox import Relay
@@ -59,10 +59,7 @@ from router.flow.work.desk import Desk
 from router.flow.work.lead import Lead
 from router.local.child import DEADLINE_S, Child
 from router.local.memory import settle_memory
-from router.local.postgres import EmbeddedPostgres, served_elsewhere
 from router.local.reader import ReaderProcess
-from router.local.text_file import read_text
-from router.metrics import Metrics
 from router.policy.model import Policy
 from router.postgres.assign.claims import PostgresClaims
 from router.postgres.assign.offers import PostgresDispatch, PostgresOffers
@@ -71,32 +68,22 @@ from router.postgres.assign.presence import PostgresPresence
 from router.postgres.assign.pulse import PostgresPulse
 from router.postgres.assign.timers import PostgresTimers
 from router.postgres.audit import PostgresAudit
-from router.postgres.database import Database, connected
-from router.postgres.hints import AGENTS, QUEUED, Hints
+from router.postgres.hints import AGENTS, QUEUED
 from router.postgres.intake.receive import PostgresIntake
-from router.postgres.intake.unprocessable import PostgresUnprocessable
-from router.postgres.migrate import migrate, require_current
-from router.postgres.run.bus import PostgresConsumer, PostgresPublisher, left_over
-from router.postgres.run.operations import PostgresOperations
+from router.postgres.run.bus import left_over
 from router.postgres.run.outbox import PostgresOutbox
 from router.postgres.run.retention import MAINTAIN_EVERY_S, Retention, maintain
 from router.postgres.see.reading import PostgresReading
 from router.postgres.see.stream import PostgresStream
 from router.postgres.work.agents import PostgresAgents
-from router.postgres.work.customers import PostgresCustomers
 from router.postgres.work.desk import PostgresDesk
 from router.postgres.work.lead import PostgresLead
-from router.postgres.work.tokens import Tokens
-from router.rabbit import connection as rabbit
-from router.rabbit.consumer import RabbitConsumer
-from router.rabbit.publisher import rabbit_publisher
 from router.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 MAIL_SECRET = "mail token"  # noqa: S105 - the name of the secret
 INTAKE_SWITCH = "intake"
-RABBITMQ_SWITCH = "rabbitmq"
 ALONE_S = DEADLINE_S / 2
 
 
@@ -114,90 +101,12 @@ _PUBLISHING = frozenset({ProcessRole.API, ProcessRole.DELIVER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
-    """What every process needs, whatever its roles."""
-
-    settings: Settings
-    dsn: str
-    metrics: Metrics
-    database: Database
-    operations: PostgresOperations
-    tokens: Tokens
-    customers: PostgresCustomers
-    unprocessable: PostgresUnprocessable
-    hints: Hints
-    embedded: EmbeddedPostgres | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """A running process: its address, deployment and policy."""
 
     address: str
     deployment: Deployment
     policy: LivePolicy
-
-
-@asynccontextmanager
-async def deployment(settings: Settings, *, name: str, join: bool = True) -> AsyncIterator[Deployment]:
-    """Connect to the deployment's database; if the settings name none, start and migrate the embedded one.
-
-    With `join`, use the embedded database that another Frontdesk runs; without, that is an error.
-    """
-    async with AsyncExitStack() as stack:
-        dsn = settings.database_url or (served_elsewhere(settings.data_dir) if join else None)
-        embedded = None
-        if dsn is None:
-            embedded = await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))
-            dsn = embedded.dsn
-            await migrate(dsn)
-        metrics = Metrics(CollectorRegistry())
-        database = await stack.enter_async_context(
-            connected(dsn, metrics, size=settings.database_connections, name=name)
-        )
-        await require_current(database)
-        yield Deployment(
-            settings=settings,
-            dsn=dsn,
-            metrics=metrics,
-            database=database,
-            operations=PostgresOperations(database),
-            tokens=Tokens(database),
-            customers=PostgresCustomers(database),
-            unprocessable=PostgresUnprocessable(database),
-            hints=Hints(dsn, metrics),
-            embedded=embedded,
-        )
-
-
-@asynccontextmanager
-async def publishing(shared: Deployment) -> AsyncIterator[Publisher]:
-    """Connect to the deployment's bus, to publish."""
-    url = await _broker_url(shared)
-    if url is None:
-        yield PostgresPublisher(shared.database, shared.metrics)
-        return
-    async with rabbit_publisher(url, shared.metrics) as publisher:
-        yield publisher
-
-
-async def _broker_url(shared: Deployment) -> str | None:
-    """Return the deployment's RabbitMQ, or None for the table; the database remembers that RabbitMQ is in use.
-
-    Raises `Misconfigured` if only other processes use RabbitMQ: they would not read what this one puts into the table.
-    """
-    url, is_known = shared.settings.amqp_url, await shared.operations.is_on(RABBITMQ_SWITCH)
-    if url is None:
-        if is_known:
-            raise Misconfigured(
-                "FRONTDESK_AMQP_URL: is not set, but this database is used with RabbitMQ: set it as for the other "
-                "processes, or, to do without RabbitMQ from now on, run `frontdesk bus table`"
-            )
-        return None
-    await rabbit.check(url)
-    if not is_known:
-        await shared.operations.turn(RABBITMQ_SWITCH, on=True)
-    return url
 
 
 @asynccontextmanager
@@ -257,7 +166,7 @@ async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops:
     )
     await reader.start()
     loops.start("reader", reader.run())
-    consumer = await _consumer(shared)
+    consumer = await make_consumer(shared)
     receiver = make_receiver(shared, policy, reader, isolate=Child().settle)
     switch = Switch(partial(shared.operations.is_on, INTAKE_SWITCH))
     loops.start("intake", switch.run(partial(consumer.run, receiver.settle, receiver.open), consumer.watch))
@@ -269,7 +178,8 @@ async def _take_in(shared: Deployment, policy: LivePolicy, secret: bytes, loops:
 def _keep_time(shared: Deployment, policy: LivePolicy, loops: Loops) -> None:
     """Start what time drives: gauges, retention, offers and the timers of tickets."""
     metrics, database = shared.metrics, shared.database
-    gauges = QueueGauges(gauges=shared.operations, policy=policy.current, holder=_holder(), metrics=metrics)
+    duty = Duty(shared.operations, name="gauges", holder=_holder(), held_s=GAUGES_HELD_S)
+    gauges = QueueGauges(gauges=shared.operations, duty=duty, policy=policy.current, metrics=metrics)
     loops.start("gauges", gauges.run())
     maintaining = partial(maintain, database, _retention(shared.settings))
     loops.start("maintenance", every(MAINTAIN_EVERY_S, "maintenance", maintaining, metrics))
@@ -378,22 +288,6 @@ async def _settle_alone(settings: Settings, delivery: Delivery) -> None:
 
 async def _never(_: Delivery) -> bool:
     return False
-
-
-async def _consumer(shared: Deployment) -> Consumer:
-    url, batch = await _broker_url(shared), shared.settings.batch_cap
-    if url is None:
-        return PostgresConsumer(shared.database, shared.metrics, shared.hints, batch=batch)
-    return RabbitConsumer(url, shared.metrics, batch=batch)
-
-
-def load_policy(shared: Deployment) -> LivePolicy:
-    """Read the policy file; raises `Misconfigured`, naming the setting, if it cannot be used."""
-    path = shared.settings.policy_path
-    try:
-        return LivePolicy(partial(read_text, path), shared.operations.remember_policy, shared.metrics)
-    except FileError as exc:
-        raise Misconfigured(f"FRONTDESK_POLICY_PATH: {path}: {exc}") from exc
 
 
 def _retention(settings: Settings) -> Retention:

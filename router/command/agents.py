@@ -7,9 +7,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from router.app import Deployment, load_policy, managed_agents
+from router.app import managed_agents
 from router.command.running import give_up, with_deployment
 from router.command.terminal import print_table, printable
+from router.deployment import Deployment, load_policy
 from router.domain.actor import OPERATOR, Viewer
 from router.domain.errors import Invalid, Refused
 from router.domain.profile import Profile

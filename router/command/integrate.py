@@ -8,9 +8,9 @@ import typer
 from channels.errors import Malformed
 from channels.formats import CANONICAL, FORMATS, parse, routing_key, validate
 from channels.message import InboundMessage
-from router.app import deployment, publishing
 from router.command.running import QUIET, give_up, run, settings
 from router.command.terminal import printable
+from router.deployment import deployment, publishing
 from router.domain.errors import Invalid
 from router.flow.run.bus import Exchange, Publication
 from router.flow.see.messages import status_path

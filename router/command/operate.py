@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from router.app import INTAKE_SWITCH, RABBITMQ_SWITCH, Deployment, load_policy, publishing
+from router.app import INTAKE_SWITCH
 from router.command.running import with_deployment
 from router.command.terminal import counted, print_entry, print_table, printable, write_bytes
+from router.deployment import RABBITMQ_SWITCH, Deployment, load_policy, publishing
 from router.domain.actor import OPERATOR
 from router.domain.agent import Person, Role
 from router.domain.customer import CustomerId

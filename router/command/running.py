@@ -11,8 +11,8 @@ from typing import Any, NoReturn, TypeVar
 import typer
 import uvloop
 
-from router.app import Deployment, deployment
 from router.command import logs
+from router.deployment import Deployment, deployment
 from router.domain.errors import FrontdeskError
 from router.settings import Settings, load_settings
 

@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from router.app import EVERYTHING, Deployment, Running, publishing, running
+from router.app import EVERYTHING, Running, running
 from router.demo.agents import STAFF, Agent
 from router.demo.api import Api
 from router.demo.board import Board
@@ -19,6 +19,7 @@ from router.demo.customers import Customers
 from router.demo.figures import Figures, read_figures
 from router.demo.place import embedded, log_kept_back, temporary_folder
 from router.demo.summary import print_example, print_summary
+from router.deployment import Deployment, publishing
 from router.domain.agent import Role
 from router.flow.run.bus import Consumer, Exchange
 from router.metrics import Metrics

@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Set
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
-from router.domain.errors import Unavailable
+from router.flow.run.duty import Duty
 from router.flow.run.loops import every
 from router.metrics import Metrics
 from router.policy.model import Policy
@@ -35,10 +34,6 @@ class OutboxState:
 class Gauges(Protocol):
     """Measures the whole deployment, for the one process that has the duty to export it."""
 
-    async def take_duty(self, name: str, holder: str, *, seconds: float) -> bool: ...
-
-    async def lay_down_duty(self, name: str, holder: str) -> None: ...
-
     async def queues(self) -> Mapping[str, QueueState]: ...
 
     async def outbox(self) -> OutboxState: ...
@@ -47,10 +42,10 @@ class Gauges(Protocol):
 class QueueGauges:
     """Exports the state of every queue of the policy from exactly one process."""
 
-    def __init__(self, *, gauges: Gauges, policy: Callable[[], Policy], holder: str, metrics: Metrics) -> None:
+    def __init__(self, *, gauges: Gauges, duty: Duty, policy: Callable[[], Policy], metrics: Metrics) -> None:
         self._gauges = gauges
+        self._duty = duty
         self._policy = policy
-        self._holder = holder
         self._metrics = metrics
         self._exported: set[str] = set()
         self._duty_ends: asyncio.TimerHandle | None = None
@@ -65,7 +60,7 @@ class QueueGauges:
     async def measure(self) -> None:
         """Export the gauges if the duty is ours, else none: no two processes may export the same gauge."""
         asked_at = asyncio.get_running_loop().time()
-        if not await self._gauges.take_duty("gauges", self._holder, seconds=GAUGES_HELD_S):
+        if not await self._duty.take():
             self._clear()
             return
         states = await self._gauges.queues()
@@ -73,13 +68,12 @@ class QueueGauges:
         outbox = await self._gauges.outbox()
         self._metrics.outbox_pending.set(outbox.pending)
         self._metrics.outbox_age.set(outbox.oldest_s)
-        self._clear_at(asked_at + GAUGES_HELD_S)
+        self._clear_at(asked_at + self._duty.held_s)
 
     async def close(self) -> None:
-        """Stop exporting and lay down the duty; if the database does not answer, the duty runs out."""
+        """Stop exporting and lay down the duty."""
         self._clear()
-        with suppress(Unavailable):
-            await self._gauges.lay_down_duty("gauges", self._holder)
+        await self._duty.lay_down()
 
     def _export(self, states: Mapping[str, QueueState]) -> None:
         self._forget(self._exported - states.keys())

@@ -12,7 +12,7 @@ SQL = load("run/operations")
 
 
 class PostgresOperations:
-    """Implements `router.flow.run.gauges.Gauges`; the composition root passes on the other methods."""
+    """Implements `Gauges` and `Duties` of `router.flow.run`; the composition root passes on the other methods."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -9,7 +9,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from router.api.monitoring import Checks
-from router.app import Deployment, build_api
+from router.app import build_api
+from router.deployment import Deployment
 from router.domain.agent import Agent, Person, Principal, Role, TokenId
 from router.domain.customer import AgentId
 from router.domain.errors import StoreUnavailable

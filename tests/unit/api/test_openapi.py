@@ -1,6 +1,8 @@
 """The OpenAPI document is valid and complete."""
 
 import io
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from channels.schema import EXAMPLE
 from tests.clients.described import undescribed
 from tests.unit.api.doubles import ADMIN, an_app
 
+MANUAL = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
 ADMINS = {"Authorization": f"Bearer {ADMIN}"}
 JSON = ADMINS | {"Content-Type": "application/json"}
 ASKED: list[tuple[str, str, str, dict[str, Any], int]] = [
@@ -48,6 +51,21 @@ async def test_every_endpoint_that_is_served_is_in_the_document():
         served = {(route.method.lower(), route.resource.canonical) for route in routes if route.method != "HEAD"}
     paths = (await document())["paths"]
     assert {(method, path) for path, item in paths.items() for method in item} == served
+
+
+async def test_every_endpoint_is_in_the_manual():
+    rows = re.findall(r"^\| ((?:`[A-Z]+`[, ]*)+) \| ([^|]+) \|", MANUAL, re.MULTILINE)
+    shown = {
+        (method.lower(), re.sub(r"{\w+}", "{}", path.partition("?")[0]))
+        for methods, paths in rows
+        for method in re.findall(r"[A-Z]+", methods)
+        for path in re.findall(r"`(/[^`]+)`", paths)
+    }
+    served = {
+        (method, re.sub(r"{\w+}", "{}", path)) for path, item in (await document())["paths"].items() for method in item
+    }
+    assert not served - shown, f"docs/api.md, Endpoints: add a row for {sorted(served - shown)}"
+    assert shown == served
 
 
 async def test_operations_have_names_of_their_own():

@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from router.domain.errors import StoreUnavailable
-from router.flow.run import gauges as flow
-from router.flow.run.gauges import OutboxState, QueueGauges, QueueState
+from router.flow.run.duty import Duty
+from router.flow.run.gauges import GAUGES_HELD_S, OutboxState, QueueGauges, QueueState
 from router.metrics import Metrics
 from tests.making.intake import POLICY
 
@@ -47,11 +47,10 @@ class Deployment:
 class Exporter:
     """One `timers` process and what it exports."""
 
-    def __init__(self, deployment: Deployment, holder: str) -> None:
+    def __init__(self, deployment: Deployment, holder: str, *, held_s: float = GAUGES_HELD_S) -> None:
         self.registry = CollectorRegistry()
-        self.gauges = QueueGauges(
-            gauges=deployment, policy=lambda: POLICY, holder=holder, metrics=Metrics(self.registry)
-        )
+        duty = Duty(deployment, name="gauges", holder=holder, held_s=held_s)
+        self.gauges = QueueGauges(gauges=deployment, duty=duty, policy=lambda: POLICY, metrics=Metrics(self.registry))
 
     def waiting(self, queue: str) -> float | None:
         return self.registry.get_sample_value("router_queue_waiting_tickets", {"queue": queue})
@@ -92,10 +91,9 @@ async def test_a_queue_that_the_policy_dropped_is_exported_until_it_is_empty():
     assert (process.waiting("general"), process.waiting("removed")) == (3, None)
 
 
-async def test_who_cannot_renew_the_duty_exports_nothing_once_it_has_run_out(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(flow, "GAUGES_HELD_S", 0.05)
+async def test_who_cannot_renew_the_duty_exports_nothing_once_it_has_run_out():
     deployment = Deployment()
-    process = Exporter(deployment, "one")
+    process = Exporter(deployment, "one", held_s=0.05)
     await process.gauges.measure()
     deployment.is_up = False
     with pytest.raises(StoreUnavailable):

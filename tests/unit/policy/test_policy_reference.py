@@ -20,11 +20,12 @@ def test_every_field_is_in_the_reference_with_its_description(section: type[Sect
     for name, field in zip(section.known_keys(), section.model_fields.values(), strict=True):
         assert field.description
         assert any(line.startswith(f"| `{name}` |") and line.endswith(f"| {field.description} |") for line in lines), (
-            name
+            f"docs/policy.md needs a row that begins with | `{name}` | and ends with | {field.description} |"
         )
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
 def test_the_commented_policy_mentions_every_field(section: type[Section]):
     manual = (ROOT / "deploy/policy.yaml").read_text()
-    assert [name for name in section.known_keys() if name not in manual] == []
+    missing = [name for name in section.known_keys() if name not in manual]
+    assert not missing, f"explain {missing} in a comment of deploy/policy.yaml"
